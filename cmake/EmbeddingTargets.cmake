@@ -1,0 +1,35 @@
+# What every target of the project has in common, and MLIR.
+
+find_package(MLIR 22.1 REQUIRED CONFIG
+             HINTS /usr/lib/llvm-22/lib/cmake/mlir)
+message(STATUS "Using MLIR in ${MLIR_DIR}")
+
+list(APPEND CMAKE_MODULE_PATH ${MLIR_CMAKE_DIR} ${LLVM_CMAKE_DIR})
+include(TableGen)
+include(AddLLVM)
+include(AddMLIR)
+
+# TableGen takes its include path from the directory, and not from SYSTEM ones.
+include_directories(${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
+include_directories(${PROJECT_SOURCE_DIR}/dialect ${PROJECT_BINARY_DIR}/dialect)
+
+# Warnings and sanitizers.
+function(embedding_target_options target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wno-unused-parameter)
+  if(EMBEDDING_WERROR)
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
+  if(EMBEDDING_SANITIZE)
+    target_compile_options(${target} PRIVATE -fsanitize=${EMBEDDING_SANITIZE}
+                           -fno-omit-frame-pointer -fno-sanitize-recover=all)
+    target_link_options(${target} PRIVATE -fsanitize=${EMBEDDING_SANITIZE})
+  endif()
+endfunction()
+
+# Targets that include MLIR's headers: those are not ours to warn about.
+function(embedding_mlir_target_options target)
+  embedding_target_options(${target})
+  target_include_directories(${target} SYSTEM PRIVATE ${LLVM_INCLUDE_DIRS}
+                             ${MLIR_INCLUDE_DIRS})
+  target_compile_options(${target} PRIVATE -Werror=deprecated-declarations)
+endfunction()

@@ -1,0 +1,58 @@
+//===- Passes.h - Conversions out of the embedding dialect ------*- C++ -*-===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef EMBEDDING_CONVERSION_PASSES_H
+#define EMBEDDING_CONVERSION_PASSES_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/Pass.h"
+
+namespace mlir {
+class RewritePatternSet;
+
+namespace arith {
+class ArithDialect;
+} // namespace arith
+namespace complex {
+class ComplexDialect;
+} // namespace complex
+namespace func {
+class FuncDialect;
+} // namespace func
+namespace linalg {
+class LinalgDialect;
+} // namespace linalg
+namespace memref {
+class MemRefDialect;
+} // namespace memref
+namespace scf {
+class SCFDialect;
+} // namespace scf
+namespace tensor {
+class TensorDialect;
+} // namespace tensor
+
+namespace embedding {
+
+/// The function that `convert-embedding-to-func` calls for a report.
+inline constexpr llvm::StringLiteral
+    kReportOutOfRangeFunction("embedding_report_out_of_range");
+
+#define GEN_PASS_DECL
+#include "embedding/Conversion/Passes.h.inc"
+
+/// The patterns of `convert-embedding-to-linalg`.
+void populateEmbeddingToLinalgPatterns(RewritePatternSet &patterns);
+
+#define GEN_PASS_REGISTRATION
+#include "embedding/Conversion/Passes.h.inc"
+
+} // namespace embedding
+} // namespace mlir
+
+#endif // EMBEDDING_CONVERSION_PASSES_H

@@ -1,0 +1,40 @@
+//===- Embedding.h - Embedding dialect --------------------------*- C++ -*-===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef EMBEDDING_IR_EMBEDDING_H
+#define EMBEDDING_IR_EMBEDDING_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Interfaces/DestinationStyleOpInterface.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "embedding/IR/EmbeddingDialect.h.inc"
+#include "embedding/IR/EmbeddingEnums.h.inc"
+
+#define GET_OP_CLASSES
+#include "embedding/IR/EmbeddingOps.h.inc"
+
+namespace mlir::embedding {
+
+/// What `embedding.report_out_of_range` writes to: a resource of its own, so
+/// that reports keep their order but do not order anything else.
+struct OutOfRangeReport
+    : public SideEffects::Resource::Base<OutOfRangeReport> {
+  StringRef getName() final { return "<OutOfRangeReport>"; }
+};
+
+} // namespace mlir::embedding
+
+#endif // EMBEDDING_IR_EMBEDDING_H

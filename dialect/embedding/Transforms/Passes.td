@@ -1,0 +1,183 @@
+//===- Passes.td - Embedding transformations ---------------*- tablegen -*-===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef EMBEDDING_TRANSFORMS_PASSES
+#define EMBEDDING_TRANSFORMS_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def EmbeddingElideChecksPass : Pass<"embedding-elide-checks"> {
+  let summary = "Drop the out-of-range treatment of indices proven in range";
+  let description = [{
+    Runs integer range analysis and sets `out_of_range(assume)` on every lookup
+    whose indices lie in `[0, V)` by construction: constants, remainders, masks,
+    minima and maxima, and what is computed from them. V must be static.
+
+    Example: in
+
+    ```mlir
+    %c1000 = arith.constant dense<1000> : tensor<16xi64>
+    %hashed = arith.remui %ids, %c1000 : tensor<16xi64>
+    %y = embedding.lookup ins(%table, %hashed : tensor<1000x64xf32>, tensor<16xi64>)
+           outs(%init : tensor<16x64xf32>) -> tensor<16x64xf32>
+    ```
+
+    the lookup needs no check and becomes `out_of_range(assume)`.
+  }];
+}
+
+def EmbeddingSplitChecksPass : Pass<"embedding-split-checks"> {
+  let summary = "Take the check of a lookup out of the lookup";
+  let description = [{
+    A lookup in `check` mode becomes `embedding.find_out_of_range` over all of
+    its indices, `embedding.report_out_of_range`, and, only if every index is in
+    range, the lookup in `assume` mode. The loop over rows then carries no test,
+    and the lookup may be tiled: flat positions stay those of the whole operand.
+
+    Example: on memrefs,
+
+    ```mlir
+    embedding.lookup ins(%table, %indices : memref<?x64xf32>, memref<?xi64>)
+      outs(%out : memref<?x64xf32>)
+    ```
+
+    becomes
+
+    ```mlir
+    %num_rows = memref.dim %table, %c0 : memref<?x64xf32>
+    %position, %index, %count =
+      embedding.find_out_of_range %indices, %num_rows : memref<?xi64>
+    embedding.report_out_of_range %position, %index, %count
+    %in_range = arith.cmpi eq, %count, %c0_i64 : i64
+    scf.if %in_range {
+      embedding.lookup out_of_range(assume)
+        ins(%table, %indices : memref<?x64xf32>, memref<?xi64>)
+        outs(%out : memref<?x64xf32>)
+    }
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"
+  ];
+}
+
+def EmbeddingPrefetchRowsPass : Pass<"embedding-prefetch-rows"> {
+  let summary = "Prefetch the rows that later iterations will read";
+  let description = [{
+    In an `scf.for` that reads a `memref.subview` at an offset loaded from
+    memory, such as a row named by an index, the offset of a later iteration is
+    known long before its row is needed. This pass repeats the computation of
+    the offset for the iteration `rows-ahead` ahead (the last one, near the end)
+    and prefetches every cache line of that subview into the second-level cache.
+    See S. Ainsworth and T. M. Jones, "Software Prefetching for Indirect Memory
+    Accesses", CGO 2017.
+
+    By default `rows-ahead` is chosen so that 16 KiB are under way: 32 rows of
+    up to 512 bytes, one row of 16 KiB or more, 8 rows where the length is
+    dynamic.
+
+    Example: the body of a loop `scf.for %i = %c0 to %n step %c1`,
+
+    ```mlir
+    %index = memref.load %indices[%i] : memref<?xi64>
+    %k = arith.index_cast %index : i64 to index
+    %row = memref.subview %table[%k, 0] [1, 16] [1, 1] : ...
+    ```
+
+    is preceded by
+
+    ```mlir
+    %ahead = arith.addi %i, %c32 : index
+    %later = arith.minui %ahead, %last : index
+    %index_later = memref.load %indices[%later] : memref<?xi64>
+    %k_later = arith.index_cast %index_later : i64 to index
+    memref.prefetch %table[%k_later, %c0], read, locality<2>, data
+      : memref<?x16xf32>
+    ```
+  }];
+  let options = [
+    Option<"rowsAhead", "rows-ahead", "int64_t", /*default=*/"0",
+           "Iterations between a prefetch and the use of the row; 0 chooses by "
+           "the bytes of a row">
+  ];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect"
+  ];
+  let statistics = [
+    Statistic<"numPrefetched", "num-prefetched",
+              "Number of subviews that are prefetched">
+  ];
+}
+
+def EmbeddingVectorizeRowsPass : Pass<"embedding-vectorize-rows"> {
+  let summary = "Vectorize elementwise linalg operations on contiguous rows";
+  let description = [{
+    Cuts the innermost loop of every elementwise linalg operation on memrefs
+    with unit stride there, such as the copy of a row, into whole vectors of
+    `vector-bytes` and a tail of ever narrower ones, and vectorizes each piece.
+    No piece is masked and none overlaps another, so that operations in place
+    are fine and every element width is fast on every target.
+
+    A static length becomes straight code for up to `max-unrolled-vectors`
+    vectors and a loop above that; a dynamic length becomes a loop and one
+    conditional piece for each power of two below the vector.
+
+    Operations on elements that are not 8, 16, 32 or 64 bits wide are left
+    alone.
+
+    Example: with `vector-bytes=64`,
+
+    ```mlir
+    linalg.copy ins(%row : memref<100xf32, strided<[1], offset: ?>>)
+      outs(%dest : memref<100xf32, strided<[1], offset: ?>>)
+    ```
+
+    becomes six transfers of `vector<16xf32>` and one of `vector<4xf32>`.
+  }];
+  let options = [
+    Option<"vectorBytes", "vector-bytes", "int64_t", /*default=*/"32",
+           "Bytes of the widest vector, a power of two">,
+    Option<"maxUnrolledVectors", "max-unrolled-vectors", "int64_t",
+           /*default=*/"16", "Vectors of a static length unrolled, at most">
+  ];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::linalg::LinalgDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"
+  ];
+}
+
+def EmbeddingCopyAsIntegersPass : Pass<"embedding-copy-as-integers"> {
+  let summary = "Load and store as integers the floats that are only copied";
+  let description = [{
+    In the LLVM dialect, gives a load of floats whose every use is to be stored
+    the integer type of the same width. A lookup promises the bits of the row,
+    and a target that has no registers for a type does not keep them: on x86
+    without avx512bf16 a bf16 in flight between two blocks is widened to f32 and
+    rounded back, which quiets a NaN and calls `__truncsfbf2`.
+
+    Example:
+
+    ```mlir
+    %0 = llvm.load %row : !llvm.ptr -> vector<4xbf16>
+    llvm.store %0, %out : vector<4xbf16>, !llvm.ptr
+    ```
+
+    becomes
+
+    ```mlir
+    %0 = llvm.load %row : !llvm.ptr -> vector<4xi16>
+    llvm.store %0, %out : vector<4xi16>, !llvm.ptr
+    ```
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
+#endif // EMBEDDING_TRANSFORMS_PASSES

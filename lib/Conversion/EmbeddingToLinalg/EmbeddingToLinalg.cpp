@@ -1,0 +1,323 @@
+//===- EmbeddingToLinalg.cpp - Loops over rows with linalg ----------------===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "../../Utils/TensorOrMemRef.h"
+#include "embedding/Conversion/Passes.h"
+#include "embedding/IR/Embedding.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/Complex/IR/Complex.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Transforms/WalkPatternRewriteDriver.h"
+
+namespace mlir::embedding {
+#define GEN_PASS_DEF_CONVERTEMBEDDINGTOLINALGPASS
+#include "embedding/Conversion/Passes.h.inc"
+} // namespace mlir::embedding
+
+using namespace mlir;
+using namespace mlir::embedding;
+
+namespace {
+
+//===----------------------------------------------------------------------===//
+// LookupOp
+//===----------------------------------------------------------------------===//
+
+/// The row of the table that an index names, and where not every index names
+/// one, whether this one does.
+struct NamedRow {
+  Value row;
+  Value exists;
+};
+
+} // namespace
+
+static Value createZero(OpBuilder &builder, Location loc, Type type) {
+  if (auto complexType = dyn_cast<ComplexType>(type)) {
+    Attribute zero = builder.getZeroAttr(complexType.getElementType());
+    return complex::ConstantOp::create(builder, loc, complexType,
+                                       builder.getArrayAttr({zero, zero}));
+  }
+  return arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type));
+}
+
+/// The row that `index` names under the op's treatment of indices out of range.
+static NamedRow nameRow(OpBuilder &builder, LookupOp op, Value index) {
+  Location loc = op.getLoc();
+  Value row = arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
+                                         index);
+  if (op.getOutOfRange() == OutOfRange::assume)
+    return {row, nullptr};
+
+  int64_t staticNumRows = op.getTableType().getDimSize(0);
+  Value numRows = getValueOrCreateConstantIndexOp(
+      builder, loc,
+      embedding::getMixedSize(builder, loc, op.getTable(), 0));
+  if (op.getOutOfRange() == OutOfRange::zero) {
+    // One unsigned comparison covers the negative indices.
+    Value exists = arith::CmpIOp::create(
+        builder, loc, arith::CmpIPredicate::ult, row, numRows);
+    return {row, exists};
+  }
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+  Value last = arith::SubIOp::create(builder, loc, numRows, one);
+  Value clamped = arith::MaxSIOp::create(
+      builder, loc, arith::MinSIOp::create(builder, loc, row, last), zero);
+  if (ShapedType::isStatic(staticNumRows) && staticNumRows > 0)
+    return {clamped, nullptr};
+  // There is no nearest row in a table of none.
+  Value exists = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne,
+                                       numRows, zero);
+  return {clamped, exists};
+}
+
+/// The length of a row, a constant if the table or the destination has it so.
+static OpFoldResult getRowLength(OpBuilder &builder, LookupOp op) {
+  Value shaped = ShapedType::isStatic(op.getTableType().getDimSize(1))
+                     ? op.getTable()
+                     : op.getInit();
+  return embedding::getMixedSize(
+      builder, op.getLoc(), shaped,
+      cast<ShapedType>(shaped.getType()).getRank() - 1);
+}
+
+/// Writes the row that the index at `position` names to `dest`; returns the new
+/// value of `dest` on tensors and null on memrefs.
+static Value copyNamedRow(OpBuilder &builder, LookupOp op, ValueRange position,
+                          OpFoldResult rowLength, Value dest) {
+  Location loc = op.getLoc();
+  bool onTensors = isa<TensorType>(dest.getType());
+  Value index = loadElement(builder, loc, op.getIndices(), position);
+  NamedRow named = nameRow(builder, op, index);
+
+  auto copy = [&](OpBuilder &b) {
+    Value row = takeRow(b, loc, op.getTable(),
+                        ArrayRef<OpFoldResult>{named.row}, rowLength);
+    auto copyOp = linalg::CopyOp::create(b, loc, row, dest);
+    return onTensors ? copyOp.getResult(0) : Value();
+  };
+  if (!named.exists)
+    return copy(builder);
+
+  auto yield = [&](OpBuilder &b, Value value) {
+    scf::YieldOp::create(b, loc, value ? ValueRange(value) : ValueRange());
+  };
+  auto ifOp = scf::IfOp::create(
+      builder, loc, named.exists,
+      [&](OpBuilder &b, Location) { yield(b, copy(b)); },
+      [&](OpBuilder &b, Location) {
+        Value zero = createZero(b, loc, op.getTableType().getElementType());
+        auto fill = linalg::FillOp::create(b, loc, zero, dest);
+        yield(b, onTensors ? fill.getResult(0) : Value());
+      });
+  return onTensors ? ifOp.getResult(0) : Value();
+}
+
+/// Whether `value` is a tensor whose contents do not matter: tensor.empty or a
+/// slice of one.
+static bool isUninitialized(Value value) {
+  while (auto slice = value.getDefiningOp<tensor::ExtractSliceOp>())
+    value = slice.getSource();
+  return value.getDefiningOp<tensor::EmptyOp>() != nullptr;
+}
+
+namespace {
+
+/// A lookup of one row into a tensor of undefined contents is a slice of the
+/// table: no copy until somebody needs one.
+struct LookupOfOneRowToSlice : OpRewritePattern<LookupOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(LookupOp op,
+                                PatternRewriter &rewriter) const override {
+    if (op.getOutOfRange() != OutOfRange::assume || !op.getResult() ||
+        !isUninitialized(op.getInit()) ||
+        !llvm::all_of(op.getIndicesType().getShape(),
+                      [](int64_t size) { return size == 1; }))
+      return failure();
+    Location loc = op.getLoc();
+    int64_t rank = op.getIndicesType().getRank();
+    Value zero = arith::ConstantIndexOp::create(rewriter, loc, 0);
+    Value index = loadElement(rewriter, loc, op.getIndices(),
+                              SmallVector<Value>(rank, zero));
+    NamedRow named = nameRow(rewriter, op, index);
+    auto resultType = cast<RankedTensorType>(op.getResult().getType());
+    Value row = takeRow(
+        rewriter, loc, op.getTable(), ArrayRef<OpFoldResult>{named.row},
+        embedding::getMixedSize(rewriter, loc, op.getInit(), rank));
+    if (rank > 0) {
+      ReassociationIndices all = llvm::to_vector(llvm::seq<int64_t>(rank + 1));
+      row = tensor::ExpandShapeOp::create(rewriter, loc, resultType, row,
+                                          ArrayRef<ReassociationIndices>{all});
+    }
+    rewriter.replaceOp(op, row);
+    return success();
+  }
+};
+
+/// Any other lookup is a loop over its indices that copies a row in each
+/// iteration.
+struct LookupToRowLoop : OpRewritePattern<LookupOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(LookupOp op,
+                                PatternRewriter &rewriter) const override {
+    if (op.getOutOfRange() == OutOfRange::check)
+      return rewriter.notifyMatchFailure(op, "the check is not split yet");
+    Location loc = op.getLoc();
+    bool onTensors = static_cast<bool>(op.getResult());
+
+    OpFoldResult rowLength = getRowLength(rewriter, op);
+
+    if (op.getIndicesType().getRank() == 0) {
+      Value dest = takeRow(rewriter, loc, op.getInit(), {}, rowLength);
+      Value result = copyNamedRow(rewriter, op, {}, rowLength, dest);
+      if (onTensors)
+        rewriter.replaceOpWithNewOp<tensor::InsertSliceOp>(
+            op, result, op.getInit(), OpFoldResult(rewriter.getIndexAttr(0)),
+            rowLength, OpFoldResult(rewriter.getIndexAttr(1)));
+      else
+        rewriter.eraseOp(op);
+      return success();
+    }
+
+    auto forall = scf::ForallOp::create(
+        rewriter, loc, getMixedSizes(rewriter, loc, op.getIndices()),
+        onTensors ? ValueRange(op.getInit()) : ValueRange(),
+        /*mapping=*/std::nullopt);
+    rewriter.setInsertionPoint(forall.getTerminator());
+    ValueRange position = forall.getInductionVars();
+    SmallVector<OpFoldResult> mixedPosition = getAsOpFoldResult(position);
+    Value out = onTensors ? Value(forall.getRegionIterArgs().front())
+                          : op.getInit();
+    Value dest = takeRow(rewriter, loc, out, mixedPosition, rowLength);
+    Value result = copyNamedRow(rewriter, op, position, rowLength, dest);
+    if (!onTensors) {
+      rewriter.eraseOp(op);
+      return success();
+    }
+
+    SmallVector<OpFoldResult> offsets(mixedPosition);
+    offsets.push_back(rewriter.getIndexAttr(0));
+    SmallVector<OpFoldResult> sizes(position.size(), rewriter.getIndexAttr(1));
+    sizes.push_back(rowLength);
+    SmallVector<OpFoldResult> strides(sizes.size(), rewriter.getIndexAttr(1));
+    rewriter.setInsertionPointToStart(forall.getTerminator().getBody());
+    tensor::ParallelInsertSliceOp::create(rewriter, loc, result, out, offsets,
+                                          sizes, strides);
+    rewriter.replaceOp(op, forall);
+    return success();
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// FindOutOfRangeOp
+//===----------------------------------------------------------------------===//
+
+/// A loop that counts, of a shape that LLVM vectorizes, and a second one for
+/// the position that runs only if the first one found something.
+struct FindOutOfRangeToLoops : OpRewritePattern<FindOutOfRangeOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(FindOutOfRangeOp op,
+                                PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    Type i64 = rewriter.getI64Type();
+    Type element = cast<ShapedType>(op.getIndices().getType()).getElementType();
+    SmallVector<Value> sizes = getValueOrCreateConstantIndexOp(
+        rewriter, loc, getMixedSizes(rewriter, loc, op.getIndices()));
+    Value zero = arith::ConstantIndexOp::create(rewriter, loc, 0);
+    Value one = arith::ConstantIndexOp::create(rewriter, loc, 1);
+    SmallVector<Value> lowerBounds(sizes.size(), zero);
+    SmallVector<Value> steps(sizes.size(), one);
+
+    // Unsigned, a negative index is at least 2^(width - 1), and so is not less
+    // than the limit if the limit is at most that.
+    Value limit = op.getNumRows();
+    if (element.isInteger(32)) {
+      Value max = arith::ConstantIndexOp::create(rewriter, loc,
+                                                 int64_t(1) << 31);
+      limit = arith::MinUIOp::create(rewriter, loc, limit, max);
+    }
+    limit = arith::IndexCastOp::create(rewriter, loc, element, limit);
+    auto isOutOfRange = [&](OpBuilder &b, Value index) -> Value {
+      return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::uge, index,
+                                   limit);
+    };
+
+    Value none = arith::ConstantIntOp::create(rewriter, loc, 0, 64);
+    scf::LoopNest counting = scf::buildLoopNest(
+        rewriter, loc, lowerBounds, sizes, steps, none,
+        [&](OpBuilder &b, Location, ValueRange ivs, ValueRange args) {
+          Value index = loadElement(b, loc, op.getIndices(), ivs);
+          Value increment =
+              arith::ExtUIOp::create(b, loc, i64, isOutOfRange(b, index));
+          return scf::ValueVector{
+              arith::AddIOp::create(b, loc, args[0], increment)};
+        });
+    Value count = counting.results.front();
+
+    Value minusOne = arith::ConstantIntOp::create(rewriter, loc, -1, 64);
+    Value found = arith::CmpIOp::create(
+        rewriter, loc, arith::CmpIPredicate::ne, count, none);
+    auto search = [&](OpBuilder &b, Location) {
+      scf::LoopNest nest = scf::buildLoopNest(
+          b, loc, lowerBounds, sizes, steps, {minusOne, none},
+          [&](OpBuilder &b, Location, ValueRange ivs, ValueRange args) {
+            Value flat = zero;
+            for (auto [iv, size] : llvm::zip_equal(ivs, sizes)) {
+              flat = arith::MulIOp::create(b, loc, flat, size);
+              flat = arith::AddIOp::create(b, loc, flat, iv);
+            }
+            Value position = arith::IndexCastOp::create(b, loc, i64, flat);
+            Value index = loadElement(b, loc, op.getIndices(), ivs);
+            Value isBad = isOutOfRange(b, index);
+            Value isNew = arith::CmpIOp::create(
+                b, loc, arith::CmpIPredicate::eq, args[0], minusOne);
+            Value isFirst = arith::AndIOp::create(b, loc, isBad, isNew);
+            if (index.getType() != i64)
+              index = arith::ExtSIOp::create(b, loc, i64, index);
+            return scf::ValueVector{
+                arith::SelectOp::create(b, loc, isFirst, position, args[0]),
+                arith::SelectOp::create(b, loc, isFirst, index, args[1])};
+          });
+      scf::YieldOp::create(b, loc, nest.results);
+    };
+    auto first = scf::IfOp::create(
+        rewriter, loc, found, search, [&](OpBuilder &b, Location) {
+          scf::YieldOp::create(b, loc, ValueRange{minusOne, none});
+        });
+    rewriter.replaceOp(op, {first.getResult(0), first.getResult(1), count});
+    return success();
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// Pass
+//===----------------------------------------------------------------------===//
+
+struct ConvertEmbeddingToLinalg
+    : embedding::impl::ConvertEmbeddingToLinalgPassBase<
+          ConvertEmbeddingToLinalg> {
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    populateEmbeddingToLinalgPatterns(patterns);
+    walkAndApplyPatterns(getOperation(), std::move(patterns));
+  }
+};
+
+} // namespace
+
+void embedding::populateEmbeddingToLinalgPatterns(RewritePatternSet &patterns) {
+  patterns.add<LookupOfOneRowToSlice>(patterns.getContext(), /*benefit=*/2);
+  patterns.add<LookupToRowLoop, FindOutOfRangeToLoops>(patterns.getContext());
+}

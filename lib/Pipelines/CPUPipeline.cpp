@@ -1,0 +1,110 @@
+//===- CPUPipeline.cpp - embedding-to-cpu-pipeline ------------------------===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "embedding/Conversion/Passes.h"
+#include "embedding/Pipelines/Passes.h"
+#include "embedding/Transforms/Passes.h"
+
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Affine/Transforms/Passes.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Dialect/SCF/Transforms/Passes.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace mlir::embedding;
+
+/// Embedding operations to loops and linalg, still on tensors where the input
+/// was.
+static void addEmbeddingToLinalg(OpPassManager &pm) {
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addPass(createEmbeddingElideChecksPass());
+  pm.addPass(createEmbeddingSplitChecksPass());
+  pm.addPass(createConvertEmbeddingToFuncPass());
+  pm.addPass(createConvertEmbeddingToLinalgPass());
+}
+
+static void addBufferization(OpPassManager &pm) {
+  bufferization::OneShotBufferizePassOptions options;
+  options.bufferizeFunctionBoundaries = true;
+  // Callers pass contiguous memory: with offsets and strides unknown, no row
+  // would vectorize.
+  options.functionBoundaryTypeConversion =
+      bufferization::LayoutMapOption::IdentityLayoutMap;
+  pm.addPass(bufferization::createOneShotBufferizePass(options));
+  pm.addPass(createCanonicalizerPass());
+  bufferization::BufferDeallocationPipelineOptions deallocationOptions;
+  // Without it, a private function that returns its destination would copy it.
+  deallocationOptions.privateFunctionDynamicOwnership = true;
+  bufferization::buildBufferDeallocationPipeline(pm, deallocationOptions);
+  pm.addPass(createConvertBufferizationToMemRefPass());
+}
+
+static void addRowLowering(OpPassManager &pm,
+                           const CPUPipelineOptions &options) {
+  OpPassManager &funcs = pm.nest<func::FuncOp>();
+  if (options.parallelism == CPUParallelism::openmp)
+    funcs.addPass(createForallToParallelLoopPass());
+  else
+    funcs.addPass(createForallToForLoopPass());
+  if (options.prefetch)
+    funcs.addPass(createEmbeddingPrefetchRowsPass(
+        {/*rowsAhead=*/options.prefetchRowsAhead}));
+  if (options.vectorize) {
+    EmbeddingVectorizeRowsPassOptions vectorizeOptions;
+    vectorizeOptions.vectorBytes = options.vectorBytes;
+    funcs.addPass(createEmbeddingVectorizeRowsPass(vectorizeOptions));
+  }
+  funcs.addPass(createConvertLinalgToLoopsPass());
+}
+
+static void addLowerToLLVM(OpPassManager &pm,
+                           const CPUPipelineOptions &options) {
+  OpPassManager &funcs = pm.nest<func::FuncOp>();
+  funcs.addPass(createConvertVectorToSCFPass());
+  funcs.addPass(memref::createFoldMemRefAliasOpsPass());
+  funcs.addPass(memref::createExpandStridedMetadataPass());
+  pm.addPass(createLowerAffinePass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  if (options.parallelism == CPUParallelism::openmp)
+    pm.addPass(createConvertSCFToOpenMPPass());
+  pm.addPass(createSCFToControlFlowPass());
+  // Without it, a conversion to bf16 would call a function that few C libraries
+  // have.
+  arith::ArithExpandOpsPassOptions expandOptions;
+  expandOptions.includeBf16 = true;
+  pm.addPass(arith::createArithExpandOpsPass(expandOptions));
+  pm.addPass(createConvertToLLVMPass());
+  pm.addPass(createReconcileUnrealizedCastsPass());
+  pm.addPass(createEmbeddingCopyAsIntegersPass());
+}
+
+void embedding::buildEmbeddingToCPUPipeline(OpPassManager &pm,
+                                            const CPUPipelineOptions &options) {
+  addEmbeddingToLinalg(pm);
+  addBufferization(pm);
+  addRowLowering(pm, options);
+  addLowerToLLVM(pm, options);
+}
+
+void embedding::registerPipelines() {
+  PassPipelineRegistration<CPUPipelineOptions>(
+      "embedding-to-cpu-pipeline",
+      "Lower embedding operations, and whatever else the module holds on "
+      "tensors or memrefs, to the LLVM dialect for a CPU",
+      buildEmbeddingToCPUPipeline);
+}

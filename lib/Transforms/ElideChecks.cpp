@@ -1,0 +1,48 @@
+//===- ElideChecks.cpp - Drop checks of indices proven in range -----------===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "embedding/IR/Embedding.h"
+#include "embedding/Transforms/Passes.h"
+
+#include "mlir/Analysis/DataFlow/IntegerRangeAnalysis.h"
+#include "mlir/Analysis/DataFlow/Utils.h"
+
+namespace mlir::embedding {
+#define GEN_PASS_DEF_EMBEDDINGELIDECHECKSPASS
+#include "embedding/Transforms/Passes.h.inc"
+} // namespace mlir::embedding
+
+using namespace mlir;
+using namespace mlir::embedding;
+
+namespace {
+
+struct EmbeddingElideChecks
+    : embedding::impl::EmbeddingElideChecksPassBase<EmbeddingElideChecks> {
+  void runOnOperation() override {
+    DataFlowSolver solver;
+    dataflow::loadBaselineAnalyses(solver);
+    solver.load<dataflow::IntegerRangeAnalysis>();
+    if (failed(solver.initializeAndRun(getOperation())))
+      return signalPassFailure();
+
+    getOperation()->walk([&](LookupOp op) {
+      int64_t numRows = op.getTableType().getDimSize(0);
+      auto *lattice = solver.lookupState<dataflow::IntegerValueRangeLattice>(
+          op.getIndices());
+      if (ShapedType::isDynamic(numRows) || !lattice ||
+          lattice->getValue().isUninitialized())
+        return;
+      const ConstantIntRanges &range = lattice->getValue().getValue();
+      if (range.smin().isNonNegative() && range.smax().slt(numRows))
+        op.setOutOfRange(OutOfRange::assume);
+    });
+  }
+};
+
+} // namespace

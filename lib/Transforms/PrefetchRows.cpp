@@ -1,0 +1,203 @@
+//===- PrefetchRows.cpp - Prefetch indirectly addressed rows --------------===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "embedding/Transforms/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+namespace mlir::embedding {
+#define GEN_PASS_DEF_EMBEDDINGPREFETCHROWSPASS
+#include "embedding/Transforms/Passes.h.inc"
+} // namespace mlir::embedding
+
+using namespace mlir;
+using namespace mlir::embedding;
+
+/// Bytes of a cache line. A prefetch too many costs little on machines with
+/// longer ones.
+static constexpr int64_t kLineBytes = 64;
+/// Bytes that the default distance keeps under way, and its bound in rows.
+static constexpr int64_t kBytesAhead = 16 * 1024;
+static constexpr int64_t kMaxRowsAhead = 32;
+static constexpr int64_t kRowsAheadIfDynamic = 8;
+/// Lines of a row that are prefetched by straight code.
+static constexpr int64_t kMaxUnrolledLines = 16;
+
+/// Collects, in order, the operations in `loop` that compute `value`. Fails if
+/// one of them cannot be repeated for another iteration without effect: it may
+/// load, if its address depends on nothing but the induction variable, and must
+/// be pure otherwise. `numLoads` counts the loads.
+static LogicalResult collectAddressSlice(scf::ForOp loop, Value value,
+                                         llvm::SetVector<Operation *> &slice,
+                                         unsigned &numLoads) {
+  if (value == loop.getInductionVar() ||
+      loop.isDefinedOutsideOfLoop(value))
+    return success();
+  Operation *op = value.getDefiningOp();
+  if (!op || op->getNumRegions() != 0 || slice.contains(op))
+    return success(op && op->getNumRegions() == 0);
+  if (auto load = dyn_cast<memref::LoadOp>(op)) {
+    // The clamped iteration is one that runs, so what it loads is there to be
+    // loaded, if the address is the iteration's alone.
+    if (++numLoads > 1 || !loop.isDefinedOutsideOfLoop(load.getMemRef()) ||
+        !llvm::all_of(load.getIndices(), [&](Value index) {
+          return index == loop.getInductionVar() ||
+                 loop.isDefinedOutsideOfLoop(index);
+        }))
+      return failure();
+  } else if (!isPure(op)) {
+    return failure();
+  }
+  for (Value operand : op->getOperands())
+    if (failed(collectAddressSlice(loop, operand, slice, numLoads)))
+      return failure();
+  slice.insert(op);
+  return success();
+}
+
+/// Bytes of one element in memory, or 0 if they are not known here.
+static int64_t getElementBytes(Type type) {
+  if (auto complex = dyn_cast<ComplexType>(type))
+    return 2 * getElementBytes(complex.getElementType());
+  return type.isIntOrFloat() ? llvm::divideCeil(type.getIntOrFloatBitWidth(), 8)
+                             : 0;
+}
+
+/// The induction variable `rowsAhead` iterations ahead, or of the last one.
+static Value createLaterIteration(OpBuilder &builder, scf::ForOp loop,
+                                  int64_t rowsAhead) {
+  Location loc = loop.getLoc();
+  Value distance = arith::ConstantIndexOp::create(builder, loc, rowsAhead);
+  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+  Value last =
+      arith::SubIOp::create(builder, loc, loop.getUpperBound(), one);
+  Value ahead = arith::AddIOp::create(builder, loc, loop.getInductionVar(),
+                                      distance);
+  return arith::MinSIOp::create(builder, loc, ahead, last);
+}
+
+namespace {
+
+struct EmbeddingPrefetchRows
+    : embedding::impl::EmbeddingPrefetchRowsPassBase<EmbeddingPrefetchRows> {
+  using EmbeddingPrefetchRowsPassBase::EmbeddingPrefetchRowsPassBase;
+
+  void runOnOperation() override {
+    SmallVector<std::pair<scf::ForOp, memref::SubViewOp>> rows;
+    getOperation()->walk([&](memref::SubViewOp row) {
+      auto loop = row->getParentOfType<scf::ForOp>();
+      if (loop && isRead(row) && loop.isDefinedOutsideOfLoop(row.getSource()))
+        rows.emplace_back(loop, row);
+    });
+    for (auto [loop, row] : rows)
+      prefetch(loop, row);
+  }
+
+  /// Whether somebody reads `row`: what is only written wants no prefetch.
+  static bool isRead(memref::SubViewOp row) {
+    return llvm::any_of(row->getUses(), [](OpOperand &use) {
+      auto interface = dyn_cast<MemoryEffectOpInterface>(use.getOwner());
+      return interface &&
+             interface.getEffectOnValue<MemoryEffects::Read>(use.get());
+    });
+  }
+
+  void prefetch(scf::ForOp loop, memref::SubViewOp row) {
+    // The last iteration is simply the upper bound minus one.
+    if (getConstantIntValue(loop.getStep()) != 1)
+      return;
+    int64_t elementBytes =
+        getElementBytes(row.getSourceType().getElementType());
+    SmallVector<OpFoldResult> sizes = row.getMixedSizes();
+    // A row: one element of every dimension but the last.
+    if (elementBytes == 0 || sizes.empty() ||
+        !llvm::all_of(ArrayRef(sizes).drop_back(), [](OpFoldResult size) {
+          return isConstantIntValue(size, 1);
+        }))
+      return;
+    auto rowLengthValue = dyn_cast<Value>(sizes.back());
+    if (rowLengthValue && !loop.isDefinedOutsideOfLoop(rowLengthValue))
+      return;
+    llvm::SetVector<Operation *> slice;
+    unsigned numLoads = 0;
+    for (Value offset : row.getOffsets())
+      if (failed(collectAddressSlice(loop, offset, slice, numLoads)))
+        return;
+    if (numLoads == 0)
+      return; // Not indirect: the hardware sees it coming.
+
+    std::optional<int64_t> rowLength = getConstantIntValue(sizes.back());
+    if (rowLength == 0)
+      return;
+    int64_t rowBytes = rowLength.value_or(0) * elementBytes;
+    int64_t distance = rowsAhead;
+    if (distance == 0)
+      distance = rowLength ? std::clamp<int64_t>(kBytesAhead / rowBytes, 1,
+                                                 kMaxRowsAhead)
+                           : kRowsAheadIfDynamic;
+
+    Location loc = row.getLoc();
+    OpBuilder builder = OpBuilder::atBlockBegin(loop.getBody());
+    IRMapping mapping;
+    mapping.map(loop.getInductionVar(),
+                createLaterIteration(builder, loop, distance));
+    for (Operation *op : slice)
+      builder.clone(*op, mapping);
+    SmallVector<Value> address;
+    for (OpFoldResult offset : row.getMixedOffsets())
+      address.push_back(mapping.lookupOrDefault(
+          getValueOrCreateConstantIndexOp(builder, loc, offset)));
+    prefetchLines(builder, loc, row.getSource(), address, sizes.back(),
+                  rowLength, elementBytes);
+    ++numPrefetched;
+  }
+
+  /// Prefetches the lines of the row at `address`, unaligned rows included: one
+  /// element in each stretch of a line's length, and the last element.
+  static void prefetchLines(OpBuilder &builder, Location loc, Value table,
+                            SmallVector<Value> address,
+                            OpFoldResult mixedRowLength,
+                            std::optional<int64_t> rowLength,
+                            int64_t elementBytes) {
+    Value start = address.back();
+    auto prefetchAt = [&](OpBuilder &b, Value column) {
+      address.back() = arith::AddIOp::create(b, loc, start, column);
+      memref::PrefetchOp::create(b, loc, table, address, /*isWrite=*/false,
+                                 /*localityHint=*/2, /*isDataCache=*/true);
+    };
+    int64_t elementsPerLine =
+        std::max<int64_t>(kLineBytes / elementBytes, 1);
+    Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+    Value step = arith::ConstantIndexOp::create(builder, loc, elementsPerLine);
+    Value length =
+        getValueOrCreateConstantIndexOp(builder, loc, mixedRowLength);
+    if (rowLength && *rowLength <= kMaxUnrolledLines * elementsPerLine) {
+      for (int64_t column = 0; column < *rowLength; column += elementsPerLine)
+        prefetchAt(builder,
+                   arith::ConstantIndexOp::create(builder, loc, column));
+    } else {
+      scf::ForOp::create(builder, loc, zero, length, step, ValueRange{},
+                         [&](OpBuilder &b, Location, Value column, ValueRange) {
+                           prefetchAt(b, column);
+                           scf::YieldOp::create(b, loc);
+                         });
+    }
+    // A row that is not whole lines may end in one more.
+    if (rowLength && *rowLength % elementsPerLine <= 1)
+      return;
+    Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+    prefetchAt(builder, arith::SubIOp::create(builder, loc, length, one));
+  }
+};
+
+} // namespace
