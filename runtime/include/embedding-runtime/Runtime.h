@@ -1,0 +1,238 @@
+/*===- Runtime.h - C API of the embedding runtime -----------------*- C -*-===*\
+|*
+|* Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+|* See LICENSE for license information.
+|* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+|*
+|*===----------------------------------------------------------------------===*|
+|*
+|* Conventions:
+|*
+|* - Tensors are DLPack's `DLTensor`, borrowed for the call. The memory is the
+|*   caller's, outputs included; nothing is retained after a call returns.
+|*   `strides` may be null for a compact row-major tensor. Strides may be
+|*   negative, and zero where a dimension is only read. Base pointers need no
+|*   alignment beyond what each function says.
+|* - Every function that can fail returns an `EmbeddingStatusCode` and, if
+|*   `out_status` is not null, describes the failure there. It never aborts, and
+|*   no exception leaves it.
+|* - A struct of options starts with its size. Set it, and the defaults, with the
+|*   `..._init` function; fields that later versions add keep their defaults.
+|* - An engine may be used by any number of threads at once. Creating and
+|*   destroying one is not synchronized with its other uses.
+|*
+\*===----------------------------------------------------------------------===*/
+
+#ifndef EMBEDDING_RUNTIME_RUNTIME_H
+#define EMBEDDING_RUNTIME_RUNTIME_H
+
+#include <dlpack/dlpack.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define EMBEDDING_RUNTIME_VERSION_MAJOR 0
+#define EMBEDDING_RUNTIME_VERSION_MINOR 1
+#define EMBEDDING_RUNTIME_VERSION_PATCH 0
+
+#if defined(_WIN32)
+#define EMBEDDING_RUNTIME_EXPORT __declspec(dllexport)
+#else
+#define EMBEDDING_RUNTIME_EXPORT __attribute__((visibility("default")))
+#endif
+
+/** The version of the library in use, as major * 10000 + minor * 100 + patch.
+ * Within one major version (within one minor version, while that is 0) later
+ * libraries run programs built with earlier headers. */
+EMBEDDING_RUNTIME_EXPORT int32_t embedding_runtime_version(void);
+
+/*===----------------------------------------------------------------------===*\
+|* Status
+\*===----------------------------------------------------------------------===*/
+
+typedef enum EmbeddingStatusCode {
+  EMBEDDING_OK = 0,
+  /** An argument breaks a rule that its documentation states. */
+  EMBEDDING_INVALID_ARGUMENT = 1,
+  /** An index lies outside [0, V); see position, index and count. */
+  EMBEDDING_OUT_OF_RANGE = 2,
+  /** An allocation failed. */
+  EMBEDDING_OUT_OF_MEMORY = 3,
+  /** The request is valid, but this build or machine cannot serve it. */
+  EMBEDDING_UNSUPPORTED = 4,
+  /** A directory or file that another user could have written. */
+  EMBEDDING_UNTRUSTED = 5,
+  /** The compiler library is missing, does not fit this runtime, or failed. */
+  EMBEDDING_COMPILER_ERROR = 6,
+  /** A defect of this library. */
+  EMBEDDING_INTERNAL = 7
+} EmbeddingStatusCode;
+
+/** What happened in a call. Written in full by every call it is passed to. */
+typedef struct EmbeddingStatus {
+  EmbeddingStatusCode code;
+  /** With EMBEDDING_OUT_OF_RANGE: the smallest flat (row-major) position of a
+   * bad index, the index found there, and how many there are in all. They do not
+   * depend on the number of threads. Otherwise -1, 0 and 0. */
+  int64_t position;
+  int64_t index;
+  int64_t count;
+  /** One line in English, null-terminated; empty with EMBEDDING_OK. */
+  char message[488];
+} EmbeddingStatus;
+
+/*===----------------------------------------------------------------------===*\
+|* Engine
+\*===----------------------------------------------------------------------===*/
+
+/** Compiles kernels, keeps them, and runs them. */
+typedef struct EmbeddingEngine EmbeddingEngine;
+
+/** A piece of work on [begin, end). Does not throw. */
+typedef void (*EmbeddingRangeFunction)(void *range_context, int64_t begin,
+                                       int64_t end);
+
+/** Calls `function` on disjoint ranges that cover [0, size), on any threads, and
+ * returns when all calls have returned. Ranges should have at least `grain`
+ * elements, apart from the last. Called by several threads at once if the
+ * engine is. */
+typedef void (*EmbeddingParallelFor)(void *context, int64_t size, int64_t grain,
+                                     EmbeddingRangeFunction function,
+                                     void *range_context);
+
+/** Returns `size` bytes at a multiple of `alignment` (a power of two), or null.
+ * Called by several threads at once if the engine is. */
+typedef void *(*EmbeddingAllocate)(void *context, size_t size,
+                                   size_t alignment);
+/** Takes back what EmbeddingAllocate returned. */
+typedef void (*EmbeddingDeallocate)(void *context, void *memory, size_t size,
+                                    size_t alignment);
+
+typedef enum EmbeddingLowering {
+  EMBEDDING_LOWERING_OPTIMIZED = 0,
+  /** Element by element, for comparison: the same results, slowly. */
+  EMBEDDING_LOWERING_NAIVE = 1
+} EmbeddingLowering;
+
+typedef struct EmbeddingEngineOptions {
+  size_t struct_size;
+  /** The CPU to compile for, as LLVM names it (`x86-64-v3`, `znver4`). Null,
+   * the default, is the one the process runs on. */
+  const char *cpu;
+  EmbeddingLowering lowering;
+  /** Where compiled kernels are kept between processes. Null, the default, is
+   * the environment's EMBEDDING_CACHE_DIR or, without it, embedding-mlir in
+   * XDG_CACHE_HOME or ~/.cache. An empty string keeps nothing on disk. A
+   * directory that others could write, or inside one, is refused: with
+   * EMBEDDING_UNTRUSTED if it was asked for, and by keeping nothing on disk if
+   * it is the default. */
+  const char *cache_dir;
+  /** Bytes that the directory may hold; the kernels used longest ago go first.
+   * 0, the default, is 256 MiB. */
+  uint64_t cache_max_bytes;
+  /** Threads of the engine's own pool, the calling one included. 0, the default,
+   * is the number of CPUs the process may use. */
+  int32_t num_threads;
+  /** Runs ranges in place of the engine's own pool, if not null. */
+  EmbeddingParallelFor parallel_for;
+  void *parallel_for_context;
+  /** Workspace memory, in place of aligned_alloc and free; both or none. */
+  EmbeddingAllocate allocate;
+  EmbeddingDeallocate deallocate;
+  void *allocator_context;
+  /** The compiler library. Null, the default, is libembedding-compiler beside
+   * this library. It is loaded when a kernel is compiled, not before. */
+  const char *compiler_library;
+} EmbeddingEngineOptions;
+
+EMBEDDING_RUNTIME_EXPORT void
+embedding_engine_options_init(EmbeddingEngineOptions *options);
+
+/** Creates an engine. `options` may be null for the defaults; its strings are
+ * copied. The caller destroys `*out_engine`, which is null after a failure. */
+EMBEDDING_RUNTIME_EXPORT EmbeddingStatusCode embedding_engine_create(
+    const EmbeddingEngineOptions *options, EmbeddingEngine **out_engine,
+    EmbeddingStatus *out_status);
+
+/** Destroys an engine that no call uses; null is fine. */
+EMBEDDING_RUNTIME_EXPORT void embedding_engine_destroy(EmbeddingEngine *engine);
+
+/** What an engine has done so far. */
+typedef struct EmbeddingEngineStatistics {
+  size_t struct_size;
+  /** Kernels compiled, and kernels loaded from the directory instead. */
+  int64_t kernels_compiled;
+  int64_t kernels_loaded;
+  /** Objects in the directory that were damaged or not to be trusted, and were
+   * compiled again. */
+  int64_t objects_rejected;
+} EmbeddingEngineStatistics;
+
+/** Fills `out_statistics`, whose struct_size the caller has set. */
+EMBEDDING_RUNTIME_EXPORT EmbeddingStatusCode embedding_engine_get_statistics(
+    const EmbeddingEngine *engine, EmbeddingEngineStatistics *out_statistics,
+    EmbeddingStatus *out_status);
+
+/** The directory in use, or an empty string if kernels are not kept on disk.
+ * Lives as long as the engine. */
+EMBEDDING_RUNTIME_EXPORT const char *
+embedding_engine_cache_dir(const EmbeddingEngine *engine);
+
+/*===----------------------------------------------------------------------===*\
+|* Lookup
+\*===----------------------------------------------------------------------===*/
+
+/** What happens to an index outside [0, V). There is no wrap-around. */
+typedef enum EmbeddingOutOfRange {
+  /** The call fails with EMBEDDING_OUT_OF_RANGE; the contents of the output are
+   * then unspecified. */
+  EMBEDDING_OUT_OF_RANGE_CHECK = 0,
+  /** The caller promises that there is none. Undefined behaviour otherwise. */
+  EMBEDDING_OUT_OF_RANGE_ASSUME = 1,
+  /** The nearest row; zeros if the table has no rows. */
+  EMBEDDING_OUT_OF_RANGE_CLAMP = 2,
+  /** A row of zeros. */
+  EMBEDDING_OUT_OF_RANGE_ZERO = 3
+} EmbeddingOutOfRange;
+
+typedef struct EmbeddingLookupOptions {
+  size_t struct_size;
+  EmbeddingOutOfRange out_of_range;
+  /** The row that takes no gradient, if has_padding_idx: in [-V, V), a negative
+   * one counting from the end. It is validated and changes nothing here. */
+  int32_t has_padding_idx;
+  int64_t padding_idx;
+} EmbeddingLookupOptions;
+
+EMBEDDING_RUNTIME_EXPORT void
+embedding_lookup_options_init(EmbeddingLookupOptions *options);
+
+/** out[i..., :] = table[indices[i...], :], bit for bit.
+ *
+ * Shapes: `table` [V, D], of any element type of whole bytes; `indices` of any
+ * rank, int32 or int64; `out` indices.shape + [D], of the type of `table`. Any
+ * dimension may be 0. All three are on the CPU.
+ *
+ * `table` and `out` may be strided in any way, without a copy, except that two
+ * elements of `out` may not share memory, nor `out` share any with the others.
+ * A table or an output whose rows are not contiguous must be aligned to its
+ * element, and the element have 1, 2, 4, 8 or 16 bytes. Indices that are not
+ * contiguous or not aligned are first copied to workspace memory of
+ * N * sizeof(index) bytes.
+ *
+ * The first call for a combination of row size, index type and mode compiles a
+ * kernel. `options` may be null for the defaults. */
+EMBEDDING_RUNTIME_EXPORT EmbeddingStatusCode embedding_lookup(
+    EmbeddingEngine *engine, const DLTensor *table, const DLTensor *indices,
+    const EmbeddingLookupOptions *options, const DLTensor *out,
+    EmbeddingStatus *out_status);
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* EMBEDDING_RUNTIME_RUNTIME_H */

@@ -1,0 +1,152 @@
+//===- Runtime.hpp - C++ API of the embedding runtime -----------*- C++ -*-===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A header-only layer over the C API in Runtime.h, which says what each
+// operation does: handles that destroy themselves, and failures as exceptions.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef EMBEDDING_RUNTIME_RUNTIME_HPP
+#define EMBEDDING_RUNTIME_RUNTIME_HPP
+
+#include "embedding-runtime/Runtime.h"
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace embedding {
+
+/// A failed call.
+class Error : public std::runtime_error {
+public:
+  explicit Error(const EmbeddingStatus &status)
+      : std::runtime_error(status.message), status(status) {}
+
+  EmbeddingStatusCode code() const { return status.code; }
+  /// With EMBEDDING_OUT_OF_RANGE: the smallest flat position of a bad index, the
+  /// index found there, and how many there are.
+  int64_t position() const { return status.position; }
+  int64_t index() const { return status.index; }
+  int64_t count() const { return status.count; }
+
+private:
+  EmbeddingStatus status;
+};
+
+/// DLPack's name for the arithmetic type `T`.
+template <typename T> constexpr DLDataType dataTypeOf() {
+  static_assert(std::is_arithmetic_v<T>, "pass a DLDataType instead");
+  uint8_t code = std::is_floating_point_v<T> ? kDLFloat
+                 : std::is_signed_v<T>       ? kDLInt
+                                             : kDLUInt;
+  return {code, 8 * sizeof(T), 1};
+}
+
+/// A tensor in CPU memory that somebody else owns.
+class TensorView {
+public:
+  /// `strides` counts elements and may be empty for a compact row-major tensor.
+  TensorView(void *data, DLDataType dtype, std::vector<int64_t> shape,
+             std::vector<int64_t> strides = {})
+      : data(data), dtype(dtype), shape(std::move(shape)),
+        strides(std::move(strides)) {}
+
+  template <typename T>
+  TensorView(T *data, std::vector<int64_t> shape,
+             std::vector<int64_t> strides = {})
+      : TensorView(const_cast<std::remove_const_t<T> *>(data),
+                   dataTypeOf<std::remove_const_t<T>>(), std::move(shape),
+                   std::move(strides)) {}
+
+  /// Valid while this object is.
+  DLTensor get() const {
+    DLTensor tensor{};
+    tensor.data = data;
+    tensor.device = {kDLCPU, 0};
+    tensor.ndim = static_cast<int32_t>(shape.size());
+    tensor.dtype = dtype;
+    tensor.shape = const_cast<int64_t *>(shape.data());
+    tensor.strides =
+        strides.empty() ? nullptr : const_cast<int64_t *>(strides.data());
+    return tensor;
+  }
+
+private:
+  void *data;
+  DLDataType dtype;
+  std::vector<int64_t> shape;
+  std::vector<int64_t> strides;
+};
+
+struct LookupOptions : EmbeddingLookupOptions {
+  LookupOptions() { embedding_lookup_options_init(this); }
+};
+
+struct EngineOptions : EmbeddingEngineOptions {
+  EngineOptions() { embedding_engine_options_init(this); }
+};
+
+/// Compiles kernels, keeps them, and runs them. Any number of threads may use
+/// one engine. Every function throws `Error` on failure.
+class Engine {
+public:
+  explicit Engine(const EngineOptions &options = {}) {
+    EmbeddingEngine *created = nullptr;
+    EmbeddingStatus status;
+    check(embedding_engine_create(&options, &created, &status), status);
+    engine.reset(created);
+  }
+
+  void lookup(const DLTensor &table, const DLTensor &indices,
+              const DLTensor &out, const LookupOptions &options = {}) {
+    EmbeddingStatus status;
+    check(embedding_lookup(engine.get(), &table, &indices, &options, &out,
+                           &status),
+          status);
+  }
+  void lookup(const TensorView &table, const TensorView &indices,
+              const TensorView &out, const LookupOptions &options = {}) {
+    lookup(table.get(), indices.get(), out.get(), options);
+  }
+
+  EmbeddingEngineStatistics statistics() const {
+    EmbeddingEngineStatistics statistics;
+    statistics.struct_size = sizeof(statistics);
+    EmbeddingStatus status;
+    check(embedding_engine_get_statistics(engine.get(), &statistics, &status),
+          status);
+    return statistics;
+  }
+
+  std::string cacheDir() const {
+    return embedding_engine_cache_dir(engine.get());
+  }
+
+  EmbeddingEngine *get() const { return engine.get(); }
+
+private:
+  static void check(EmbeddingStatusCode code, const EmbeddingStatus &status) {
+    if (code != EMBEDDING_OK)
+      throw Error(status);
+  }
+
+  struct Destroy {
+    void operator()(EmbeddingEngine *engine) const {
+      embedding_engine_destroy(engine);
+    }
+  };
+  std::unique_ptr<EmbeddingEngine, Destroy> engine;
+};
+
+} // namespace embedding
+
+#endif // EMBEDDING_RUNTIME_RUNTIME_HPP

@@ -1,0 +1,156 @@
+//===- KernelCompiler.cpp - libembedding-compiler -------------------------===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Compiles the kernels of the runtime: writes the IR of a spec, and takes it
+// through the same pipeline as embedding-opt.
+//
+//===----------------------------------------------------------------------===//
+
+#include "../CompilerAPI.h"
+#include "CompilerFingerprint.h"
+
+#include "embedding/InitAll.h"
+#include "embedding/Pipelines/Passes.h"
+#include "embedding/Target/CPU.h"
+
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace mlir;
+using namespace ::embedding::runtime;
+
+/// Every kernel is a function of a range of rows, so that the runtime decides
+/// what runs where. The indices of the range are checked before its rows are
+/// copied, and the outcome goes to `%report`.
+static constexpr char kLookupKernel[] = R"mlir(
+func.func @lookup(%begin: index, %end: index, %table: {0}, %all_indices: {1},
+                  %all_rows: {0}, %report: memref<3xi64>)
+    attributes {{llvm.emit_c_interface} {{
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %size = arith.subi %end, %begin : index
+  %indices = memref.subview %all_indices[%begin] [%size] [1]
+    : {1} to {2}
+  %row_length = memref.dim %table, %c1 : {0}
+  %rows = memref.subview %all_rows[%begin, 0] [%size, {3}] [1, 1]
+    : {0} to {4}
+  {5}
+  return
+}
+)mlir";
+
+static constexpr char kCheckedLookup[] = R"mlir(
+  %num_rows = memref.dim %table, %c0 : {0}
+  %position, %index, %count =
+    embedding.find_out_of_range %indices, %num_rows : {1}
+  memref.store %position, %report[%c0] : memref<3xi64>
+  memref.store %index, %report[%c1] : memref<3xi64>
+  memref.store %count, %report[%c2] : memref<3xi64>
+  %none = arith.constant 0 : i64
+  %in_range = arith.cmpi eq, %count, %none : i64
+  scf.if %in_range {{
+    embedding.lookup out_of_range(assume)
+      ins(%table, %indices : {0}, {1}) outs(%rows : {2})
+  }
+)mlir";
+
+static constexpr char kUncheckedLookup[] = R"mlir(
+  %none = arith.constant 0 : i64
+  memref.store %none, %report[%c2] : memref<3xi64>
+  embedding.lookup out_of_range({3})
+    ins(%table, %indices : {0}, {1}) outs(%rows : {2})
+)mlir";
+
+static std::string getLookupIR(const LookupSpec &spec) {
+  std::string length = spec.rowLength == LookupSpec::kDynamic
+                           ? "?"
+                           : std::to_string(spec.rowLength);
+  std::string element = "i" + std::to_string(8 * spec.elementBytes);
+  const char *stride = spec.isContiguous ? "1" : "?";
+  std::string table = llvm::formatv("memref<?x{0}x{1}, strided<[?, {2}]>>",
+                                    length, element, stride);
+  std::string rows =
+      llvm::formatv("memref<?x{0}x{1}, strided<[?, {2}], offset: ?>>", length,
+                    element, stride);
+  std::string allIndices = llvm::formatv("memref<?xi{0}>", spec.indexBits);
+  std::string indices = llvm::formatv(
+      "memref<?xi{0}, strided<[1], offset: ?>>", spec.indexBits);
+
+  static const char *const modes[] = {"check", "assume", "clamp", "zero"};
+  std::string body =
+      spec.outOfRange == EMBEDDING_OUT_OF_RANGE_CHECK
+          ? llvm::formatv(kCheckedLookup, table, indices, rows).str()
+          : llvm::formatv(kUncheckedLookup, table, indices, rows,
+                          modes[spec.outOfRange])
+                .str();
+  return llvm::formatv(kLookupKernel, table, allIndices, indices,
+                       length == "?" ? "%row_length" : length, rows, body);
+}
+
+/// The dialects are registered once; a context for each compilation is cheap.
+static const DialectRegistry &getRegistry() {
+  static const DialectRegistry registry = [] {
+    DialectRegistry registry;
+    mlir::embedding::registerAllDialects(registry);
+    return registry;
+  }();
+  return registry;
+}
+
+static LogicalResult compile(const LookupSpec &spec, const char *cpu,
+                             SmallVectorImpl<char> &object,
+                             std::string &error) {
+  MLIRContext context(getRegistry(), MLIRContext::Threading::DISABLED);
+  ScopedDiagnosticHandler diagnostics(&context, [&](Diagnostic &diagnostic) {
+    if (diagnostic.getSeverity() == DiagnosticSeverity::Error && error.empty())
+      error = diagnostic.str();
+    return success();
+  });
+  FailureOr<mlir::embedding::CPUTarget> target =
+      mlir::embedding::CPUTarget::get(UnknownLoc::get(&context), cpu ? cpu : "");
+  if (failed(target))
+    return failure();
+  OwningOpRef<ModuleOp> module =
+      parseSourceString<ModuleOp>(getLookupIR(spec), &context, spec.str());
+  if (!module)
+    return failure();
+
+  mlir::embedding::CPUPipelineOptions options;
+  options.vectorBytes = target->getVectorBytes();
+  bool isOptimized = spec.lowering == EMBEDDING_LOWERING_OPTIMIZED;
+  options.vectorize = options.prefetch = isOptimized;
+  PassManager pm(&context);
+  mlir::embedding::buildEmbeddingToCPUPipeline(pm, options);
+  if (failed(pm.run(*module)))
+    return failure();
+  return target->emit(*module, isOptimized ? 2 : 0,
+                      mlir::embedding::CPUTarget::Output::object, object);
+}
+
+extern "C" EMBEDDING_RUNTIME_EXPORT void
+embedding_compile_lookup(const LookupSpec *spec, const char *cpu,
+                         const CompilerOutput *output) {
+  SmallVector<char, 0> object;
+  std::string error;
+  if (succeeded(compile(*spec, cpu, object, error)))
+    output->setObject(output->context, object.data(), object.size());
+  else
+    output->setError(output->context,
+                     error.empty() ? "unknown error" : error.c_str());
+}
+
+extern "C" EMBEDDING_RUNTIME_EXPORT const char *
+embedding_compiler_fingerprint() {
+  return kCompilerFingerprint;
+}

@@ -1,0 +1,42 @@
+//===- CompilerAPI.h - Between the runtime and its compiler -----*- C++ -*-===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What libembedding-compiler exports. The runtime loads that library when it
+// must compile, and only then: libMLIR and libLLVM take longer to load than a
+// cached kernel takes to run.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef EMBEDDING_RUNTIME_LIB_COMPILERAPI_H
+#define EMBEDDING_RUNTIME_LIB_COMPILERAPI_H
+
+#include "KernelSpec.h"
+
+namespace embedding::runtime {
+
+struct CompilerOutput {
+  void *context;
+  /// Take the object, or the reason why there is none.
+  void (*setObject)(void *context, const char *bytes, size_t size);
+  void (*setError)(void *context, const char *message);
+};
+
+/// Compiles the kernel of `spec` for `cpu`, null for the one of this machine.
+using CompileLookup = void (*)(const LookupSpec *spec, const char *cpu,
+                               const CompilerOutput *output);
+inline constexpr char kCompileLookupName[] = "embedding_compile_lookup";
+
+/// Names the sources of the compiler and its LLVM: the library must have been
+/// built from the same as the runtime, whose cache it fills.
+using CompilerFingerprint = const char *(*)();
+inline constexpr char kCompilerFingerprintName[] =
+    "embedding_compiler_fingerprint";
+
+} // namespace embedding::runtime
+
+#endif // EMBEDDING_RUNTIME_LIB_COMPILERAPI_H

@@ -1,0 +1,326 @@
+//===- Engine.cpp - Compiles, keeps and runs kernels ----------------------===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Engine.h"
+
+#include "CompilerFingerprint.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <dlfcn.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+using namespace embedding::runtime;
+
+//===----------------------------------------------------------------------===//
+// Options
+//===----------------------------------------------------------------------===//
+
+static constexpr uint64_t kDefaultCacheMaxBytes = uint64_t(256) << 20;
+
+static void *allocateAligned(void *, size_t size, size_t alignment) {
+  // aligned_alloc wants a multiple of the alignment.
+  return std::aligned_alloc(alignment,
+                            (size + alignment - 1) / alignment * alignment);
+}
+static void deallocateAligned(void *, void *memory, size_t, size_t) {
+  std::free(memory);
+}
+
+/// What the code for this machine depends on: the CPU's own description, which
+/// needs no compiler to read.
+static std::string describeNativeCPU() {
+  std::string text = "native";
+#if defined(__x86_64__)
+  auto append = [&](unsigned leaf, unsigned subleaf, bool onlyFeatures) {
+    unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+    __get_cpuid_count(leaf, subleaf, &eax, &ebx, &ecx, &edx);
+    if (leaf == 1) {
+      ebx = 0;               // The number of the core that runs this.
+      ecx &= ~(1u << 27);    // OSXSAVE is what the next leaf is about.
+    }
+    char buffer[48];
+    std::snprintf(buffer, sizeof(buffer), " %x.%x:%x-%x-%x-%x", leaf, subleaf,
+                  onlyFeatures ? 0 : eax, ebx, ecx, edx);
+    text += buffer;
+  };
+  append(0, 0, false);
+  append(1, 0, false);
+  append(7, 0, false);
+  append(7, 1, false);
+  append(0x80000001, 0, false);
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  __get_cpuid(1, &eax, &ebx, &ecx, &edx);
+  if (ecx & (1u << 27)) {
+    unsigned low, high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    text += " xcr0:" + std::to_string(low);
+  }
+#endif
+  return text;
+}
+
+Result<std::unique_ptr<Engine>>
+Engine::create(const EmbeddingEngineOptions &options) {
+  std::unique_ptr<Engine> engine(new Engine);
+
+  engine->lowering = options.lowering;
+  if (engine->lowering != EMBEDDING_LOWERING_OPTIMIZED &&
+      engine->lowering != EMBEDDING_LOWERING_NAIVE)
+    return invalidArgument("options: expected lowering to be 0 or 1, but got " +
+                           std::to_string(engine->lowering));
+  if (const char *cpu = options.cpu) {
+    engine->cpu = cpu;
+    engine->cpuKey = cpu;
+  } else {
+    engine->cpuKey = describeNativeCPU();
+  }
+  if (const char *library = options.compiler_library)
+    engine->compilerLibrary = library;
+
+  int32_t numThreads = options.num_threads;
+  if (numThreads < 0)
+    return invalidArgument(
+        "options: expected num_threads to be at least 0, but got " +
+        std::to_string(numThreads));
+  engine->pool = ThreadPool::create(numThreads ? numThreads : getNumCPUs());
+  engine->callerParallelFor = options.parallel_for;
+  engine->parallelForContext = options.parallel_for_context;
+
+  engine->allocateFunction = options.allocate;
+  engine->deallocateFunction = options.deallocate;
+  engine->allocatorContext = options.allocator_context;
+  if (!engine->allocateFunction != !engine->deallocateFunction)
+    return invalidArgument(
+        "options: expected both of allocate and deallocate, or none");
+  if (!engine->allocateFunction) {
+    engine->allocateFunction = allocateAligned;
+    engine->deallocateFunction = deallocateAligned;
+  }
+
+  const char *named = options.cache_dir;
+  if (!named)
+    named = std::getenv("EMBEDDING_CACHE_DIR");
+  std::string directory = named ? named : getDefaultCacheDirectory();
+  if (!directory.empty()) {
+    uint64_t maxBytes = options.cache_max_bytes;
+    Result<ObjectCache> cache = ObjectCache::open(
+        directory, maxBytes ? maxBytes : kDefaultCacheMaxBytes);
+    if (cache) {
+      engine->cache.emplace(std::move(*cache));
+      engine->cacheDirectory = engine->cache->getDirectory();
+    } else if (named) {
+      return cache.failure();
+    }
+  }
+  return Result<std::unique_ptr<Engine>>(std::move(engine));
+}
+
+Engine::~Engine() = default;
+
+//===----------------------------------------------------------------------===//
+// Kernels
+//===----------------------------------------------------------------------===//
+
+const Engine::Kernel *Engine::findLoaded(const LookupSpec &spec) const {
+  const Kernel *kernel = buckets[spec.hash() % buckets.size()].load(
+      std::memory_order_acquire);
+  while (kernel && !(kernel->spec == spec))
+    kernel = kernel->next;
+  return kernel;
+}
+
+Result<LookupKernel> Engine::getLookupKernel(const LookupSpec &spec) {
+  if (const Kernel *kernel = findLoaded(spec))
+    return kernel->function;
+  std::lock_guard<std::mutex> lock(mutex);
+  if (const Kernel *kernel = findLoaded(spec))
+    return kernel->function;
+
+  Result<LoadedObject> object = loadOrCompile(spec);
+  if (!object)
+    return object.failure();
+  void *function = object->find(kLookupKernelName);
+  if (!function)
+    return Failure{EMBEDDING_INTERNAL,
+                   std::string("object: no function ") + kLookupKernelName};
+  auto &bucket = buckets[spec.hash() % buckets.size()];
+  kernels.push_back({spec, reinterpret_cast<LookupKernel>(function),
+                     std::move(*object),
+                     bucket.load(std::memory_order_relaxed)});
+  bucket.store(&kernels.back(), std::memory_order_release);
+  return kernels.back().function;
+}
+
+Result<LoadedObject> Engine::loadOrCompile(const LookupSpec &spec) {
+  std::string key = std::string(kCompilerFingerprint) + "\n" + cpuKey + "\n" +
+                    spec.str() + "\n";
+  if (cache) {
+    bool isRejected = false;
+    if (std::optional<std::string> stored = cache->find(key, isRejected)) {
+      Result<LoadedObject> loaded = LoadedObject::load(*stored);
+      if (loaded) {
+        ++kernelsLoaded;
+        return loaded;
+      }
+      isRejected = true;
+    }
+    objectsRejected += isRejected;
+  }
+
+  if (Status loaded = loadCompiler(); !loaded)
+    return loaded.failure();
+  struct Collected {
+    std::string object;
+    std::string error;
+  } collected;
+  CompilerOutput output;
+  output.context = &collected;
+  output.setObject = [](void *context, const char *bytes, size_t size) {
+    static_cast<Collected *>(context)->object.assign(bytes, size);
+  };
+  output.setError = [](void *context, const char *message) {
+    static_cast<Collected *>(context)->error = message;
+  };
+  compileLookup(&spec, cpu ? cpu->c_str() : nullptr, &output);
+  if (!collected.error.empty())
+    return Failure{EMBEDDING_COMPILER_ERROR, "compiler: " + collected.error};
+  ++kernelsCompiled;
+  if (cache)
+    cache->insert(key, collected.object);
+  return LoadedObject::load(collected.object);
+}
+
+/// The directory of this library, with a slash at its end.
+static std::string getLibraryDirectory() {
+  Dl_info info;
+  if (!dladdr(reinterpret_cast<void *>(&getLibraryDirectory), &info) ||
+      !info.dli_fname)
+    return "";
+  std::string path = info.dli_fname;
+  size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "" : path.substr(0, slash + 1);
+}
+
+Status Engine::loadCompiler() {
+  if (compileLookup)
+    return success();
+  std::string path = compilerLibrary
+                         ? *compilerLibrary
+                         : getLibraryDirectory() + kCompilerLibraryName;
+  // Never closed: LLVM does not expect to be unloaded.
+  void *library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!library)
+    return Failure{EMBEDDING_COMPILER_ERROR,
+                   std::string("compiler: ") + dlerror()};
+  auto fingerprint = reinterpret_cast<CompilerFingerprint>(
+      dlsym(library, kCompilerFingerprintName));
+  auto compile =
+      reinterpret_cast<CompileLookup>(dlsym(library, kCompileLookupName));
+  if (!fingerprint || !compile)
+    return Failure{EMBEDDING_COMPILER_ERROR,
+                   "compiler: " + path + " is not a compiler library"};
+  if (std::strcmp(fingerprint(), kCompilerFingerprint) != 0)
+    return Failure{EMBEDDING_COMPILER_ERROR,
+                   "compiler: " + path +
+                       " was built from other sources than this runtime"};
+  compileLookup = compile;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Services
+//===----------------------------------------------------------------------===//
+
+void Engine::parallelFor(int64_t size, int64_t grain,
+                         EmbeddingRangeFunction function, void *context) {
+  if (size <= grain) {
+    if (size > 0)
+      function(context, 0, size);
+  } else if (callerParallelFor) {
+    callerParallelFor(parallelForContext, size, grain, function, context);
+  } else {
+    pool->parallelFor(size, grain, function, context);
+  }
+}
+
+Result<Workspace> Engine::allocate(size_t size) {
+  void *memory =
+      allocateFunction(allocatorContext, size, Workspace::kAlignment);
+  if (!memory)
+    return Failure{EMBEDDING_OUT_OF_MEMORY,
+                   "the allocator has no " + std::to_string(size) +
+                       " bytes of workspace"};
+  return Result<Workspace>(Workspace(*this, memory, size));
+}
+
+void Engine::getStatistics(EmbeddingEngineStatistics &statistics) const {
+  EmbeddingEngineStatistics current;
+  current.struct_size = statistics.struct_size;
+  current.kernels_compiled = kernelsCompiled;
+  current.kernels_loaded = kernelsLoaded;
+  current.objects_rejected = objectsRejected;
+  std::memcpy(&statistics, &current,
+              std::min(statistics.struct_size, sizeof(current)));
+}
+
+//===----------------------------------------------------------------------===//
+// C API
+//===----------------------------------------------------------------------===//
+
+int32_t embedding_runtime_version(void) {
+  return EMBEDDING_RUNTIME_VERSION_MAJOR * 10000 +
+         EMBEDDING_RUNTIME_VERSION_MINOR * 100 +
+         EMBEDDING_RUNTIME_VERSION_PATCH;
+}
+
+void embedding_engine_options_init(EmbeddingEngineOptions *options) {
+  *options = EmbeddingEngineOptions();
+  options->struct_size = sizeof(*options);
+}
+
+EmbeddingStatusCode
+embedding_engine_create(const EmbeddingEngineOptions *options,
+                        EmbeddingEngine **out_engine,
+                        EmbeddingStatus *out_status) {
+  return callAtBoundary(out_status, [&]() -> Status {
+    if (!out_engine)
+      return invalidArgument("expected out_engine not to be null");
+    *out_engine = nullptr;
+    EmbeddingEngineOptions given;
+    embedding_engine_options_init(&given);
+    copyOptions(options, given);
+    Result<std::unique_ptr<Engine>> engine = Engine::create(given);
+    if (!engine)
+      return engine.failure();
+    *out_engine = new EmbeddingEngine{std::move(*engine)};
+    return success();
+  });
+}
+
+void embedding_engine_destroy(EmbeddingEngine *engine) { delete engine; }
+
+EmbeddingStatusCode
+embedding_engine_get_statistics(const EmbeddingEngine *engine,
+                                EmbeddingEngineStatistics *out_statistics,
+                                EmbeddingStatus *out_status) {
+  return callAtBoundary(out_status, [&]() -> Status {
+    if (!engine || !out_statistics)
+      return invalidArgument(
+          "expected engine and out_statistics not to be null");
+    engine->engine->getStatistics(*out_statistics);
+    return success();
+  });
+}
+
+const char *embedding_engine_cache_dir(const EmbeddingEngine *engine) {
+  return engine ? engine->engine->getCacheDirectory().c_str() : "";
+}

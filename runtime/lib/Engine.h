@@ -1,0 +1,120 @@
+//===- Engine.h - Compiles, keeps and runs kernels --------------*- C++ -*-===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef EMBEDDING_RUNTIME_LIB_ENGINE_H
+#define EMBEDDING_RUNTIME_LIB_ENGINE_H
+
+#include "CompilerAPI.h"
+#include "KernelSpec.h"
+#include "ObjectCache.h"
+#include "ObjectLoader.h"
+#include "ThreadPool.h"
+
+#include <array>
+#include <atomic>
+#include <deque>
+#include <mutex>
+#include <optional>
+
+namespace embedding::runtime {
+
+/// Memory from the engine's allocator, until destroyed.
+class Workspace;
+
+class Engine {
+public:
+  static Result<std::unique_ptr<Engine>>
+  create(const EmbeddingEngineOptions &options);
+  ~Engine();
+
+  /// The kernel of `spec`: from memory without a lock, else from disk, else
+  /// compiled.
+  Result<LookupKernel> getLookupKernel(const LookupSpec &spec);
+
+  void parallelFor(int64_t size, int64_t grain, EmbeddingRangeFunction function,
+                   void *context);
+
+  Result<Workspace> allocate(size_t size);
+
+  EmbeddingLowering getLowering() const { return lowering; }
+  const std::string &getCacheDirectory() const { return cacheDirectory; }
+  void getStatistics(EmbeddingEngineStatistics &statistics) const;
+
+private:
+  friend class Workspace;
+
+  Engine() = default;
+
+  /// A kernel that has been loaded; never moved or removed.
+  struct Kernel {
+    LookupSpec spec;
+    LookupKernel function;
+    LoadedObject object;
+    const Kernel *next;
+  };
+
+  const Kernel *findLoaded(const LookupSpec &spec) const;
+  Result<LoadedObject> loadOrCompile(const LookupSpec &spec);
+  Status loadCompiler();
+
+  EmbeddingLowering lowering = EMBEDDING_LOWERING_OPTIMIZED;
+  std::optional<std::string> cpu;
+  std::string cpuKey;
+  std::string cacheDirectory;
+  std::optional<ObjectCache> cache;
+  std::optional<std::string> compilerLibrary;
+  ThreadPool::Pointer pool;
+  EmbeddingParallelFor callerParallelFor = nullptr;
+  void *parallelForContext = nullptr;
+  EmbeddingAllocate allocateFunction = nullptr;
+  EmbeddingDeallocate deallocateFunction = nullptr;
+  void *allocatorContext = nullptr;
+
+  /// A hash table of lists. Lists grow at the head, under the mutex, and are
+  /// read without one.
+  std::array<std::atomic<const Kernel *>, 256> buckets{};
+  std::deque<Kernel> kernels;
+  std::mutex mutex;
+  CompileLookup compileLookup = nullptr;
+
+  std::atomic<int64_t> kernelsCompiled{0};
+  std::atomic<int64_t> kernelsLoaded{0};
+  std::atomic<int64_t> objectsRejected{0};
+};
+
+class Workspace {
+public:
+  Workspace(Engine &engine, void *memory, size_t size)
+      : engine(&engine), memory(memory), size(size) {}
+  Workspace(Workspace &&other) noexcept
+      : engine(other.engine), memory(std::exchange(other.memory, nullptr)),
+        size(other.size) {}
+  Workspace &operator=(Workspace &&) = delete;
+  ~Workspace() {
+    if (memory)
+      engine->deallocateFunction(engine->allocatorContext, memory, size,
+                                 kAlignment);
+  }
+
+  char *data() const { return static_cast<char *>(memory); }
+
+  static constexpr size_t kAlignment = 64;
+
+private:
+  Engine *engine;
+  void *memory;
+  size_t size;
+};
+
+} // namespace embedding::runtime
+
+struct EmbeddingEngine {
+  std::unique_ptr<embedding::runtime::Engine> engine;
+};
+
+#endif // EMBEDDING_RUNTIME_LIB_ENGINE_H

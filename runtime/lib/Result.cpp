@@ -1,0 +1,53 @@
+//===- Result.cpp - Errors as values --------------------------------------===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Result.h"
+
+#include <cstring>
+#include <exception>
+#include <new>
+
+using namespace embedding::runtime;
+
+EmbeddingStatusCode
+embedding::runtime::writeStatus(Status status, EmbeddingStatus *outStatus) {
+  if (status) {
+    if (outStatus) {
+      outStatus->code = EMBEDDING_OK;
+      outStatus->position = -1;
+      outStatus->index = 0;
+      outStatus->count = 0;
+      outStatus->message[0] = '\0';
+    }
+    return EMBEDDING_OK;
+  }
+  const Failure &failure = status.failure();
+  if (outStatus) {
+    outStatus->code = failure.code;
+    outStatus->position = failure.position;
+    outStatus->index = failure.index;
+    outStatus->count = failure.count;
+    std::strncpy(outStatus->message, failure.message.c_str(),
+                 sizeof(outStatus->message) - 1);
+    outStatus->message[sizeof(outStatus->message) - 1] = '\0';
+  }
+  return failure.code;
+}
+
+Failure embedding::runtime::describeCurrentException() {
+  try {
+    throw;
+  } catch (const std::bad_alloc &) {
+    // Short enough for the string's own buffer: nothing to allocate.
+    return {EMBEDDING_OUT_OF_MEMORY, "out of memory"};
+  } catch (const std::exception &exception) {
+    return {EMBEDDING_INTERNAL, exception.what()};
+  } catch (...) {
+    return {EMBEDDING_INTERNAL, "unknown"};
+  }
+}

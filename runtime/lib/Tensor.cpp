@@ -1,0 +1,126 @@
+//===- Tensor.cpp - Views of DLPack tensors -------------------------------===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Tensor.h"
+
+using namespace embedding::runtime;
+
+std::string embedding::runtime::getName(DLDataType dtype) {
+  std::string name;
+  switch (dtype.code) {
+  case kDLInt:
+    name = "int";
+    break;
+  case kDLUInt:
+    name = "uint";
+    break;
+  case kDLFloat:
+    name = "float";
+    break;
+  case kDLBfloat:
+    name = "bfloat";
+    break;
+  case kDLComplex:
+    name = "complex";
+    break;
+  default:
+    name = "dtype code " + std::to_string(dtype.code) + " of bits ";
+  }
+  name += std::to_string(dtype.bits);
+  if (dtype.lanes != 1)
+    name += "x" + std::to_string(dtype.lanes);
+  return name;
+}
+
+std::string embedding::runtime::formatShape(const int64_t *sizes, int rank) {
+  std::string text = "[";
+  for (int dim = 0; dim < rank; ++dim)
+    text += (dim ? ", " : "") + std::to_string(sizes[dim]);
+  return text + "]";
+}
+
+Result<Tensor> Tensor::get(const DLTensor *tensor, const char *name) {
+  auto fail = [&](const std::string &what) {
+    return invalidArgument(std::string(name) + ": " + what);
+  };
+  if (!tensor)
+    return fail("expected a tensor, but got null");
+  if (tensor->device.device_type != kDLCPU &&
+      tensor->device.device_type != kDLCUDAHost)
+    return Failure{EMBEDDING_UNSUPPORTED,
+                   std::string(name) +
+                       ": expected memory of the CPU, but got device type " +
+                       std::to_string(tensor->device.device_type)};
+  if (tensor->ndim < 0 || tensor->ndim > kMaxRank)
+    return fail("expected at most " + std::to_string(kMaxRank) +
+                " dimensions, but got " + std::to_string(tensor->ndim));
+  if (tensor->ndim > 0 && !tensor->shape)
+    return fail("expected a shape, but got null");
+  int64_t bits = int64_t(tensor->dtype.bits) * tensor->dtype.lanes;
+  if (bits <= 0 || bits % 8 != 0)
+    return fail("expected elements of whole bytes, but got " +
+                getName(tensor->dtype));
+
+  Tensor view;
+  view.type = tensor->dtype;
+  view.numDims = tensor->ndim;
+  view.sizes = tensor->shape;
+  view.bytesPerElement = bits / 8;
+  bool isEmpty = false;
+  for (int dim = 0; dim < view.numDims; ++dim) {
+    if (view.sizes[dim] < 0)
+      return fail("expected a size of at least 0 in dimension " +
+                  std::to_string(dim) + ", but got " +
+                  std::to_string(view.sizes[dim]));
+    isEmpty |= view.sizes[dim] == 0;
+  }
+  int64_t compactStride = 1;
+  for (int dim = view.numDims - 1; dim >= 0; --dim) {
+    view.strides[dim] =
+        tensor->strides ? tensor->strides[dim] : compactStride;
+    // The number of bytes must fit too; an empty tensor has none.
+    int64_t bytes;
+    if (!isEmpty &&
+        (__builtin_mul_overflow(compactStride, view.sizes[dim],
+                                &compactStride) ||
+         __builtin_mul_overflow(compactStride, view.bytesPerElement, &bytes)))
+      return fail("the shape " + formatShape(view.sizes, view.numDims) +
+                  " has more bytes than 64 bits count");
+  }
+  view.elements = isEmpty ? 0 : compactStride;
+  if (!tensor->data && !isEmpty)
+    return fail("expected data, but got null");
+  view.address = static_cast<char *>(tensor->data) + tensor->byte_offset;
+  return view;
+}
+
+bool Tensor::isContiguous() const {
+  int64_t expected = 1;
+  for (int dim = numDims - 1; dim >= 0; --dim) {
+    if (sizes[dim] != 1 && strides[dim] != expected)
+      return elements == 0;
+    expected *= sizes[dim];
+  }
+  return true;
+}
+
+bool Tensor::isAligned() const {
+  return elements == 0 ||
+         reinterpret_cast<uintptr_t>(address) % bytesPerElement == 0;
+}
+
+std::pair<const char *, const char *> Tensor::extent() const {
+  if (elements == 0)
+    return {address, address};
+  const char *begin = address, *end = address + bytesPerElement;
+  for (int dim = 0; dim < numDims; ++dim) {
+    int64_t reach = (sizes[dim] - 1) * strides[dim] * bytesPerElement;
+    (reach < 0 ? begin : end) += reach;
+  }
+  return {begin, end};
+}

@@ -1,0 +1,61 @@
+//===- Tensor.h - Views of DLPack tensors -----------------------*- C++ -*-===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef EMBEDDING_RUNTIME_LIB_TENSOR_H
+#define EMBEDDING_RUNTIME_LIB_TENSOR_H
+
+#include "Result.h"
+
+#include <array>
+
+namespace embedding::runtime {
+
+/// A validated DLTensor on the CPU, with strides and the offset applied. The
+/// shape is borrowed from the DLTensor.
+class Tensor {
+public:
+  /// More dimensions than this are refused.
+  static constexpr int kMaxRank = 32;
+
+  /// Validates `tensor`, which messages call `name`.
+  static Result<Tensor> get(const DLTensor *tensor, const char *name);
+
+  int rank() const { return numDims; }
+  int64_t size(int dim) const { return sizes[dim]; }
+  /// In elements.
+  int64_t stride(int dim) const { return strides[dim]; }
+  int64_t numElements() const { return elements; }
+  int64_t elementBytes() const { return bytesPerElement; }
+  DLDataType dtype() const { return type; }
+  char *data() const { return address; }
+
+  bool isContiguous() const;
+  /// Whether the elements lie at multiples of their own size.
+  bool isAligned() const;
+  /// [begin, end) of the addresses that elements cover; empty without elements.
+  std::pair<const char *, const char *> extent() const;
+
+private:
+  char *address = nullptr;
+  DLDataType type{};
+  int numDims = 0;
+  int64_t elements = 1;
+  int64_t bytesPerElement = 0;
+  const int64_t *sizes = nullptr;
+  std::array<int64_t, kMaxRank> strides{};
+};
+
+/// The name of `dtype` as NumPy and PyTorch have it, such as float32.
+std::string getName(DLDataType dtype);
+
+/// "[2, 3]"
+std::string formatShape(const int64_t *sizes, int rank);
+
+} // namespace embedding::runtime
+
+#endif // EMBEDDING_RUNTIME_LIB_TENSOR_H
