@@ -185,20 +185,13 @@ Speculation::Speculatability LookupOp::getSpeculatability() {
                                 : Speculation::NotSpeculatable;
 }
 
-/// Lookup of a splat table is a splat.
-static OpFoldResult foldSplatTable(LookupOp op) {
-  DenseElementsAttr table;
-  if (!op.getResult() || op.getOutOfRange() != OutOfRange::assume ||
-      !op.getInitType().hasStaticShape() ||
-      !matchPattern(op.getTable(), m_Constant(&table)) || !table.isSplat())
-    return {};
-  return table.resizeSplat(op.getInitType());
-}
-
-LogicalResult LookupOp::fold(FoldAdaptor,
+LogicalResult LookupOp::fold(FoldAdaptor adaptor,
                              SmallVectorImpl<OpFoldResult> &results) {
-  if (OpFoldResult splat = foldSplatTable(*this)) {
-    results.push_back(splat);
+  // A lookup of a splat table is a splat, whatever the indices.
+  auto table = dyn_cast_if_present<SplatElementsAttr>(adaptor.getTable());
+  if (table && getResult() && getOutOfRange() == OutOfRange::assume &&
+      getInitType().hasStaticShape()) {
+    results.push_back(table.resizeSplat(getInitType()));
     return success();
   }
   // memref.cast; the tensor dialect's canonicalization folds tensor.cast into

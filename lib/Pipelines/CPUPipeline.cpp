@@ -77,6 +77,7 @@ static void addLowerToLLVM(OpPassManager &pm,
   funcs.addPass(createConvertVectorToSCFPass());
   funcs.addPass(memref::createFoldMemRefAliasOpsPass());
   funcs.addPass(memref::createExpandStridedMetadataPass());
+  funcs.addPass(affine::createAffineExpandIndexOpsPass());
   pm.addPass(createLowerAffinePass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

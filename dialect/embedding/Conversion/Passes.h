@@ -15,6 +15,9 @@
 namespace mlir {
 class RewritePatternSet;
 
+namespace affine {
+class AffineDialect;
+} // namespace affine
 namespace arith {
 class ArithDialect;
 } // namespace arith

@@ -25,8 +25,8 @@ def ConvertEmbeddingToLinalgPass : Pass<"convert-embedding-to-linalg"> {
     table itself, so that an elementwise consumer fused with it reads the table
     and needs no buffer in between.
 
-    `embedding.find_out_of_range` becomes one counting loop, and a second one
-    that runs only where the count is not zero.
+    `embedding.find_out_of_range` becomes a loop that counts, and a search for
+    the first one that runs only where the count is not zero.
 
     A lookup in `check` mode is left alone: `embedding-split-checks` takes its
     check out first.
@@ -59,9 +59,10 @@ def ConvertEmbeddingToLinalgPass : Pass<"convert-embedding-to-linalg"> {
     ```
   }];
   let dependentDialects = [
-    "::mlir::arith::ArithDialect", "::mlir::complex::ComplexDialect",
-    "::mlir::linalg::LinalgDialect", "::mlir::memref::MemRefDialect",
-    "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::complex::ComplexDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+    "::mlir::tensor::TensorDialect"
   ];
 }
 

@@ -10,6 +10,7 @@
 #include "embedding/Conversion/Passes.h"
 #include "embedding/IR/Embedding.h"
 
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Complex/IR/Complex.h"
@@ -195,7 +196,7 @@ struct LookupToRowLoop : OpRewritePattern<LookupOp> {
         onTensors ? ValueRange(op.getInit()) : ValueRange(),
         /*mapping=*/std::nullopt);
     rewriter.setInsertionPoint(forall.getTerminator());
-    ValueRange position = forall.getInductionVars();
+    SmallVector<Value> position = forall.getInductionVars();
     SmallVector<OpFoldResult> mixedPosition = getAsOpFoldResult(position);
     Value out = onTensors ? Value(forall.getRegionIterArgs().front())
                           : op.getInit();
@@ -223,8 +224,8 @@ struct LookupToRowLoop : OpRewritePattern<LookupOp> {
 // FindOutOfRangeOp
 //===----------------------------------------------------------------------===//
 
-/// A loop that counts, of a shape that LLVM vectorizes, and a second one for
-/// the position that runs only if the first one found something.
+/// A loop that counts, of a shape that LLVM vectorizes, and a search for the
+/// first one that runs only if there is one.
 struct FindOutOfRangeToLoops : OpRewritePattern<FindOutOfRangeOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -249,18 +250,15 @@ struct FindOutOfRangeToLoops : OpRewritePattern<FindOutOfRangeOp> {
       limit = arith::MinUIOp::create(rewriter, loc, limit, max);
     }
     limit = arith::IndexCastOp::create(rewriter, loc, element, limit);
-    auto isOutOfRange = [&](OpBuilder &b, Value index) -> Value {
-      return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::uge, index,
-                                   limit);
-    };
 
     Value none = arith::ConstantIntOp::create(rewriter, loc, 0, 64);
     scf::LoopNest counting = scf::buildLoopNest(
         rewriter, loc, lowerBounds, sizes, steps, none,
         [&](OpBuilder &b, Location, ValueRange ivs, ValueRange args) {
           Value index = loadElement(b, loc, op.getIndices(), ivs);
-          Value increment =
-              arith::ExtUIOp::create(b, loc, i64, isOutOfRange(b, index));
+          Value isOutOfRange = arith::CmpIOp::create(
+              b, loc, arith::CmpIPredicate::uge, index, limit);
+          Value increment = arith::ExtUIOp::create(b, loc, i64, isOutOfRange);
           return scf::ValueVector{
               arith::AddIOp::create(b, loc, args[0], increment)};
         });
@@ -269,28 +267,37 @@ struct FindOutOfRangeToLoops : OpRewritePattern<FindOutOfRangeOp> {
     Value minusOne = arith::ConstantIntOp::create(rewriter, loc, -1, 64);
     Value found = arith::CmpIOp::create(
         rewriter, loc, arith::CmpIPredicate::ne, count, none);
+    auto loadAt = [&](OpBuilder &b, Value flat) {
+      SmallVector<Value> position;
+      if (sizes.size() == 1)
+        position.push_back(flat);
+      else if (sizes.size() > 1)
+        llvm::append_range(position, affine::AffineDelinearizeIndexOp::create(
+                                         b, loc, flat, sizes)
+                                         .getResults());
+      return loadElement(b, loc, op.getIndices(), position);
+    };
     auto search = [&](OpBuilder &b, Location) {
-      scf::LoopNest nest = scf::buildLoopNest(
-          b, loc, lowerBounds, sizes, steps, {minusOne, none},
-          [&](OpBuilder &b, Location, ValueRange ivs, ValueRange args) {
-            Value flat = zero;
-            for (auto [iv, size] : llvm::zip_equal(ivs, sizes)) {
-              flat = arith::MulIOp::create(b, loc, flat, size);
-              flat = arith::AddIOp::create(b, loc, flat, iv);
-            }
-            Value position = arith::IndexCastOp::create(b, loc, i64, flat);
-            Value index = loadElement(b, loc, op.getIndices(), ivs);
-            Value isBad = isOutOfRange(b, index);
-            Value isNew = arith::CmpIOp::create(
-                b, loc, arith::CmpIPredicate::eq, args[0], minusOne);
-            Value isFirst = arith::AndIOp::create(b, loc, isBad, isNew);
-            if (index.getType() != i64)
-              index = arith::ExtSIOp::create(b, loc, i64, index);
-            return scf::ValueVector{
-                arith::SelectOp::create(b, loc, isFirst, position, args[0]),
-                arith::SelectOp::create(b, loc, isFirst, index, args[1])};
+      // There is one, so the loop ends.
+      auto loop = scf::WhileOp::create(
+          b, loc, TypeRange{b.getIndexType(), element}, zero,
+          [&](OpBuilder &b, Location, ValueRange args) {
+            Value index = loadAt(b, args[0]);
+            Value inRange = arith::CmpIOp::create(
+                b, loc, arith::CmpIPredicate::ult, index, limit);
+            scf::ConditionOp::create(b, loc, inRange,
+                                     ValueRange{args[0], index});
+          },
+          [&](OpBuilder &b, Location, ValueRange args) {
+            Value next = arith::AddIOp::create(b, loc, args[0], one);
+            scf::YieldOp::create(b, loc, next);
           });
-      scf::YieldOp::create(b, loc, nest.results);
+      Value position =
+          arith::IndexCastOp::create(b, loc, i64, loop.getResult(0));
+      Value index = loop.getResult(1);
+      if (element != i64)
+        index = arith::ExtSIOp::create(b, loc, i64, index);
+      scf::YieldOp::create(b, loc, ValueRange{position, index});
     };
     auto first = scf::IfOp::create(
         rewriter, loc, found, search, [&](OpBuilder &b, Location) {

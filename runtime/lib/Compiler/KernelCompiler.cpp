@@ -35,7 +35,7 @@ using namespace ::embedding::runtime;
 static constexpr char kLookupKernel[] = R"mlir(
 func.func @lookup(%begin: index, %end: index, %table: {0}, %all_indices: {1},
                   %all_rows: {0}, %report: memref<3xi64>)
-    attributes {{llvm.emit_c_interface} {{
+    attributes {{llvm.emit_c_interface, llvm.linkage = #llvm.linkage<internal>} {{
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
   %c2 = arith.constant 2 : index

@@ -1,0 +1,447 @@
+//===- embedding-run.cpp - Runs a function of an IR file ------------------===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The function is called by an entry that this tool adds to the module: it hands
+// each result to a function of the tool, so that results need not outlive the
+// call. A second, packed entry takes all of the arguments as one array of
+// pointers.
+//
+//===----------------------------------------------------------------------===//
+
+#include "HostTensor.h"
+
+#include "ObjectLoader.h"
+#include "embedding/Conversion/Passes.h"
+#include "embedding/InitAll.h"
+#include "embedding/Pipelines/Passes.h"
+#include "embedding/Target/CPU.h"
+
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Support/FileUtilities.h"
+
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/ToolOutputFile.h"
+
+#include <chrono>
+#include <cstring>
+#include <mutex>
+
+using namespace mlir;
+using ::embedding::runtime::LoadedObject;
+using ::embedding::tools::HostTensor;
+namespace cl = llvm::cl;
+
+//===----------------------------------------------------------------------===//
+// Command line
+//===----------------------------------------------------------------------===//
+
+static cl::OptionCategory category("embedding-run options");
+
+static cl::opt<std::string> inputFile(cl::Positional, cl::desc("FILE.mlir"),
+                                      cl::init("-"), cl::cat(category));
+static cl::opt<std::string>
+    functionName("function", cl::desc("The function to run; needed if the file "
+                                      "has several"),
+                 cl::cat(category));
+static cl::list<std::string> inputs(
+    "input",
+    cl::desc("An argument, in order: '2x3xf32=1 2 3 4 5 6', '2x3xf32=0.5' for "
+             "all elements, '2x3xf32' for zeros, 'i64=7' for a scalar, "
+             "@FILE.npy, or @FILE.safetensors:TENSOR"),
+    cl::value_desc("value"), cl::cat(category));
+static cl::list<std::string> outputs(
+    "output",
+    cl::desc("Where an output goes, in order: @FILE.npy, or - to print it. The "
+             "outputs are the results and then the memref arguments; results "
+             "without an --output are printed"),
+    cl::value_desc("destination"), cl::cat(category));
+static cl::opt<std::string>
+    cpu("cpu", cl::desc("The CPU to compile for, as LLVM names it"),
+        cl::init("native"), cl::cat(category));
+static cl::opt<bool> naive("naive",
+                           cl::desc("Lower element by element, unoptimized"),
+                           cl::cat(category));
+static cl::opt<unsigned> benchmark(
+    "benchmark",
+    cl::desc("Call the function this many times more, and report the median"),
+    cl::value_desc("calls"), cl::init(0), cl::cat(category));
+
+enum class Emit { none, mlir, llvmIR, assembly };
+static cl::opt<Emit>
+    emitKind("emit", cl::desc("Print instead of running:"), cl::init(Emit::none),
+         cl::values(clEnumValN(Emit::mlir, "mlir", "the LLVM dialect"),
+                    clEnumValN(Emit::llvmIR, "llvm", "optimized LLVM IR"),
+                    clEnumValN(Emit::assembly, "asm", "assembly")),
+         cl::cat(category));
+
+static LogicalResult fail(const llvm::Twine &message) {
+  llvm::errs() << "embedding-run: error: " << message << "\n";
+  return failure();
+}
+
+//===----------------------------------------------------------------------===//
+// What the program calls
+//===----------------------------------------------------------------------===//
+
+static constexpr StringRef kEntry("embedding_run_entry");
+static constexpr StringRef kPackedEntry("embedding_run_packed_entry");
+static constexpr StringRef kResult("embedding_run_result");
+
+namespace {
+
+/// What the running program tells the tool.
+struct Outcome {
+  std::mutex mutex;
+  /// Types of the results, and the results once they are wanted.
+  SmallVector<Type> types;
+  bool wantsResults = true;
+  SmallVector<std::optional<HostTensor>> results;
+  /// The first report with a count that is not 0.
+  int64_t position = -1, index = 0, count = 0;
+};
+
+} // namespace
+
+static Outcome outcome;
+
+static void reportOutOfRange(int64_t position, int64_t index, int64_t count) {
+  std::lock_guard<std::mutex> lock(outcome.mutex);
+  if (count == 0 || outcome.count != 0)
+    return;
+  outcome.position = position;
+  outcome.index = index;
+  outcome.count = count;
+}
+
+/// Takes the memref of result `number`, of a rank that its type says.
+static void takeResult(int64_t number, const int64_t *descriptor) {
+  if (!outcome.wantsResults)
+    return;
+  Type type = outcome.types[number];
+  auto shaped = dyn_cast<ShapedType>(type);
+  int64_t rank = shaped ? shaped.getRank() : 0;
+  Type element = getElementTypeOrSelf(type);
+  int64_t offset = descriptor[2];
+  const char *data = reinterpret_cast<const char *>(descriptor[1]) +
+                     offset * ::embedding::tools::getElementBytes(element);
+  outcome.results[number] =
+      HostTensor::copy(element, {descriptor + 3, size_t(rank)}, data);
+}
+
+static void *resolve(const char *name) {
+  StringRef symbol(name);
+  if (symbol == mlir::embedding::kReportOutOfRangeFunction)
+    return reinterpret_cast<void *>(&reportOutOfRange);
+  if (symbol.starts_with(("_mlir_ciface_" + kResult).str()))
+    return reinterpret_cast<void *>(&takeResult);
+  return ::embedding::runtime::resolveInProcess(name);
+}
+
+//===----------------------------------------------------------------------===//
+// Entries
+//===----------------------------------------------------------------------===//
+
+/// Adds the entry that calls `function` and hands over its results.
+static void addEntry(ModuleOp module, func::FuncOp function) {
+  Location loc = function.getLoc();
+  OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+  auto makePublic = [&](func::FuncOp op) {
+    op->setAttr(LLVM::LLVMDialect::getEmitCWrapperAttrName(),
+                builder.getUnitAttr());
+    return op;
+  };
+  auto entry = makePublic(func::FuncOp::create(
+      builder, loc, kEntry,
+      builder.getFunctionType(function.getArgumentTypes(), {})));
+  builder.setInsertionPointToStart(entry.addEntryBlock());
+  auto call =
+      func::CallOp::create(builder, loc, function, entry.getArguments());
+  for (auto [number, result] : llvm::enumerate(call.getResults())) {
+    Value shaped = result;
+    if (!isa<ShapedType>(result.getType()))
+      shaped = tensor::FromElementsOp::create(
+          builder, loc, RankedTensorType::get({}, result.getType()), result);
+    func::FuncOp taker;
+    {
+      OpBuilder::InsertionGuard guard(builder);
+      builder.setInsertionPointToEnd(module.getBody());
+      taker = makePublic(func::FuncOp::create(
+          builder, loc, (kResult + llvm::Twine(number)).str(),
+          builder.getFunctionType({builder.getI64Type(), shaped.getType()},
+                                  {})));
+      taker.setPrivate();
+      taker.setArgAttr(
+          1, bufferization::BufferizationDialect::kBufferAccessAttrName,
+          builder.getStringAttr("read"));
+    }
+    Value index = arith::ConstantIntOp::create(builder, loc, number, 64);
+    func::CallOp::create(builder, loc, taker, ValueRange{index, shaped});
+  }
+  func::ReturnOp::create(builder, loc);
+  // Its results are the entry's alone now, and need not be copied.
+  function.setPrivate();
+}
+
+/// Adds, to the lowered module, the entry that takes an array of pointers: to
+/// the descriptor of a memref, to the value of a scalar.
+static void addPackedEntry(ModuleOp module, TypeRange argumentTypes) {
+  Location loc = module.getLoc();
+  MLIRContext *context = module.getContext();
+  OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+  auto callee = module.lookupSymbol<LLVM::LLVMFuncOp>(
+      ("_mlir_ciface_" + kEntry).str());
+  Type pointer = LLVM::LLVMPointerType::get(context);
+  auto packed = LLVM::LLVMFuncOp::create(
+      builder, loc, kPackedEntry,
+      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context), pointer));
+  builder.setInsertionPointToStart(packed.addEntryBlock(builder));
+  SmallVector<Value> arguments;
+  for (auto [number, type] : llvm::enumerate(argumentTypes)) {
+    Value slot = LLVM::GEPOp::create(builder, loc, pointer, pointer,
+                                     packed.getArgument(0),
+                                     LLVM::GEPArg(int32_t(number)));
+    Value argument = LLVM::LoadOp::create(builder, loc, pointer, slot);
+    if (!isa<ShapedType>(type))
+      argument = LLVM::LoadOp::create(
+          builder, loc, callee.getArgumentTypes()[number], argument);
+    arguments.push_back(argument);
+  }
+  LLVM::CallOp::create(builder, loc, callee, arguments);
+  LLVM::ReturnOp::create(builder, loc, ValueRange());
+}
+
+//===----------------------------------------------------------------------===//
+// Steps
+//===----------------------------------------------------------------------===//
+
+static FailureOr<func::FuncOp> findFunction(ModuleOp module) {
+  SmallVector<func::FuncOp> candidates;
+  for (auto function : module.getOps<func::FuncOp>())
+    if (!function.isDeclaration() &&
+        (functionName.empty() ? function.isPublic()
+                              : function.getName() == functionName))
+      candidates.push_back(function);
+  if (candidates.size() == 1)
+    return candidates.front();
+  if (!functionName.empty())
+    return fail("no function named '" + functionName + "'");
+  std::string names;
+  for (func::FuncOp function : candidates)
+    names += (names.empty() ? "" : ", ") + function.getName().str();
+  return fail(candidates.empty()
+                  ? "the file has no public function"
+                  : "name one of the functions with --function: " + names);
+}
+
+/// Whether the tool can pass and take values of `type`.
+static bool isSupported(Type type) {
+  if (auto memref = dyn_cast<MemRefType>(type);
+      memref && !memref.getLayout().isIdentity())
+    return false;
+  if (isa<ShapedType>(type) && !isa<RankedTensorType, MemRefType>(type))
+    return false;
+  return ::embedding::tools::getElementBytes(getElementTypeOrSelf(type)) != 0;
+}
+
+static FailureOr<SmallVector<HostTensor>> parseInputs(func::FuncOp function) {
+  for (auto types : {function.getArgumentTypes(), function.getResultTypes()})
+    for (Type type : types)
+      if (!isSupported(type)) {
+        function.emitError("cannot be run, because of values of type ") << type;
+        return failure();
+      }
+  if (inputs.size() != function.getNumArguments())
+    return fail("'" + function.getName() + "' takes " +
+                llvm::Twine(function.getNumArguments()) +
+                " arguments, but there are " + llvm::Twine(inputs.size()) +
+                " --input");
+  SmallVector<HostTensor> tensors;
+  for (auto [number, text] : llvm::enumerate(inputs)) {
+    auto tensor = HostTensor::parse(text, function.getArgumentTypes()[number]);
+    if (!tensor)
+      return fail("--input " + llvm::Twine(number) + ": " +
+                  llvm::toString(tensor.takeError()));
+    tensors.push_back(std::move(*tensor));
+  }
+  return tensors;
+}
+
+static void runBenchmark(void (*entry)(void **), void **arguments,
+                         size_t resultBytes) {
+  using Clock = std::chrono::steady_clock;
+  SmallVector<double> seconds;
+  for (unsigned i = 0; i < benchmark; ++i) {
+    auto start = Clock::now();
+    entry(arguments);
+    seconds.push_back(
+        std::chrono::duration<double>(Clock::now() - start).count());
+  }
+  llvm::sort(seconds);
+  double median = seconds[seconds.size() / 2];
+  llvm::errs() << llvm::formatv(
+      "median of {0} calls: {1:F3} ms (fastest {2:F3} ms); results of {3} bytes "
+      "at {4:F1} GB/s\n",
+      seconds.size(), median * 1e3, seconds.front() * 1e3, resultBytes,
+      resultBytes / median * 1e-9);
+}
+
+static LogicalResult writeOutputs(ArrayRef<const HostTensor *> tensors,
+                                  size_t numResults) {
+  if (outputs.size() > tensors.size())
+    return fail("there are " + llvm::Twine(outputs.size()) +
+                " --output, but " + llvm::Twine(tensors.size()) +
+                " outputs: results, then memref arguments");
+  for (auto [number, tensor] : llvm::enumerate(tensors)) {
+    StringRef destination =
+        number < outputs.size() ? StringRef(outputs[number]) : "-";
+    if (number >= outputs.size() && number >= numResults)
+      break;
+    if (destination == "-") {
+      tensor->print(llvm::outs());
+      continue;
+    }
+    if (!destination.consume_front("@") || !destination.ends_with(".npy"))
+      return fail("--output " + llvm::Twine(number) +
+                  ": expected @FILE.npy or -, but got '" + outputs[number] +
+                  "'");
+    if (llvm::Error error = tensor->save(destination.str()))
+      return fail("--output " + llvm::Twine(number) + ": " +
+                  llvm::toString(std::move(error)));
+  }
+  return success();
+}
+
+/// Lowers the module and, unless only text was asked for, loads its code.
+static FailureOr<std::optional<LoadedObject>>
+compile(ModuleOp module, TypeRange argumentTypes) {
+  auto target = mlir::embedding::CPUTarget::get(module.getLoc(), cpu);
+  if (failed(target))
+    return failure();
+  mlir::embedding::CPUPipelineOptions options;
+  options.vectorBytes = target->getVectorBytes();
+  options.vectorize = options.prefetch = !naive;
+  PassManager pm(module.getContext());
+  mlir::embedding::buildEmbeddingToCPUPipeline(pm, options);
+  if (failed(pm.run(module)))
+    return failure();
+  // Bufferization leaves what it was told, and the translation would warn.
+  module.walk([](LLVM::LLVMFuncOp function) {
+    for (unsigned i = 0; i < function.getNumArguments(); ++i)
+      function.removeArgAttr(
+          i, bufferization::BufferizationDialect::kBufferAccessAttrName);
+  });
+  if (emitKind == Emit::mlir) {
+    module.print(llvm::outs());
+    return std::optional<LoadedObject>();
+  }
+  if (emitKind == Emit::none)
+    addPackedEntry(module, argumentTypes);
+
+  using Output = mlir::embedding::CPUTarget::Output;
+  SmallVector<char, 0> code;
+  if (failed(target->emit(module, naive ? 0 : 2,
+                          emitKind == Emit::llvmIR     ? Output::llvmIR
+                          : emitKind == Emit::assembly ? Output::assembly
+                                                       : Output::object,
+                          code)))
+    return failure();
+  if (emitKind != Emit::none) {
+    llvm::outs() << StringRef(code.data(), code.size());
+    return std::optional<LoadedObject>();
+  }
+  auto object = LoadedObject::load({code.data(), code.size()}, resolve);
+  if (!object)
+    return fail(object.failure().message);
+  return std::optional<LoadedObject>(std::move(*object));
+}
+
+static LogicalResult run(MLIRContext &context) {
+  std::string message;
+  std::unique_ptr<llvm::MemoryBuffer> file =
+      openInputFile(inputFile, &message);
+  if (!file)
+    return fail(message);
+  llvm::SourceMgr sources;
+  sources.AddNewSourceBuffer(std::move(file), llvm::SMLoc());
+  SourceMgrDiagnosticHandler diagnostics(sources, &context);
+  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sources, &context);
+  if (!module)
+    return failure();
+  FailureOr<func::FuncOp> function = findFunction(*module);
+  if (failed(function))
+    return failure();
+  SmallVector<Type> argumentTypes(function->getArgumentTypes());
+
+  SmallVector<HostTensor> arguments;
+  if (emitKind == Emit::none) {
+    FailureOr<SmallVector<HostTensor>> parsed = parseInputs(*function);
+    if (failed(parsed))
+      return failure();
+    arguments = std::move(*parsed);
+    outcome.types.assign(function->getResultTypes().begin(),
+                         function->getResultTypes().end());
+    outcome.results.resize(outcome.types.size());
+    addEntry(*module, *function);
+  }
+  FailureOr<std::optional<LoadedObject>> object =
+      compile(*module, argumentTypes);
+  if (failed(object))
+    return failure();
+  if (!*object)
+    return success();
+
+  auto entry = reinterpret_cast<void (*)(void **)>(
+      (*object)->find(kPackedEntry.str()));
+  SmallVector<void *> pointers;
+  for (auto [argument, type] : llvm::zip_equal(arguments, argumentTypes))
+    pointers.push_back(isa<ShapedType>(type) ? argument.getDescriptor()
+                                             : argument.data());
+  entry(pointers.data());
+  if (outcome.count != 0)
+    return fail("index " + llvm::Twine(outcome.index) + " at flat position " +
+                llvm::Twine(outcome.position) + " is out of range (" +
+                llvm::Twine(outcome.count) + " in all)");
+
+  SmallVector<const HostTensor *> tensors;
+  size_t resultBytes = 0;
+  for (std::optional<HostTensor> &result : outcome.results) {
+    tensors.push_back(&*result);
+    resultBytes += result->getNumBytes();
+  }
+  for (auto [argument, type] : llvm::zip_equal(arguments, argumentTypes))
+    if (isa<MemRefType>(type))
+      tensors.push_back(&argument);
+  if (failed(writeOutputs(tensors, outcome.results.size())))
+    return failure();
+  if (benchmark > 0) {
+    outcome.wantsResults = false;
+    runBenchmark(entry, pointers.data(), resultBytes);
+  }
+  return success();
+}
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  cl::HideUnrelatedOptions(category);
+  cl::ParseCommandLineOptions(
+      argc, argv,
+      "Compiles a function of an IR file for this CPU and runs it\n");
+  DialectRegistry registry;
+  mlir::embedding::registerAllDialects(registry);
+  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  return failed(run(context));
+}
