@@ -53,24 +53,30 @@ struct LookupOpTiling
                              "within the tile; run 'embedding-split-checks' "
                              "first");
     Location loc = op->getLoc();
-    OpFoldResult zero = builder.getIndexAttr(0);
-    OpFoldResult numRows =
-        embedding::getMixedSize(builder, loc, lookup.getTable(), 0);
-    Operation *table = takeSlice(builder, loc, lookup.getTable(),
-                                 {zero, offsets.back()},
-                                 {numRows, sizes.back()});
+    SmallVector<Operation *> slices;
+    Value table = lookup.getTable();
+    SmallVector<OpFoldResult> tableSizes =
+        embedding::getMixedSizes(builder, loc, table);
+    // A tile of whole rows takes the table as it is.
+    if (!isZeroInteger(offsets.back()) ||
+        !isEqualConstantIntOrValue(sizes.back(), tableSizes.back())) {
+      slices.push_back(takeSlice(builder, loc, table,
+                                 {builder.getIndexAttr(0), offsets.back()},
+                                 {tableSizes.front(), sizes.back()}));
+      table = slices.back()->getResult(0);
+    }
     Operation *indices =
         takeSlice(builder, loc, lookup.getIndices(), offsets.drop_back(),
                   sizes.drop_back());
     Operation *init =
         takeSlice(builder, loc, lookup.getInit(), offsets, sizes);
     auto tiled = LookupOp::create(
-        builder, loc, table->getResult(0), indices->getResult(0),
-        init->getResult(0), lookup.getOutOfRange(), lookup.getPaddingIdx());
+        builder, loc, table, indices->getResult(0), init->getResult(0),
+        lookup.getOutOfRange(), lookup.getPaddingIdx());
     tiled->setDiscardableAttrs(op->getDiscardableAttrDictionary());
-    return TilingResult{{tiled},
-                        SmallVector<Value>(tiled->getResults()),
-                        {table, indices, init}};
+    slices.append({indices, init});
+    return TilingResult{
+        {tiled}, SmallVector<Value>(tiled->getResults()), slices};
   }
 
   LogicalResult

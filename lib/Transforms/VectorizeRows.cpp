@@ -185,7 +185,7 @@ struct EmbeddingVectorizeRows
       return success();
     return emitError(UnknownLoc::get(context))
            << "expected vector-bytes to be a power of two, but got "
-           << vectorBytes;
+           << static_cast<int64_t>(vectorBytes);
   }
 
   void runOnOperation() override {

@@ -1,0 +1,163 @@
+// RUN: embedding-opt %s --convert-embedding-to-linalg | FileCheck %s
+
+// CHECK-LABEL: func @assume
+// CHECK-SAME: %[[TABLE:.*]]: tensor<?x64xf32>, %[[INDICES:.*]]: tensor<8x?xi64>, %[[INIT:.*]]: tensor<8x?x64xf32>
+func.func @assume(%table: tensor<?x64xf32>, %indices: tensor<8x?xi64>,
+                  %init: tensor<8x?x64xf32>) -> tensor<8x?x64xf32> {
+  // CHECK: %[[N:.*]] = tensor.dim %[[INDICES]]
+  // CHECK: %[[RESULT:.*]] = scf.forall (%[[I:.*]], %[[J:.*]]) in (8, %[[N]]) shared_outs(%[[OUT:.*]] = %[[INIT]])
+  // CHECK-DAG: %[[DEST:.*]] = tensor.extract_slice %[[OUT]][%[[I]], %[[J]], 0] [1, 1, 64] [1, 1, 1] : tensor<8x?x64xf32> to tensor<64xf32>
+  // CHECK-DAG: %[[INDEX:.*]] = tensor.extract %[[INDICES]][%[[I]], %[[J]]]
+  // CHECK-DAG: %[[K:.*]] = arith.index_cast %[[INDEX]]
+  // CHECK-DAG: %[[ROW:.*]] = tensor.extract_slice %[[TABLE]][%[[K]], 0] [1, 64] [1, 1] : tensor<?x64xf32> to tensor<64xf32>
+  // CHECK: %[[COPY:.*]] = linalg.copy ins(%[[ROW]] : tensor<64xf32>) outs(%[[DEST]] : tensor<64xf32>)
+  // CHECK: scf.forall.in_parallel
+  // CHECK: tensor.parallel_insert_slice %[[COPY]] into %[[OUT]][%[[I]], %[[J]], 0] [1, 1, 64] [1, 1, 1]
+  // CHECK: return %[[RESULT]]
+  %0 = embedding.lookup out_of_range(assume)
+         ins(%table, %indices : tensor<?x64xf32>, tensor<8x?xi64>)
+         outs(%init : tensor<8x?x64xf32>) -> tensor<8x?x64xf32>
+  return %0 : tensor<8x?x64xf32>
+}
+
+// CHECK-LABEL: func @memref
+// CHECK-SAME: %[[TABLE:.*]]: memref<?x64xf32>, %[[INDICES:.*]]: memref<?xi32>, %[[OUT:.*]]: memref<?x64xf32>
+func.func @memref(%table: memref<?x64xf32>, %indices: memref<?xi32>,
+                  %out: memref<?x64xf32>) {
+  // CHECK: scf.forall (%[[I:.*]]) in
+  // CHECK-DAG: %[[DEST:.*]] = memref.subview %[[OUT]][%[[I]], 0] [1, 64] [1, 1]
+  // CHECK-DAG: %[[INDEX:.*]] = memref.load %[[INDICES]][%[[I]]]
+  // CHECK-DAG: %[[K:.*]] = arith.index_cast %[[INDEX]] : i32 to index
+  // CHECK-DAG: %[[ROW:.*]] = memref.subview %[[TABLE]][%[[K]], 0] [1, 64] [1, 1]
+  // CHECK: linalg.copy ins(%[[ROW]] : {{.*}}) outs(%[[DEST]] : {{.*}})
+  embedding.lookup out_of_range(assume)
+    ins(%table, %indices : memref<?x64xf32>, memref<?xi32>)
+    outs(%out : memref<?x64xf32>)
+  return
+}
+
+// A row is as static as the better known of table and destination.
+// CHECK-LABEL: func @row_length_of_init
+func.func @row_length_of_init(%table: memref<?x?xf32>, %indices: memref<?xi32>,
+                              %out: memref<?x64xf32>) {
+  // CHECK: linalg.copy ins(%{{.*}} : memref<64xf32, {{.*}}>) outs(%{{.*}} : memref<64xf32, {{.*}}>)
+  embedding.lookup out_of_range(assume)
+    ins(%table, %indices : memref<?x?xf32>, memref<?xi32>)
+    outs(%out : memref<?x64xf32>)
+  return
+}
+
+// CHECK-LABEL: func @clamp_static
+// CHECK-SAME: %{{.*}}: memref<10x3xf32>
+func.func @clamp_static(%table: memref<10x3xf32>, %indices: memref<4xi64>,
+                        %out: memref<4x3xf32>) {
+  // CHECK-NOT: scf.if
+  // CHECK: %[[MIN:.*]] = arith.minsi
+  // CHECK: %[[K:.*]] = arith.maxsi %[[MIN]]
+  // CHECK-NOT: scf.if
+  // CHECK: memref.subview %{{.*}}[%[[K]], 0]
+  embedding.lookup out_of_range(clamp)
+    ins(%table, %indices : memref<10x3xf32>, memref<4xi64>)
+    outs(%out : memref<4x3xf32>)
+  return
+}
+
+// A table that may be empty has no nearest row.
+// CHECK-LABEL: func @clamp_dynamic
+func.func @clamp_dynamic(%table: memref<?x3xf32>, %indices: memref<4xi64>,
+                         %out: memref<4x3xf32>) {
+  // CHECK: arith.maxsi
+  // CHECK: %[[EXISTS:.*]] = arith.cmpi ne
+  // CHECK: scf.if %[[EXISTS]]
+  // CHECK: linalg.copy
+  // CHECK: else
+  // CHECK: linalg.fill
+  embedding.lookup out_of_range(clamp)
+    ins(%table, %indices : memref<?x3xf32>, memref<4xi64>)
+    outs(%out : memref<4x3xf32>)
+  return
+}
+
+// CHECK-LABEL: func @zero
+func.func @zero(%table: tensor<10x3xf32>, %indices: tensor<4xi64>,
+                %init: tensor<4x3xf32>) -> tensor<4x3xf32> {
+  // CHECK: scf.forall
+  // CHECK: %[[IN_RANGE:.*]] = arith.cmpi ult
+  // CHECK: %[[ROW:.*]] = scf.if %[[IN_RANGE]]
+  // CHECK: linalg.copy
+  // CHECK: else
+  // CHECK: linalg.fill
+  // CHECK: tensor.parallel_insert_slice %[[ROW]]
+  %0 = embedding.lookup out_of_range(zero)
+         ins(%table, %indices : tensor<10x3xf32>, tensor<4xi64>)
+         outs(%init : tensor<4x3xf32>) -> tensor<4x3xf32>
+  return %0 : tensor<4x3xf32>
+}
+
+// CHECK-LABEL: func @zero_complex
+func.func @zero_complex(%table: memref<10x3xcomplex<f32>>, %indices: memref<4xi64>,
+                        %out: memref<4x3xcomplex<f32>>) {
+  // CHECK: complex.constant [0.000000e+00 : f32, 0.000000e+00 : f32]
+  embedding.lookup out_of_range(zero)
+    ins(%table, %indices : memref<10x3xcomplex<f32>>, memref<4xi64>)
+    outs(%out : memref<4x3xcomplex<f32>>)
+  return
+}
+
+// CHECK-LABEL: func @rank_0
+// CHECK-SAME: %[[TABLE:.*]]: tensor<10x3xf32>, %[[INDICES:.*]]: tensor<i64>, %[[INIT:.*]]: tensor<3xf32>
+func.func @rank_0(%table: tensor<10x3xf32>, %indices: tensor<i64>,
+                  %init: tensor<3xf32>) -> tensor<3xf32> {
+  // CHECK-NOT: scf.forall
+  // CHECK: tensor.extract %[[INDICES]][]
+  // CHECK: %[[COPY:.*]] = linalg.copy
+  // CHECK: %[[RESULT:.*]] = tensor.insert_slice %[[COPY]] into %[[INIT]]
+  // CHECK: return %[[RESULT]]
+  %0 = embedding.lookup out_of_range(assume)
+         ins(%table, %indices : tensor<10x3xf32>, tensor<i64>)
+         outs(%init : tensor<3xf32>) -> tensor<3xf32>
+  return %0 : tensor<3xf32>
+}
+
+// CHECK-LABEL: func @one_row_into_empty
+// CHECK-SAME: %[[TABLE:.*]]: tensor<10x3xf32>
+func.func @one_row_into_empty(%table: tensor<10x3xf32>, %indices: tensor<1x1xi64>)
+    -> tensor<1x1x3xf32> {
+  // CHECK-NOT: linalg.copy
+  // CHECK: %[[ROW:.*]] = tensor.extract_slice %[[TABLE]][%{{.*}}, 0] [1, 3] [1, 1] : tensor<10x3xf32> to tensor<3xf32>
+  // CHECK: %[[RESULT:.*]] = tensor.expand_shape %[[ROW]]
+  // CHECK: return %[[RESULT]]
+  %init = tensor.empty() : tensor<1x1x3xf32>
+  %0 = embedding.lookup out_of_range(assume)
+         ins(%table, %indices : tensor<10x3xf32>, tensor<1x1xi64>)
+         outs(%init : tensor<1x1x3xf32>) -> tensor<1x1x3xf32>
+  return %0 : tensor<1x1x3xf32>
+}
+
+// CHECK-LABEL: func @check
+func.func @check(%table: memref<10x3xf32>, %indices: memref<4xi64>,
+                 %out: memref<4x3xf32>) {
+  // CHECK: embedding.lookup ins
+  embedding.lookup ins(%table, %indices : memref<10x3xf32>, memref<4xi64>)
+    outs(%out : memref<4x3xf32>)
+  return
+}
+
+// CHECK-LABEL: func @find
+// CHECK-SAME: %[[INDICES:.*]]: memref<?x5xi32>, %[[NUM_ROWS:.*]]: index
+func.func @find(%indices: memref<?x5xi32>, %num_rows: index) -> (i64, i64, i64) {
+  // Unsigned comparison is exact up to 2^31 rows.
+  // CHECK: %[[MAX:.*]] = arith.constant 2147483648 : index
+  // CHECK: %[[MIN:.*]] = arith.minui %[[NUM_ROWS]], %[[MAX]]
+  // CHECK: %[[LIMIT:.*]] = arith.index_cast %[[MIN]] : index to i32
+  // CHECK: %[[COUNT:.*]] = scf.for
+  // CHECK: scf.for
+  // CHECK: arith.cmpi uge, %{{.*}}, %[[LIMIT]]
+  // CHECK: %[[FIRST:.*]]:2 = scf.if
+  // CHECK: scf.while
+  // CHECK: affine.delinearize_index
+  // CHECK: arith.cmpi ult, %{{.*}}, %[[LIMIT]]
+  // CHECK: return %[[FIRST]]#0, %[[FIRST]]#1, %[[COUNT]]
+  %0:3 = embedding.find_out_of_range %indices, %num_rows : memref<?x5xi32>
+  return %0#0, %0#1, %0#2 : i64, i64, i64
+}

@@ -1,0 +1,33 @@
+// A row of 64 floats becomes vector loads and stores, never a gather: in IR and
+// in the assembly for AVX2 and for AVX-512.
+// RUN: embedding-opt %s --embedding-to-cpu-pipeline=vector-bytes=64 | FileCheck %s
+// RUN: embedding-opt %s --embedding-to-cpu-pipeline="vectorize=false prefetch=false" | FileCheck %s --check-prefix=NAIVE
+// RUN: %if x86_64 %{ embedding-run %s --emit=asm --cpu=x86-64-v4 | FileCheck %s --check-prefix=V4 --implicit-check-not=gather %}
+// RUN: %if x86_64 %{ embedding-run %s --emit=asm --cpu=x86-64-v3 | FileCheck %s --check-prefix=V3 --implicit-check-not=gather %}
+
+// CHECK-LABEL: llvm.func @lookup
+// CHECK-COUNT-4: "llvm.intr.prefetch"
+// CHECK-NOT: llvm.intr.masked
+// CHECK-COUNT-4: llvm.store %{{.*}} : vector<16xi32>, !llvm.ptr
+// CHECK-NOT: builtin.unrealized_conversion_cast
+// CHECK-NOT: llvm.intr.masked
+
+// NAIVE-LABEL: llvm.func @lookup
+// NAIVE-NOT: vector<
+// NAIVE-NOT: "llvm.intr.prefetch"
+// NAIVE: llvm.store %{{.*}} : i32, !llvm.ptr
+
+// V4-LABEL: lookup:
+// V4-COUNT-4: prefetcht1
+// V4-COUNT-4: vmovups {{.*}}%zmm{{[0-9]+}}, {{.*}}(%r
+
+// V3-LABEL: lookup:
+// V3-COUNT-4: prefetcht1
+// V3-COUNT-8: vmovups {{.*}}%ymm{{[0-9]+}}, {{.*}}(%r
+func.func @lookup(%table: tensor<?x64xf32>, %indices: tensor<?xi64>,
+                  %init: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  %0 = embedding.lookup out_of_range(assume)
+         ins(%table, %indices : tensor<?x64xf32>, tensor<?xi64>)
+         outs(%init : tensor<?x64xf32>) -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}

@@ -1,0 +1,27 @@
+// RUN: embedding-opt %s --embedding-copy-as-integers | FileCheck %s
+
+// CHECK-LABEL: llvm.func @copied
+llvm.func @copied(%from: !llvm.ptr, %to: !llvm.ptr) {
+  // CHECK: %[[SCALAR:.*]] = llvm.load %{{.*}} : !llvm.ptr -> i16
+  // CHECK: llvm.store %[[SCALAR]], %{{.*}} : i16, !llvm.ptr
+  %0 = llvm.load %from : !llvm.ptr -> bf16
+  llvm.store %0, %to : bf16, !llvm.ptr
+  // CHECK: %[[VECTOR:.*]] = llvm.load %{{.*}} : !llvm.ptr -> vector<16xi32>
+  // CHECK: llvm.store %[[VECTOR]], %{{.*}} : vector<16xi32>, !llvm.ptr
+  %1 = llvm.load %from {alignment = 4} : !llvm.ptr -> vector<16xf32>
+  llvm.store %1, %to {alignment = 4} : vector<16xf32>, !llvm.ptr
+  // CHECK: llvm.load %{{.*}} : !llvm.ptr -> !llvm.struct<(i32, i32)>
+  %2 = llvm.load %from : !llvm.ptr -> !llvm.struct<(f32, f32)>
+  llvm.store %2, %to : !llvm.struct<(f32, f32)>, !llvm.ptr
+  llvm.return
+}
+
+// CHECK-LABEL: llvm.func @computed
+llvm.func @computed(%from: !llvm.ptr, %to: !llvm.ptr) {
+  // CHECK: llvm.load %{{.*}} : !llvm.ptr -> f32
+  %0 = llvm.load %from : !llvm.ptr -> f32
+  %1 = llvm.fadd %0, %0 : f32
+  llvm.store %0, %to : f32, !llvm.ptr
+  llvm.store %1, %to : f32, !llvm.ptr
+  llvm.return
+}

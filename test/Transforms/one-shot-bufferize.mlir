@@ -1,0 +1,57 @@
+// RUN: embedding-opt %s --one-shot-bufferize="bufferize-function-boundaries function-boundary-type-conversion=identity-layout-map" \
+// RUN:   --split-input-file | FileCheck %s
+
+// In place: neither table nor destination is copied.
+// CHECK-LABEL: func @in_place
+// CHECK-SAME: %[[TABLE:.*]]: memref<?x64xf32>, %[[INDICES:.*]]: memref<?xi64>, %[[INIT:.*]]: memref<?x64xf32>
+func.func @in_place(%table: tensor<?x64xf32>, %indices: tensor<?xi64>,
+                    %init: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  // CHECK-NOT: memref.alloc
+  // CHECK: embedding.lookup padding_idx(1) out_of_range(zero) ins(%[[TABLE]], %[[INDICES]] : {{.*}}) outs(%[[INIT]] : memref<?x64xf32>)
+  // CHECK: return %[[INIT]]
+  %0 = embedding.lookup padding_idx(1) out_of_range(zero)
+         ins(%table, %indices : tensor<?x64xf32>, tensor<?xi64>)
+         outs(%init : tensor<?x64xf32>) -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// -----
+
+// The destination's old value is read again: only then a copy.
+// CHECK-LABEL: func @old_value_read
+// CHECK-SAME: %{{.*}}: memref<4x3xf32>, %{{.*}}: memref<4xi64>, %[[INIT:.*]]: memref<4x3xf32>
+func.func @old_value_read(%table: tensor<4x3xf32>, %indices: tensor<4xi64>,
+                          %init: tensor<4x3xf32>) -> (tensor<4x3xf32>, tensor<4x3xf32>) {
+  // CHECK: %[[ALLOC:.*]] = memref.alloc() {{.*}} : memref<4x3xf32>
+  // A lookup overwrites its destination: the copy need not be filled.
+  // CHECK-NOT: memref.copy
+  // CHECK: embedding.lookup {{.*}} outs(%[[ALLOC]]
+  // CHECK: return %[[ALLOC]], %[[INIT]]
+  %0 = embedding.lookup ins(%table, %indices : tensor<4x3xf32>, tensor<4xi64>)
+         outs(%init : tensor<4x3xf32>) -> tensor<4x3xf32>
+  return %0, %init : tensor<4x3xf32>, tensor<4x3xf32>
+}
+
+// -----
+
+// A lookup cannot read the table that it overwrites.
+// CHECK-LABEL: func @table_is_destination
+// CHECK-SAME: %[[TABLE:.*]]: memref<4x3xf32>
+func.func @table_is_destination(%table: tensor<4x3xf32>, %indices: tensor<4xi64>)
+    -> tensor<4x3xf32> {
+  // CHECK: %[[ALLOC:.*]] = memref.alloc
+  // CHECK: embedding.lookup ins(%[[TABLE]], %{{.*}}) outs(%[[ALLOC]]
+  %0 = embedding.lookup ins(%table, %indices : tensor<4x3xf32>, tensor<4xi64>)
+         outs(%table : tensor<4x3xf32>) -> tensor<4x3xf32>
+  return %0 : tensor<4x3xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func @find
+// CHECK-SAME: %[[INDICES:.*]]: memref<4x?xi32>, %[[NUM_ROWS:.*]]: index
+func.func @find(%indices: tensor<4x?xi32>, %num_rows: index) -> i64 {
+  // CHECK: embedding.find_out_of_range %[[INDICES]], %[[NUM_ROWS]] : memref<4x?xi32>
+  %0:3 = embedding.find_out_of_range %indices, %num_rows : tensor<4x?xi32>
+  return %0#2 : i64
+}

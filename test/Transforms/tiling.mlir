@@ -1,0 +1,28 @@
+// Upstream's transform dialect tiles a lookup along indices and row.
+// RUN: embedding-opt %s --transform-interpreter --canonicalize --cse | FileCheck %s
+
+// CHECK-LABEL: func @tile
+// CHECK-SAME: %[[TABLE:.*]]: tensor<?x64xf32>, %[[INDICES:.*]]: tensor<8x?xi64>, %[[INIT:.*]]: tensor<8x?x64xf32>
+func.func @tile(%table: tensor<?x64xf32>, %indices: tensor<8x?xi64>,
+                %init: tensor<8x?x64xf32>) -> tensor<8x?x64xf32> {
+  // CHECK: scf.for %[[I:.*]] = {{.*}} iter_args(%[[OUT_I:.*]] = %[[INIT]])
+  // CHECK: scf.for %[[J:.*]] = {{.*}} iter_args(%[[OUT:.*]] = %[[OUT_I]])
+  // CHECK-DAG: %[[COLUMNS:.*]] = tensor.extract_slice %[[TABLE]][0, %[[J]]] [%{{.*}}, 16] [1, 1]
+  // CHECK-DAG: %[[TILE:.*]] = tensor.extract_slice %[[INDICES]][%[[I]], 0] [2, %{{.*}}] [1, 1]
+  // CHECK-DAG: %[[DEST:.*]] = tensor.extract_slice %[[OUT]][%[[I]], 0, %[[J]]] [2, %{{.*}}, 16] [1, 1, 1]
+  // CHECK: %[[ROWS:.*]] = embedding.lookup padding_idx(5) out_of_range(clamp) ins(%[[COLUMNS]], %[[TILE]] : {{.*}}) outs(%[[DEST]]
+  // CHECK: tensor.insert_slice %[[ROWS]] into %[[OUT]]
+  %0 = embedding.lookup padding_idx(5) out_of_range(clamp)
+         ins(%table, %indices : tensor<?x64xf32>, tensor<8x?xi64>)
+         outs(%init : tensor<8x?x64xf32>) -> tensor<8x?x64xf32>
+  return %0 : tensor<8x?x64xf32>
+}
+
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %0 = transform.structured.match ops{["embedding.lookup"]} in %root : (!transform.any_op) -> !transform.any_op
+    %1, %2:2 = transform.structured.tile_using_for %0 tile_sizes [2, 0, 16]
+      : (!transform.any_op) -> (!transform.any_op, !transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}

@@ -1,0 +1,98 @@
+// RUN: embedding-opt %s --embedding-vectorize-rows=vector-bytes=64 --split-input-file | FileCheck %s
+// RUN: not embedding-opt %s --embedding-vectorize-rows=vector-bytes=48 2>&1 | FileCheck %s --check-prefix=ERROR
+
+// ERROR: expected vector-bytes to be a power of two, but got 48
+
+#row = strided<[1], offset: ?>
+
+// CHECK-LABEL: func @static_with_tail
+func.func @static_with_tail(%row: memref<101xf32, #row>, %dest: memref<101xf32, #row>) {
+  // CHECK-COUNT-6: vector.store %{{.*}} : memref<16xf32, {{.*}}>, vector<16xf32>
+  // CHECK: vector.store %{{.*}} : memref<4xf32, {{.*}}>, vector<4xf32>
+  // CHECK: vector.store %{{.*}} : memref<1xf32, {{.*}}>, vector<1xf32>
+  // CHECK-NOT: vector.store
+  // CHECK-NOT: linalg.copy
+  linalg.copy ins(%row : memref<101xf32, #row>) outs(%dest : memref<101xf32, #row>)
+  return
+}
+
+// -----
+
+// Above the bound on straight code, a loop.
+// CHECK-LABEL: func @long
+func.func @long(%row: memref<4100xf32>, %dest: memref<4100xf32>) {
+  // CHECK: %[[END:.*]] = arith.constant 4096 : index
+  // CHECK: scf.for %{{.*}} = %{{.*}} to %[[END]] step
+  // CHECK: vector.store %{{.*}} vector<16xf32>
+  // CHECK: }
+  // CHECK: vector.store %{{.*}} vector<4xf32>
+  // CHECK-NOT: vector.store
+  linalg.copy ins(%row : memref<4100xf32>) outs(%dest : memref<4100xf32>)
+  return
+}
+
+// -----
+
+// CHECK-LABEL: func @dynamic
+func.func @dynamic(%row: memref<?xf64>, %dest: memref<?xf64>) {
+  // CHECK: scf.for
+  // CHECK: vector.store %{{.*}} vector<8xf64>
+  // CHECK: scf.if
+  // CHECK: vector.store %{{.*}} vector<4xf64>
+  // CHECK: scf.if
+  // CHECK: vector.store %{{.*}} vector<2xf64>
+  // CHECK: scf.if
+  // CHECK: vector.store %{{.*}} vector<1xf64>
+  // CHECK-NOT: scf.if
+  linalg.copy ins(%row : memref<?xf64>) outs(%dest : memref<?xf64>)
+  return
+}
+
+// -----
+
+// The lanes are those of the widest element.
+// CHECK-LABEL: func @mixed_widths
+func.func @mixed_widths(%row: memref<64xbf16>, %dest: memref<64xf32>) {
+  // CHECK-COUNT-4: vector.load %{{.*}} vector<16xbf16>
+  linalg.generic {indexing_maps = [affine_map<(d) -> (d)>, affine_map<(d) -> (d)>],
+                  iterator_types = ["parallel"]}
+      ins(%row : memref<64xbf16>) outs(%dest : memref<64xf32>) {
+  ^bb0(%in: bf16, %out: f32):
+    %0 = arith.extf %in : bf16 to f32
+    linalg.yield %0 : f32
+  }
+  return
+}
+
+// -----
+
+// Fused code has a leading unit dimension and operands that broadcast.
+// CHECK-LABEL: func @rank_2
+func.func @rank_2(%row: memref<1x32xf32>, %bias: memref<32xf32>, %dest: memref<1x32xf32>) {
+  // CHECK-COUNT-2: arith.mulf %{{.*}} vector<16xf32>
+  // CHECK-NOT: linalg.generic
+  linalg.generic {indexing_maps = [affine_map<(i, d) -> (i, d)>, affine_map<(i, d) -> (d)>,
+                                   affine_map<(i, d) -> (i, d)>],
+                  iterator_types = ["parallel", "parallel"]}
+      ins(%row, %bias : memref<1x32xf32>, memref<32xf32>) outs(%dest : memref<1x32xf32>) {
+  ^bb0(%in: f32, %b: f32, %out: f32):
+    %0 = arith.mulf %in, %b : f32
+    linalg.yield %0 : f32
+  }
+  return
+}
+
+// -----
+
+// Left to loops: other strides, and elements whose vectors are packed.
+// CHECK-LABEL: func @not_vectorized
+func.func @not_vectorized(%column: memref<64xf32, strided<[3]>>, %dest: memref<64xf32>,
+                          %bits: memref<64xi1>, %bits_dest: memref<64xi1>,
+                          %complex: memref<64xcomplex<f32>>,
+                          %complex_dest: memref<64xcomplex<f32>>) {
+  // CHECK-COUNT-3: linalg.copy
+  linalg.copy ins(%column : memref<64xf32, strided<[3]>>) outs(%dest : memref<64xf32>)
+  linalg.copy ins(%bits : memref<64xi1>) outs(%bits_dest : memref<64xi1>)
+  linalg.copy ins(%complex : memref<64xcomplex<f32>>) outs(%complex_dest : memref<64xcomplex<f32>>)
+  return
+}
