@@ -199,6 +199,19 @@ LogicalResult LookupOp::fold(FoldAdaptor adaptor,
   return memref::foldMemRefCast(*this);
 }
 
+/// Creates the check of `op` alone.
+static void createCheck(OpBuilder &builder, LookupOp op) {
+  Location loc = op.getLoc();
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  Value numRows =
+      op.getResult()
+          ? builder.createOrFold<tensor::DimOp>(loc, op.getTable(), zero)
+          : builder.createOrFold<memref::DimOp>(loc, op.getTable(), zero);
+  auto found = FindOutOfRangeOp::create(builder, loc, op.getIndices(), numRows);
+  ReportOutOfRangeOp::create(builder, loc, found.getPosition(),
+                             found.getIndex(), found.getCount());
+}
+
 namespace {
 
 /// Indices that are constant and in range need no treatment of the others.
@@ -220,14 +233,18 @@ struct AssumeConstantIndicesInRange : OpRewritePattern<LookupOp> {
   }
 };
 
-/// Without indices there is nothing to look up.
-struct EraseLookupOfNoIndices : OpRewritePattern<LookupOp> {
+/// Without indices there is nothing to look up, and in rows of no elements
+/// nothing to copy.
+struct EraseEmptyLookup : OpRewritePattern<LookupOp> {
   using OpRewritePattern::OpRewritePattern;
 
   LogicalResult matchAndRewrite(LookupOp op,
                                 PatternRewriter &rewriter) const override {
-    if (!llvm::is_contained(op.getIndicesType().getShape(), 0))
+    bool hasNoIndices = llvm::is_contained(op.getIndicesType().getShape(), 0);
+    if (!hasNoIndices && !llvm::is_contained(op.getInitType().getShape(), 0))
       return failure();
+    if (!hasNoIndices && op.getOutOfRange() == OutOfRange::check)
+      createCheck(rewriter, op);
     if (op.getResult())
       rewriter.replaceOp(op, op.getInit());
     else
@@ -246,13 +263,8 @@ struct ReduceDeadLookupToCheck : OpRewritePattern<LookupOp> {
     if (!op.getResult() || !op.use_empty() ||
         op.getOutOfRange() != OutOfRange::check)
       return failure();
-    Value zero = arith::ConstantIndexOp::create(rewriter, op.getLoc(), 0);
-    Value numRows = rewriter.createOrFold<tensor::DimOp>(
-        op.getLoc(), op.getTable(), zero);
-    auto found = FindOutOfRangeOp::create(rewriter, op.getLoc(),
-                                          op.getIndices(), numRows);
-    rewriter.replaceOpWithNewOp<ReportOutOfRangeOp>(
-        op, found.getPosition(), found.getIndex(), found.getCount());
+    createCheck(rewriter, op);
+    rewriter.eraseOp(op);
     return success();
   }
 };
@@ -277,7 +289,7 @@ struct NormalizePaddingIdx : OpRewritePattern<LookupOp> {
 
 void LookupOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
                                            MLIRContext *context) {
-  patterns.add<AssumeConstantIndicesInRange, EraseLookupOfNoIndices,
+  patterns.add<AssumeConstantIndicesInRange, EraseEmptyLookup,
                ReduceDeadLookupToCheck, NormalizePaddingIdx>(context);
 }
 

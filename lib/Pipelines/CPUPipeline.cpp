@@ -62,6 +62,8 @@ static void addRowLowering(OpPassManager &pm,
     funcs.addPass(createForallToParallelLoopPass());
   else
     funcs.addPass(createForallToForLoopPass());
+  // Indices are loaded from the operand itself, not from a tile of it.
+  funcs.addPass(memref::createFoldMemRefAliasOpsPass());
   if (options.prefetch)
     funcs.addPass(createEmbeddingPrefetchRowsPass(
         {/*rowsAhead=*/options.prefetchRowsAhead}));

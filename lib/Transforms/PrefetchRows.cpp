@@ -14,6 +14,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
 
 namespace mlir::embedding {
 #define GEN_PASS_DEF_EMBEDDINGPREFETCHROWSPASS
@@ -103,10 +104,14 @@ struct EmbeddingPrefetchRows
       prefetch(loop, row);
   }
 
-  /// Whether somebody reads `row`: what is only written wants no prefetch.
-  static bool isRead(memref::SubViewOp row) {
-    return llvm::any_of(row->getUses(), [](OpOperand &use) {
-      auto interface = dyn_cast<MemoryEffectOpInterface>(use.getOwner());
+  /// Whether somebody reads `row`, or a view of it: what is only written wants
+  /// no prefetch.
+  static bool isRead(Value row) {
+    return llvm::any_of(row.getUses(), [](OpOperand &use) {
+      Operation *user = use.getOwner();
+      if (isa<ViewLikeOpInterface>(user))
+        return llvm::any_of(user->getResults(), isRead);
+      auto interface = dyn_cast<MemoryEffectOpInterface>(user);
       return interface &&
              interface.getEffectOnValue<MemoryEffects::Read>(use.get());
     });

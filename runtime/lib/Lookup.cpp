@@ -153,8 +153,10 @@ static Result<LookupSpec> getSpec(const LookupArguments &arguments,
   int64_t elementBytes = arguments.table.elementBytes();
   if (hasContiguousRows(arguments.table) && hasContiguousRows(arguments.out)) {
     int64_t rowBytes = arguments.rowLength() * elementBytes;
-    spec.rowLength =
-        rowBytes <= kMaxStaticRowBytes ? rowBytes : LookupSpec::kDynamic;
+    // IR knows no slice of a dimension of size 0.
+    spec.rowLength = rowBytes > 0 && rowBytes <= kMaxStaticRowBytes
+                         ? rowBytes
+                         : LookupSpec::kDynamic;
     return spec;
   }
   if (elementBytes > 16 || (elementBytes & (elementBytes - 1)) != 0)

@@ -81,6 +81,21 @@ func.func @no_indices_memref(%table: memref<2x3xf32>, %indices: memref<0xi64>,
   return
 }
 
+// Rows of no elements hold nothing to copy, but indices are still to be checked.
+// CHECK-LABEL: func @no_elements
+func.func @no_elements(%table: memref<2x0xf32>, %indices: memref<4xi64>,
+                       %out: memref<4x0xf32>) {
+  // CHECK: embedding.find_out_of_range
+  // CHECK-NEXT: embedding.report_out_of_range
+  // CHECK-NEXT: return
+  embedding.lookup out_of_range(clamp)
+    ins(%table, %indices : memref<2x0xf32>, memref<4xi64>)
+    outs(%out : memref<4x0xf32>)
+  embedding.lookup ins(%table, %indices : memref<2x0xf32>, memref<4xi64>)
+    outs(%out : memref<4x0xf32>)
+  return
+}
+
 // CHECK-LABEL: func @dead
 func.func @dead(%table: tensor<10x3xf32>, %indices: tensor<4xi64>,
                 %init: tensor<4x3xf32>) {

@@ -203,7 +203,7 @@ Expected<TensorHeader> embedding::tools::parseNpy(StringRef file) {
   constexpr size_t kVersion = 6, kLength = 8;
   if (!file.starts_with("\x93NUMPY"))
     return fail("magic: expected '\\x93NUMPY' at byte 0");
-  if (file.size() < kLength + 4)
+  if (file.size() < kLength)
     return fail("version: the file ends at byte {0}", file.size());
   int major = static_cast<unsigned char>(file[kVersion]);
   int minor = static_cast<unsigned char>(file[kVersion + 1]);
@@ -211,6 +211,8 @@ Expected<TensorHeader> embedding::tools::parseNpy(StringRef file) {
     return fail("version: {0}.{1} at byte {2} is not supported", major, minor,
                 kVersion);
   size_t lengthBytes = major == 1 ? 2 : 4;
+  if (file.size() < kLength + lengthBytes)
+    return fail("header length: the file ends at byte {0}", file.size());
   uint64_t length = major == 1
                         ? llvm::support::endian::read16le(file.data() + kLength)
                         : llvm::support::endian::read32le(file.data() + kLength);

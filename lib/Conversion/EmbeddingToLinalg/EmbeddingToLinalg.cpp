@@ -178,6 +178,14 @@ struct LookupToRowLoop : OpRewritePattern<LookupOp> {
     bool onTensors = static_cast<bool>(op.getResult());
 
     OpFoldResult rowLength = getRowLength(rewriter, op);
+    if (isZeroInteger(rowLength)) {
+      // Nothing to copy, and no slice of a dimension of size 0.
+      if (onTensors)
+        rewriter.replaceOp(op, op.getInit());
+      else
+        rewriter.eraseOp(op);
+      return success();
+    }
 
     if (op.getIndicesType().getRank() == 0) {
       Value dest = takeRow(rewriter, loc, op.getInit(), {}, rowLength);

@@ -1,0 +1,65 @@
+/*===- CAPI.c - The C API from C ----------------------------------*- C -*-===*\
+|*
+|* Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+|* See LICENSE for license information.
+|* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+|*
+\*===----------------------------------------------------------------------===*/
+
+#include "embedding-runtime/Runtime.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static DLTensor makeTensor(void *data, uint8_t code, uint8_t bits, int64_t *shape,
+                           int ndim) {
+  DLTensor tensor;
+  memset(&tensor, 0, sizeof(tensor));
+  tensor.data = data;
+  tensor.device.device_type = kDLCPU;
+  tensor.ndim = ndim;
+  tensor.dtype.code = code;
+  tensor.dtype.bits = bits;
+  tensor.dtype.lanes = 1;
+  tensor.shape = shape;
+  return tensor;
+}
+
+int main(void) {
+  EmbeddingEngineOptions options;
+  EmbeddingEngine *engine;
+  EmbeddingStatus status;
+  embedding_engine_options_init(&options);
+  options.cache_dir = "";
+  if (embedding_engine_create(&options, &engine, &status) != EMBEDDING_OK) {
+    fprintf(stderr, "%s\n", status.message);
+    return 1;
+  }
+
+  float table_data[4][3] = {{1, 2, 3}, {4, 5, 6}, {7, 8, 9}, {10, 11, 12}};
+  int64_t indices_data[3] = {2, 0, 3};
+  float out_data[3][3];
+  const float expected[3][3] = {{7, 8, 9}, {1, 2, 3}, {10, 11, 12}};
+  int64_t table_shape[2] = {4, 3}, indices_shape[1] = {3}, out_shape[2] = {3, 3};
+  DLTensor table = makeTensor(table_data, kDLFloat, 32, table_shape, 2);
+  DLTensor indices = makeTensor(indices_data, kDLInt, 64, indices_shape, 1);
+  DLTensor out = makeTensor(out_data, kDLFloat, 32, out_shape, 2);
+
+  int failures = 0;
+  failures += embedding_lookup(engine, &table, &indices, NULL, &out, &status) !=
+                  EMBEDDING_OK ||
+              memcmp(out_data, expected, sizeof(expected)) != 0;
+
+  /* A status is optional. */
+  indices_data[1] = -1;
+  failures += embedding_lookup(engine, &table, &indices, NULL, &out, NULL) !=
+              EMBEDDING_OUT_OF_RANGE;
+  failures += embedding_lookup(engine, &table, &indices, NULL, &out, &status) !=
+                  EMBEDDING_OUT_OF_RANGE ||
+              status.position != 1 || status.index != -1 || status.count != 1;
+
+  embedding_engine_destroy(engine);
+  if (failures)
+    fprintf(stderr, "%d failures\n", failures);
+  return failures != 0;
+}

@@ -1,0 +1,148 @@
+//===- EngineTest.cpp - Engines, their options and their threads ----------===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "TestUtils.h"
+
+#include <sys/wait.h>
+
+using namespace embedding;
+using namespace embedding::test;
+
+namespace {
+
+/// A lookup that nobody can get wrong by accident.
+void expectWorks(Engine &engine, int64_t rows = 2) {
+  std::vector<float> table = {1, 2, 3, 4, 5, 6};
+  std::vector<int64_t> indices(rows, 1);
+  std::vector<float> out(rows * 3);
+  engine.lookup(TensorView(table.data(), {2, 3}),
+                TensorView(indices.data(), {rows}),
+                TensorView(out.data(), {rows, 3}));
+  for (int64_t i = 0; i < rows * 3; ++i)
+    ASSERT_EQ(out[i], 4 + i % 3);
+}
+
+void expectCreateFails(const EngineOptions &options, EmbeddingStatusCode code,
+                       const std::string &message) {
+  EmbeddingEngine *engine = reinterpret_cast<EmbeddingEngine *>(1);
+  EmbeddingStatus status;
+  EXPECT_EQ(embedding_engine_create(&options, &engine, &status), code);
+  EXPECT_EQ(engine, nullptr);
+  EXPECT_EQ(std::string(status.message), message);
+}
+
+} // namespace
+
+TEST(Engine, Version) {
+  EXPECT_EQ(embedding_runtime_version(), EMBEDDING_RUNTIME_VERSION_MAJOR * 10000 +
+                                             EMBEDDING_RUNTIME_VERSION_MINOR *
+                                                 100 +
+                                             EMBEDDING_RUNTIME_VERSION_PATCH);
+}
+
+TEST(Engine, InvalidOptions) {
+  EngineOptions options = uncached();
+  options.num_threads = -1;
+  expectCreateFails(options, EMBEDDING_INVALID_ARGUMENT,
+                    "options: expected num_threads to be at least 0, but got "
+                    "-1");
+  options = uncached();
+  options.lowering = static_cast<EmbeddingLowering>(2);
+  expectCreateFails(options, EMBEDDING_INVALID_ARGUMENT,
+                    "options: expected lowering to be 0 or 1, but got 2");
+  options = uncached();
+  options.deallocate = [](void *, void *, size_t, size_t) {};
+  expectCreateFails(options, EMBEDDING_INVALID_ARGUMENT,
+                    "options: expected both of allocate and deallocate, or "
+                    "none");
+  EXPECT_EQ(embedding_engine_create(nullptr, nullptr, nullptr),
+            EMBEDDING_INVALID_ARGUMENT);
+  embedding_engine_destroy(nullptr);
+}
+
+// A caller built with an earlier header has fewer fields.
+TEST(Engine, ShorterOptions) {
+  EngineOptions options;
+  options.cache_dir = "";
+  options.num_threads = -1; // Beyond the size: not read.
+  options.struct_size = offsetof(EmbeddingEngineOptions, num_threads);
+  Engine engine(options);
+  expectWorks(engine);
+}
+
+TEST(Engine, CompilerIsMissing) {
+  EngineOptions options = uncached();
+  options.compiler_library = "/nonexistent/libembedding-compiler.so";
+  Engine engine(options);
+  try {
+    expectWorks(engine);
+    FAIL();
+  } catch (const Error &error) {
+    EXPECT_EQ(error.code(), EMBEDDING_COMPILER_ERROR);
+    EXPECT_NE(std::string(error.what()).find("/nonexistent"),
+              std::string::npos);
+  }
+}
+
+TEST(Engine, OtherLibraryAsCompiler) {
+  EngineOptions options = uncached();
+  options.compiler_library = "libm.so.6";
+  Engine engine(options);
+  try {
+    expectWorks(engine);
+    FAIL();
+  } catch (const Error &error) {
+    EXPECT_STREQ(error.what(),
+                 "compiler: libm.so.6 is not a compiler library");
+  }
+}
+
+TEST(Engine, CPU) {
+  EngineOptions options = uncached();
+  options.cpu = "x86-64";
+  Engine baseline(options);
+  expectWorks(baseline);
+  options.cpu = "imaginary";
+  Engine unknown(options);
+  try {
+    expectWorks(unknown);
+    FAIL();
+  } catch (const Error &error) {
+    EXPECT_EQ(error.code(), EMBEDDING_COMPILER_ERROR);
+    EXPECT_EQ(std::string(error.what())
+                  .rfind("compiler: no CPU named 'imaginary' for ", 0),
+              0u);
+  }
+}
+
+// In a child the threads of the pool are gone; the engine works all the same,
+// and goes away without waiting for them.
+TEST(Engine, Fork) {
+  auto engine = std::make_unique<Engine>(uncached(4));
+  expectWorks(*engine, 200000);
+  pid_t child = fork();
+  if (child == 0) {
+    expectWorks(*engine, 200000);
+    engine.reset();
+    _exit(testing::Test::HasFailure() ? 1 : 0);
+  }
+  int status;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  expectWorks(*engine, 200000);
+}
+
+TEST(Engine, Statistics) {
+  Engine engine(uncached());
+  EXPECT_EQ(engine.statistics().kernels_compiled, 0);
+  expectWorks(engine);
+  expectWorks(engine);
+  EXPECT_EQ(engine.statistics().kernels_compiled, 1);
+  EXPECT_EQ(engine.statistics().kernels_loaded, 0);
+  EXPECT_EQ(engine.cacheDir(), "");
+}

@@ -1,0 +1,65 @@
+// Every error says which input, and what about it.
+// RUN: %python %S/Inputs/make_files.py %t
+// DEFINE: %{arguments} =
+// DEFINE: %{fail} = not embedding-run %s --function=f %{arguments} 2>&1 | FileCheck %s --check-prefix
+
+// RUN: not embedding-run %s 2>&1 | FileCheck %s --check-prefix=SEVERAL
+// SEVERAL: error: name one of the functions with --function: f, unsupported
+// RUN: not embedding-run %s --function=g 2>&1 | FileCheck %s --check-prefix=NONE
+// NONE: error: no function named 'g'
+// RUN: not embedding-run %t/nothing.mlir 2>&1 | FileCheck %s --check-prefix=NOFILE
+// NOFILE: error: cannot open input file
+// RUN: %{fail}=COUNT
+// COUNT: error: 'f' takes 1 arguments, but there are 0 --input
+// RUN: not embedding-run %s --function=unsupported --input=f32 2>&1 | FileCheck %s --check-prefix=TYPE
+// TYPE: error: cannot be run, because of values of type 'tensor<*xf32>'
+
+// REDEFINE: %{arguments} = --input=2x3xf16
+// RUN: %{fail}=ELEMENT
+// ELEMENT: error: --input 0: '2x3xf16': expected elements of f32, but got 'f16'
+// REDEFINE: %{arguments} = --input=2x3x4xf32
+// RUN: %{fail}=RANK
+// RANK: error: --input 0: '2x3x4xf32': expected a shape that fits tensor<?x3xf32>, but got [2, 3, 4]
+// REDEFINE: %{arguments} = --input="2x3xf32=1 2 3"
+// RUN: %{fail}=ELEMENTS
+// ELEMENTS: error: --input 0: '2x3xf32': expected 1 or 6 elements, but got 3
+// REDEFINE: %{arguments} = --input="1x3xf32=1 2 x"
+// RUN: %{fail}=LITERAL
+// LITERAL: error: --input 0: '1x3xf32': element 2, 'x', is not of type f32
+// REDEFINE: %{arguments} = --input=4611686018427387904x3xf32
+// RUN: %{fail}=LARGE
+// LARGE: error: --input 0: '4611686018427387904x3xf32': more bytes than 64 bits count
+// REDEFINE: %{arguments} = --input=@%t/none.npy
+// RUN: %{fail}=MISSING
+// MISSING: error: --input 0: {{.*}}none.npy: No such file or directory
+// REDEFINE: %{arguments} = --input=@%t/file.txt
+// RUN: %{fail}=EXTENSION
+// EXTENSION: error: --input 0: {{.*}}file.txt: expected FILE.npy or FILE.safetensors:TENSOR
+// REDEFINE: %{arguments} = --input=@%t/big_endian.npy
+// RUN: %{fail}=ENDIAN
+// ENDIAN: error: --input 0: {{.*}}big_endian.npy: descr: big-endian type '>f4' at byte {{[0-9]+}} is not supported
+// REDEFINE: %{arguments} = --input=@%t/bytes.npy
+// RUN: %{fail}=FILETYPE
+// FILETYPE: error: --input 0: {{.*}}bytes.npy: expected elements of f32, but got i8
+// REDEFINE: %{arguments} = --input=@%t/model.safetensors:other
+// RUN: %{fail}=TENSOR
+// TENSOR: error: --input 0: {{.*}}model.safetensors: other: no tensor of this name; there are: gap, unaligned, wte.weight
+// REDEFINE: %{arguments} = --input=1x3xf32 --output=@%t/x.txt
+// RUN: %{fail}=OUTPUT
+// OUTPUT: error: --output 0: expected @FILE.npy or -, but got
+// REDEFINE: %{arguments} = --input=1x3xf32 --output=- --output=-
+// RUN: %{fail}=OUTPUTS
+// OUTPUTS: error: there are 2 --output, but 1 outputs: results, then memref arguments
+// REDEFINE: %{arguments} = --input=1x3xf32 --output=@%t/none/x.npy
+// RUN: %{fail}=SAVE
+// SAVE: error: --output 0: {{.*}}/none/x.npy: No such file or directory
+// REDEFINE: %{arguments} = --input=1x3xf32 --cpu=imaginary
+// RUN: %{fail}=CPU
+// CPU: error: no CPU named 'imaginary'
+
+func.func @f(%a: tensor<?x3xf32>) -> tensor<?x3xf32> {
+  return %a : tensor<?x3xf32>
+}
+func.func @unsupported(%a: tensor<*xf32>) {
+  return
+}
