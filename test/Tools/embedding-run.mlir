@@ -7,7 +7,7 @@
 // RUN: embedding-run %s --function=in_place --input="2x2xi8=1 2 3 4" --output=- | FileCheck %s --check-prefix=INPLACE
 // RUN: embedding-run %s --function=in_place --input="2x2xi8=1 2 3 4" | count 0
 
-// FLOATS: 2x3xf32=[1.5 -0 +Inf][NaN 0.001 7]
+// FLOATS: 2x3xf32=[1.5 -0 inf][nan 0.001 7]
 // BRACKETS: 2x3xf32=[1 2 3][4 5 6]
 // SPLAT: 2x3xf32=[0.5 0.5 0.5][0.5 0.5 0.5]
 // ZEROS: 2x3xf32=[0 0 0][0 0 0]

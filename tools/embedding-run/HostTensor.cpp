@@ -14,6 +14,9 @@
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <array>
+#include <cstdio>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <numeric>
@@ -112,9 +115,27 @@ static void printElement(llvm::raw_ostream &os, Type type, const char *from) {
                         llvm::APInt(floatType.getWidth(), bits,
                                     /*isSigned=*/false,
                                     /*implicitTrunc=*/true));
-    llvm::SmallString<32> text;
-    value.toString(text);
-    os << text;
+    // The shortest digits that read back as the same value; a double holds any
+    // of the types.
+    bool losesInfo;
+    llvm::APFloat wide = value;
+    wide.convert(llvm::APFloat::IEEEdouble(),
+                 llvm::APFloat::rmNearestTiesToEven, &losesInfo);
+    double number = wide.convertToDouble();
+    // Numbers of up to 15 digits before the point are written out.
+    constexpr int kMaxDigits = 17;
+    double magnitude = std::fabs(number);
+    int digits = magnitude >= 1 && magnitude < 1e15
+                     ? static_cast<int>(std::log10(magnitude)) + 1
+                     : 1;
+    std::array<char, 32> text;
+    for (; digits <= kMaxDigits; ++digits) {
+      std::snprintf(text.data(), text.size(), "%.*g", digits, number);
+      if (!value.isFinite() || llvm::APFloat(value.getSemantics(), text.data())
+                                   .bitwiseIsEqual(value))
+        break;
+    }
+    os << text.data();
     return;
   }
   unsigned width = type.isIndex() ? 64 : type.getIntOrFloatBitWidth();

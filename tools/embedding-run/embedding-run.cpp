@@ -21,8 +21,8 @@
 #include "embedding/Pipelines/Passes.h"
 #include "embedding/Target/CPU.h"
 
-#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -443,5 +443,8 @@ int main(int argc, char **argv) {
   DialectRegistry registry;
   mlir::embedding::registerAllDialects(registry);
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  // What the entries are made of.
+  context.loadDialect<arith::ArithDialect, func::FuncDialect,
+                      LLVM::LLVMDialect, tensor::TensorDialect>();
   return failed(run(context));
 }
