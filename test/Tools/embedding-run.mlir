@@ -19,13 +19,13 @@
 // Files: NumPy in either order, safetensors by name, and back.
 // RUN: %python %S/Inputs/make_files.py %t
 // RUN: embedding-run %s --function=identity --input=@%t/c.npy --output=@%t/out.npy
-// RUN: cmp %t/out.npy %t/c.npy
+// RUN: %python %S/Inputs/same_array.py %t/out.npy %t/c.npy
 // RUN: embedding-run %s --function=identity --input=@%t/fortran.npy --output=@%t/out.npy
-// RUN: cmp %t/out.npy %t/c.npy
+// RUN: %python %S/Inputs/same_array.py %t/out.npy %t/c.npy
 // RUN: embedding-run %s --function=identity --input=@%t/model.safetensors:wte.weight --output=@%t/out.npy
-// RUN: cmp %t/out.npy %t/c.npy
+// RUN: %python %S/Inputs/same_array.py %t/out.npy %t/c.npy
 // RUN: embedding-run %s --function=identity --input=@%t/model.safetensors:unaligned --output=@%t/out.npy
-// RUN: cmp %t/out.npy %t/c.npy
+// RUN: %python %S/Inputs/same_array.py %t/out.npy %t/c.npy
 
 // A function that writes to its argument leaves the file as it was.
 // RUN: embedding-run %s --function=in_place --input=@%t/bytes.npy --output=- | FileCheck %s --check-prefix=INPLACE

@@ -255,7 +255,9 @@ std::string embedding::tools::writeNpyHeader(StringRef elementType,
                           .Default("|V1");
   std::string sizes;
   for (int64_t size : shape)
-    sizes += std::to_string(size) + ",";
+    sizes += (sizes.empty() ? "" : ", ") + std::to_string(size);
+  if (shape.size() == 1)
+    sizes += ",";
   std::string header = "{'descr': '" + descr +
                        "', 'fortran_order': False, 'shape': (" + sizes + "), }";
   // Version 1.0; data at a multiple of 64 bytes.
