@@ -63,8 +63,7 @@ struct OutOfRangeIndices {
 static OutOfRangeIndices findOutOfRange(DenseIntElementsAttr indices,
                                         int64_t numRows) {
   OutOfRangeIndices found;
-  for (auto [position, element] :
-       llvm::enumerate(indices.getValues<APInt>())) {
+  for (auto [position, element] : llvm::enumerate(indices.getValues<APInt>())) {
     int64_t index = element.getSExtValue();
     if (index >= 0 && index < numRows)
       continue;
@@ -155,7 +154,8 @@ LookupOp::reifyResultShapes(OpBuilder &builder,
     if (ShapedType::isStatic(getInitType().getDimSize(dim)))
       shape.push_back(builder.getIndexAttr(getInitType().getDimSize(dim)));
     else if (dim < getIndicesType().getRank())
-      shape.push_back(tensor::getMixedSize(builder, getLoc(), getIndices(), dim));
+      shape.push_back(
+          tensor::getMixedSize(builder, getLoc(), getIndices(), dim));
     else
       shape.push_back(tensor::getMixedSize(builder, getLoc(), getTable(), 1));
   }
@@ -169,8 +169,7 @@ void LookupOp::getEffects(
   if (isa<MemRefType>(getInit().getType())) {
     effects.emplace_back(MemoryEffects::Read::get(), &getTableMutable());
     effects.emplace_back(MemoryEffects::Read::get(), &getIndicesMutable());
-    effects.emplace_back(MemoryEffects::Write::get(),
-                         &getInitMutable());
+    effects.emplace_back(MemoryEffects::Write::get(), &getInitMutable());
   }
   if (getOutOfRange() == OutOfRange::check)
     effects.emplace_back(MemoryEffects::Write::get(), OutOfRangeReport::get());
@@ -227,8 +226,7 @@ struct AssumeConstantIndicesInRange : OpRewritePattern<LookupOp> {
         !matchPattern(op.getIndices(), m_Constant(&indices)) ||
         findOutOfRange(indices, numRows).count != 0)
       return failure();
-    rewriter.modifyOpInPlace(
-        op, [&] { op.setOutOfRange(OutOfRange::assume); });
+    rewriter.modifyOpInPlace(op, [&] { op.setOutOfRange(OutOfRange::assume); });
     return success();
   }
 };
@@ -279,8 +277,7 @@ struct NormalizePaddingIdx : OpRewritePattern<LookupOp> {
     int64_t numRows = op.getTableType().getDimSize(0);
     if (!padding || *padding >= 0 || ShapedType::isDynamic(numRows))
       return failure();
-    rewriter.modifyOpInPlace(
-        op, [&] { op.setPaddingIdx(*padding + numRows); });
+    rewriter.modifyOpInPlace(op, [&] { op.setPaddingIdx(*padding + numRows); });
     return success();
   }
 };
@@ -304,9 +301,8 @@ void FindOutOfRangeOp::getEffects(
     effects.emplace_back(MemoryEffects::Read::get(), &getIndicesMutable());
 }
 
-LogicalResult
-FindOutOfRangeOp::fold(FoldAdaptor adaptor,
-                       SmallVectorImpl<OpFoldResult> &results) {
+LogicalResult FindOutOfRangeOp::fold(FoldAdaptor adaptor,
+                                     SmallVectorImpl<OpFoldResult> &results) {
   OutOfRangeIndices found;
   if (!llvm::is_contained(cast<ShapedType>(getIndices().getType()).getShape(),
                           0)) {

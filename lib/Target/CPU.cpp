@@ -93,8 +93,7 @@ LogicalResult CPUTarget::emit(ModuleOp module, unsigned optLevel, Output kind,
   for (llvm::Function &function : *llvmModule)
     if (!function.isDeclaration()) {
       function.addFnAttr("target-cpu", machine->getTargetCPU());
-      function.addFnAttr("target-features",
-                         machine->getTargetFeatureString());
+      function.addFnAttr("target-features", machine->getTargetFeatureString());
     }
 
   machine->setOptLevel(optLevel == 0 ? llvm::CodeGenOptLevel::None

@@ -26,7 +26,8 @@ static Type getIntegerType(Type type) {
     return vector.clone(getIntegerType(vector.getElementType()));
   if (auto complex = dyn_cast<LLVM::LLVMStructType>(type);
       complex && !complex.isIdentified()) {
-    SmallVector<Type> body = llvm::map_to_vector(complex.getBody(), getIntegerType);
+    SmallVector<Type> body =
+        llvm::map_to_vector(complex.getBody(), getIntegerType);
     return LLVM::LLVMStructType::getLiteral(type.getContext(), body,
                                             complex.isPacked());
   }

@@ -41,8 +41,7 @@ static constexpr int64_t kMaxUnrolledLines = 16;
 static LogicalResult collectAddressSlice(scf::ForOp loop, Value value,
                                          llvm::SetVector<Operation *> &slice,
                                          unsigned &numLoads) {
-  if (value == loop.getInductionVar() ||
-      loop.isDefinedOutsideOfLoop(value))
+  if (value == loop.getInductionVar() || loop.isDefinedOutsideOfLoop(value))
     return success();
   Operation *op = value.getDefiningOp();
   if (!op || op->getNumRegions() != 0 || slice.contains(op))
@@ -80,10 +79,9 @@ static Value createLaterIteration(OpBuilder &builder, scf::ForOp loop,
   Location loc = loop.getLoc();
   Value distance = arith::ConstantIndexOp::create(builder, loc, rowsAhead);
   Value one = arith::ConstantIndexOp::create(builder, loc, 1);
-  Value last =
-      arith::SubIOp::create(builder, loc, loop.getUpperBound(), one);
-  Value ahead = arith::AddIOp::create(builder, loc, loop.getInductionVar(),
-                                      distance);
+  Value last = arith::SubIOp::create(builder, loc, loop.getUpperBound(), one);
+  Value ahead =
+      arith::AddIOp::create(builder, loc, loop.getInductionVar(), distance);
   return arith::MinSIOp::create(builder, loc, ahead, last);
 }
 
@@ -180,8 +178,7 @@ struct EmbeddingPrefetchRows
       memref::PrefetchOp::create(b, loc, table, address, /*isWrite=*/false,
                                  /*localityHint=*/2, /*isDataCache=*/true);
     };
-    int64_t elementsPerLine =
-        std::max<int64_t>(kLineBytes / elementBytes, 1);
+    int64_t elementsPerLine = std::max<int64_t>(kLineBytes / elementBytes, 1);
     Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
     Value step = arith::ConstantIndexOp::create(builder, loc, elementsPerLine);
     Value length =

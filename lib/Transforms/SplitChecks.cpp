@@ -48,9 +48,9 @@ struct SplitLookupCheck : OpRewritePattern<LookupOp> {
     auto ifOp = scf::IfOp::create(rewriter, loc, op->getResultTypes(), inRange,
                                   /*withElseRegion=*/op.getNumResults() != 0);
     rewriter.setInsertionPointToStart(&ifOp.getThenRegion().front());
-    auto lookup = LookupOp::create(rewriter, loc, op.getTable(),
-                                   op.getIndices(), op.getInit(),
-                                   OutOfRange::assume, op.getPaddingIdx());
+    auto lookup =
+        LookupOp::create(rewriter, loc, op.getTable(), op.getIndices(),
+                         op.getInit(), OutOfRange::assume, op.getPaddingIdx());
     if (op.getResult()) {
       scf::YieldOp::create(rewriter, loc, lookup.getResult());
       rewriter.setInsertionPointToStart(&ifOp.getElseRegion().front());

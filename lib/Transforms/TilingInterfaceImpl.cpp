@@ -65,26 +65,22 @@ struct LookupOpTiling
                                  {tableSizes.front(), sizes.back()}));
       table = slices.back()->getResult(0);
     }
-    Operation *indices =
-        takeSlice(builder, loc, lookup.getIndices(), offsets.drop_back(),
-                  sizes.drop_back());
-    Operation *init =
-        takeSlice(builder, loc, lookup.getInit(), offsets, sizes);
-    auto tiled = LookupOp::create(
-        builder, loc, table, indices->getResult(0), init->getResult(0),
-        lookup.getOutOfRange(), lookup.getPaddingIdx());
+    Operation *indices = takeSlice(builder, loc, lookup.getIndices(),
+                                   offsets.drop_back(), sizes.drop_back());
+    Operation *init = takeSlice(builder, loc, lookup.getInit(), offsets, sizes);
+    auto tiled = LookupOp::create(builder, loc, table, indices->getResult(0),
+                                  init->getResult(0), lookup.getOutOfRange(),
+                                  lookup.getPaddingIdx());
     tiled->setDiscardableAttrs(op->getDiscardableAttrDictionary());
     slices.append({indices, init});
     return TilingResult{
         {tiled}, SmallVector<Value>(tiled->getResults()), slices};
   }
 
-  LogicalResult
-  getResultTilePosition(Operation *, OpBuilder &, unsigned,
-                        ArrayRef<OpFoldResult> offsets,
-                        ArrayRef<OpFoldResult> sizes,
-                        SmallVector<OpFoldResult> &resultOffsets,
-                        SmallVector<OpFoldResult> &resultSizes) const {
+  LogicalResult getResultTilePosition(
+      Operation *, OpBuilder &, unsigned, ArrayRef<OpFoldResult> offsets,
+      ArrayRef<OpFoldResult> sizes, SmallVector<OpFoldResult> &resultOffsets,
+      SmallVector<OpFoldResult> &resultSizes) const {
     resultOffsets.assign(offsets.begin(), offsets.end());
     resultSizes.assign(sizes.begin(), sizes.end());
     return success();
@@ -125,8 +121,8 @@ struct LookupOpTiling
     domainSizes.assign(allSizes.front().begin(), allSizes.front().end());
     if (!lookup.isDpsInit(&operand)) {
       domainOffsets.push_back(builder.getIndexAttr(0));
-      domainSizes.push_back(embedding::getMixedSize(
-          builder, op->getLoc(), lookup.getTable(), 1));
+      domainSizes.push_back(
+          embedding::getMixedSize(builder, op->getLoc(), lookup.getTable(), 1));
     }
     return success();
   }

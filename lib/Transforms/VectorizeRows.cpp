@@ -148,12 +148,11 @@ private:
 
   void vectorizeDynamicRow(Value length) {
     // The length without its bits below the vector, then bit by bit.
-    Value column = arith::AndIOp::create(rewriter, loc, length,
-                                         constant(-vectorLength));
+    Value column =
+        arith::AndIOp::create(rewriter, loc, length, constant(-vectorLength));
     vectorizeInLoop(column);
     for (int64_t size = vectorLength / 2; size > 0; size /= 2) {
-      Value bit =
-          arith::AndIOp::create(rewriter, loc, length, constant(size));
+      Value bit = arith::AndIOp::create(rewriter, loc, length, constant(size));
       Value isSet = arith::CmpIOp::create(
           rewriter, loc, arith::CmpIPredicate::ne, bit, constant(0));
       auto ifOp = scf::IfOp::create(rewriter, loc, isSet,

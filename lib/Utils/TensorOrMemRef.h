@@ -28,8 +28,8 @@ inline OpFoldResult getMixedSize(OpBuilder &builder, Location loc, Value shaped,
 }
 
 /// The shape of `shaped`.
-inline SmallVector<OpFoldResult>
-getMixedSizes(OpBuilder &builder, Location loc, Value shaped) {
+inline SmallVector<OpFoldResult> getMixedSizes(OpBuilder &builder, Location loc,
+                                               Value shaped) {
   SmallVector<OpFoldResult> sizes;
   for (int64_t dim = 0; dim < cast<ShapedType>(shaped.getType()).getRank();
        ++dim)

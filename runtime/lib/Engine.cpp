@@ -44,8 +44,8 @@ static std::string describeNativeCPU() {
     unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
     __get_cpuid_count(leaf, subleaf, &eax, &ebx, &ecx, &edx);
     if (leaf == 1) {
-      ebx = 0;               // The number of the core that runs this.
-      ecx &= ~(1u << 27);    // OSXSAVE is what the next leaf is about.
+      ebx = 0;            // The number of the core that runs this.
+      ecx &= ~(1u << 27); // OSXSAVE is what the next leaf is about.
     }
     char buffer[48];
     std::snprintf(buffer, sizeof(buffer), " %x.%x:%x-%x-%x-%x", leaf, subleaf,
@@ -131,8 +131,8 @@ Engine::~Engine() = default;
 //===----------------------------------------------------------------------===//
 
 const Engine::Kernel *Engine::findLoaded(const LookupSpec &spec) const {
-  const Kernel *kernel = buckets[spec.hash() % buckets.size()].load(
-      std::memory_order_acquire);
+  const Kernel *kernel =
+      buckets[spec.hash() % buckets.size()].load(std::memory_order_acquire);
   while (kernel && !(kernel->spec == spec))
     kernel = kernel->next;
   return kernel;
@@ -256,9 +256,9 @@ Result<Workspace> Engine::allocate(size_t size) {
   void *memory =
       allocateFunction(allocatorContext, size, Workspace::kAlignment);
   if (!memory)
-    return Failure{EMBEDDING_OUT_OF_MEMORY,
-                   "the allocator has no " + std::to_string(size) +
-                       " bytes of workspace"};
+    return Failure{EMBEDDING_OUT_OF_MEMORY, "the allocator has no " +
+                                                std::to_string(size) +
+                                                " bytes of workspace"};
   return Result<Workspace>(Workspace(*this, memory, size));
 }
 

@@ -15,8 +15,8 @@
 
 namespace embedding::runtime {
 
-/// Everything that the code of a lookup depends on, apart from the CPU. A row is
-/// bits, so its element type does not matter.
+/// Everything that the code of a lookup depends on, apart from the CPU. A row
+/// is bits, so its element type does not matter.
 struct LookupSpec {
   EmbeddingOutOfRange outOfRange = EMBEDDING_OUT_OF_RANGE_CHECK;
   EmbeddingLowering lowering = EMBEDDING_LOWERING_OPTIMIZED;

@@ -64,14 +64,13 @@ static bool hasDistinctElements(const Tensor &tensor) {
 static bool overlap(const Tensor &a, const Tensor &b) {
   auto [beginA, endA] = a.extent();
   auto [beginB, endB] = b.extent();
-  return a.isContiguous() && b.isContiguous() && beginA < endB &&
-         beginB < endA;
+  return a.isContiguous() && b.isContiguous() && beginA < endB && beginB < endA;
 }
 
 static Status checkPaddingIdx(const EmbeddingLookupOptions &options,
                               int64_t numRows) {
-  if (options.has_padding_idx && (options.padding_idx < -numRows ||
-                                  options.padding_idx >= numRows))
+  if (options.has_padding_idx &&
+      (options.padding_idx < -numRows || options.padding_idx >= numRows))
     return invalidArgument("padding_idx: expected it to be in [" +
                            std::to_string(-numRows) + ", " +
                            std::to_string(numRows) + "), but got " +
@@ -112,9 +111,8 @@ checkLookup(const DLTensor *dlTable, const DLTensor *dlIndices,
     shapeFits = out->size(dim) == indices->size(dim);
   if (!shapeFits) {
     std::string expected = formatShape(dlIndices->shape, indices->rank());
-    expected.insert(expected.size() - 1,
-                    (indices->rank() ? ", " : "") +
-                        std::to_string(table->size(1)));
+    expected.insert(expected.size() - 1, (indices->rank() ? ", " : "") +
+                                             std::to_string(table->size(1)));
     return invalidArgument("out: expected shape " + expected + ", but got " +
                            formatShape(dlOut->shape, out->rank()));
   }
@@ -164,8 +162,8 @@ static Result<LookupSpec> getSpec(const LookupArguments &arguments,
                    "table: rows that are not contiguous need elements of 1, 2, "
                    "4, 8 or 16 bytes, but got " +
                        std::to_string(elementBytes)};
-  for (auto [tensor, name] : {std::pair(&arguments.table, "table"),
-                              std::pair(&arguments.out, "out")})
+  for (auto [tensor, name] :
+       {std::pair(&arguments.table, "table"), std::pair(&arguments.out, "out")})
     if (!tensor->isAligned())
       return invalidArgument(std::string(name) +
                              ": expected rows that are not contiguous to be "
@@ -347,13 +345,13 @@ static Status lookup(Engine &engine, const LookupArguments &arguments) {
 
   if (call.count == 0)
     return success();
-  return Failure{
-      EMBEDDING_OUT_OF_RANGE,
-      "indices: expected values in [0, " + std::to_string(table.size(0)) +
-          "), but got " + std::to_string(call.index) + " at flat position " +
-          std::to_string(call.position) + " (" + std::to_string(call.count) +
-          " out of range in all)",
-      call.position, call.index, call.count};
+  return Failure{EMBEDDING_OUT_OF_RANGE,
+                 "indices: expected values in [0, " +
+                     std::to_string(table.size(0)) + "), but got " +
+                     std::to_string(call.index) + " at flat position " +
+                     std::to_string(call.position) + " (" +
+                     std::to_string(call.count) + " out of range in all)",
+                 call.position, call.index, call.count};
 }
 
 //===----------------------------------------------------------------------===//
@@ -375,8 +373,7 @@ embedding_lookup(EmbeddingEngine *engine, const DLTensor *table,
     EmbeddingLookupOptions given;
     embedding_lookup_options_init(&given);
     copyOptions(options, given);
-    Result<LookupArguments> arguments =
-        checkLookup(table, indices, given, out);
+    Result<LookupArguments> arguments = checkLookup(table, indices, given, out);
     if (!arguments)
       return arguments.failure();
     return lookup(*engine->engine, *arguments);

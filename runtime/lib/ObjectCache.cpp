@@ -77,8 +77,8 @@ static bool isTrusted(const struct stat &info) {
 }
 
 /// Whether nobody else can put another directory in the place of `directory`,
-/// which is an absolute path without links: every parent is trusted, or at least
-/// lets no one rename what is not theirs.
+/// which is an absolute path without links: every parent is trusted, or at
+/// least lets no one rename what is not theirs.
 static Status checkParents(const std::string &directory) {
   for (size_t end = directory.rfind('/'); end != std::string::npos && end > 0;
        end = directory.rfind('/', end - 1)) {
@@ -86,9 +86,11 @@ static Status checkParents(const std::string &directory) {
     struct stat info;
     if (stat(parent.c_str(), &info) != 0 ||
         !(isTrusted(info) || (info.st_mode & S_ISVTX)))
-      return Failure{EMBEDDING_UNTRUSTED,
-                     "cache directory " + directory + ": another user could "
-                     "replace it, since " + parent + " is writable by others"};
+      return Failure{EMBEDDING_UNTRUSTED, "cache directory " + directory +
+                                              ": another user could "
+                                              "replace it, since " +
+                                              parent +
+                                              " is writable by others"};
   }
   return success();
 }
@@ -111,8 +113,8 @@ Result<ObjectCache> ObjectCache::open(const std::string &directory,
       realpath(directory.c_str(), nullptr), std::free);
   if (!resolved)
     return invalidArgument(prefix + std::strerror(errno));
-  int fd = ::open(resolved.get(), O_RDONLY | O_DIRECTORY | O_CLOEXEC |
-                                      O_NOFOLLOW);
+  int fd =
+      ::open(resolved.get(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
   if (fd < 0)
     return invalidArgument(prefix + std::strerror(errno));
   ObjectCache cache(resolved.get(), fd, maxBytes);
@@ -163,8 +165,8 @@ static bool writeAll(int fd, std::string_view bytes) {
 std::optional<std::string> ObjectCache::find(const std::string &key,
                                              bool &isRejected) {
   isRejected = false;
-  FileDescriptor file(openat(fd, getFileName(key).c_str(),
-                             O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  FileDescriptor file(
+      openat(fd, getFileName(key).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (file.fd < 0) {
     isRejected = errno != ENOENT;
     return std::nullopt;
@@ -209,8 +211,8 @@ void ObjectCache::insert(const std::string &key, std::string_view object) {
                                O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (file.fd < 0)
       return;
-    if (!writeAll(file.fd, {reinterpret_cast<char *>(&header),
-                            sizeof(header)}) ||
+    if (!writeAll(file.fd,
+                  {reinterpret_cast<char *>(&header), sizeof(header)}) ||
         !writeAll(file.fd, key) || !writeAll(file.fd, object)) {
       unlinkat(fd, temporary.c_str(), 0);
       return;

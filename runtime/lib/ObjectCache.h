@@ -17,9 +17,9 @@
 
 namespace embedding::runtime {
 
-/// A directory of objects by key. Several processes may use one directory: files
-/// appear whole or not at all, and a reader that has opened one keeps it. Not
-/// being able to write is never an error, since the cache only saves time.
+/// A directory of objects by key. Several processes may use one directory:
+/// files appear whole or not at all, and a reader that has opened one keeps it.
+/// Not being able to write is never an error, since the cache only saves time.
 ///
 /// What is loaded runs with the user's rights, so neither the directory nor a
 /// file that another user could have written is used.

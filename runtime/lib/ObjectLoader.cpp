@@ -123,8 +123,7 @@ Status Loader::parse() {
     const char *name =
         string(sections[header->e_shstrndx], sections[i].sh_name);
     if (!name)
-      return damaged("name of section " + std::to_string(i) +
-                     " out of bounds");
+      return damaged("name of section " + std::to_string(i) + " out of bounds");
     names.push_back(name);
     if (sections[i].sh_type == SHT_SYMTAB)
       symbolTable = &sections[i];
@@ -146,8 +145,7 @@ Status Loader::layOut() {
   auto place = [&](bool isWritable) -> Status {
     for (size_t i = 0; i < numSections; ++i) {
       const Elf64_Shdr &section = sections[i];
-      if (!isLoaded(i) ||
-          ((section.sh_flags & SHF_WRITE) != 0) != isWritable)
+      if (!isLoaded(i) || ((section.sh_flags & SHF_WRITE) != 0) != isWritable)
         continue;
       if (section.sh_flags & SHF_TLS)
         return damaged("thread-local data is not supported");
@@ -183,8 +181,7 @@ Status Loader::map() {
   for (size_t i = 0; i < numSections; ++i) {
     if (!isLoaded(i) || sections[i].sh_type == SHT_NOBITS)
       continue;
-    const char *contents =
-        at<char>(sections[i].sh_offset, sections[i].sh_size);
+    const char *contents = at<char>(sections[i].sh_offset, sections[i].sh_size);
     if (!contents)
       return damaged(std::string("section ") + names[i] + " out of bounds");
     std::memcpy(memory + offsets[i], contents, sections[i].sh_size);
@@ -192,14 +189,12 @@ Status Loader::map() {
   return success();
 }
 
-Status
-Loader::defineSymbols(std::unordered_map<std::string, void *> &defined) {
+Status Loader::defineSymbols(std::unordered_map<std::string, void *> &defined) {
   for (uint64_t i = 1; i < numSymbols; ++i) {
     const Elf64_Sym &symbol = symbols[i];
     const char *name = string(sections[symbolTable->sh_link], symbol.st_name);
     if (!name)
-      return damaged("name of symbol " + std::to_string(i) +
-                     " out of bounds");
+      return damaged("name of symbol " + std::to_string(i) + " out of bounds");
     if (symbol.st_shndx == SHN_UNDEF) {
       void *address = resolve(name);
       if (!address && ELF64_ST_BIND(symbol.st_info) != STB_WEAK)

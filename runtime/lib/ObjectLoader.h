@@ -31,9 +31,9 @@ void *resolveInProcess(const char *name);
 /// The code and data of an object in memory, until destroyed.
 class LoadedObject {
 public:
-  /// Loads `object`, an ELF file as LLVM writes it for position-independent code
-  /// on x86-64. Fails on anything else, damaged files included: every offset is
-  /// checked against the size of `object`.
+  /// Loads `object`, an ELF file as LLVM writes it for position-independent
+  /// code on x86-64. Fails on anything else, damaged files included: every
+  /// offset is checked against the size of `object`.
   static Result<LoadedObject> load(std::string_view object,
                                    SymbolResolver resolve = resolveInProcess);
 

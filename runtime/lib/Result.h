@@ -53,8 +53,7 @@ inline Failure invalidArgument(std::string message) {
 
 /// Writes the fields that `from` has over the defaults in `to`: a caller built
 /// with an earlier header has fewer. `from` may be null.
-template <typename Options>
-void copyOptions(const Options *from, Options &to) {
+template <typename Options> void copyOptions(const Options *from, Options &to) {
   if (from)
     std::memcpy(&to, from, std::min(from->struct_size, sizeof(to)));
 }

@@ -81,8 +81,7 @@ Result<Tensor> Tensor::get(const DLTensor *tensor, const char *name) {
   }
   int64_t compactStride = 1;
   for (int dim = view.numDims - 1; dim >= 0; --dim) {
-    view.strides[dim] =
-        tensor->strides ? tensor->strides[dim] : compactStride;
+    view.strides[dim] = tensor->strides ? tensor->strides[dim] : compactStride;
     // The number of bytes must fit too; an empty tensor has none.
     int64_t bytes;
     if (!isEmpty &&

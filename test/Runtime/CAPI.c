@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static DLTensor makeTensor(void *data, uint8_t code, uint8_t bits, int64_t *shape,
-                           int ndim) {
+static DLTensor makeTensor(void *data, uint8_t code, uint8_t bits,
+                           int64_t *shape, int ndim) {
   DLTensor tensor;
   memset(&tensor, 0, sizeof(tensor));
   tensor.data = data;
@@ -40,7 +40,8 @@ int main(void) {
   int64_t indices_data[3] = {2, 0, 3};
   float out_data[3][3];
   const float expected[3][3] = {{7, 8, 9}, {1, 2, 3}, {10, 11, 12}};
-  int64_t table_shape[2] = {4, 3}, indices_shape[1] = {3}, out_shape[2] = {3, 3};
+  int64_t table_shape[2] = {4, 3}, indices_shape[1] = {3},
+          out_shape[2] = {3, 3};
   DLTensor table = makeTensor(table_data, kDLFloat, 32, table_shape, 2);
   DLTensor indices = makeTensor(indices_data, kDLInt, 64, indices_shape, 1);
   DLTensor out = makeTensor(out_data, kDLFloat, 32, out_shape, 2);

@@ -32,7 +32,8 @@ EmbeddingEngineStatistics lookupWith(const std::string &directory,
   std::vector<float> table(2 * rowLength, 3.0f), out(rowLength);
   int64_t index = 1;
   engine.lookup(TensorView(table.data(), {2, rowLength}),
-                TensorView(&index, {1}), TensorView(out.data(), {1, rowLength}));
+                TensorView(&index, {1}),
+                TensorView(out.data(), {1, rowLength}));
   EXPECT_EQ(out, std::vector<float>(rowLength, 3.0f));
   return engine.statistics();
 }
@@ -94,8 +95,8 @@ TEST(Cache, CachedProcessLoadsNoCompiler) {
 
 TEST(Cache, DefaultDirectory) {
   TemporaryDirectory home;
-  std::string environment = "env -u EMBEDDING_CACHE_DIR -u XDG_CACHE_HOME HOME=" +
-                            home.str();
+  std::string environment =
+      "env -u EMBEDDING_CACHE_DIR -u XDG_CACHE_HOME HOME=" + home.str();
   EXPECT_EQ(runCachedLookup(environment),
             "compiled 1 loaded 0 rejected 0 compiler 1\n");
   EXPECT_EQ(objectsIn(home.str() + "/.cache/embedding-mlir").size(), 1u);
@@ -103,8 +104,9 @@ TEST(Cache, DefaultDirectory) {
   chmod((home.str() + "/.cache/embedding-mlir").c_str(), 0777);
   EXPECT_EQ(runCachedLookup(environment),
             "compiled 1 loaded 0 rejected 0 compiler 1\n");
-  EXPECT_EQ(runCachedLookup("env -u EMBEDDING_CACHE_DIR -u XDG_CACHE_HOME -u HOME"),
-            "compiled 1 loaded 0 rejected 0 compiler 1\n");
+  EXPECT_EQ(
+      runCachedLookup("env -u EMBEDDING_CACHE_DIR -u XDG_CACHE_HOME -u HOME"),
+      "compiled 1 loaded 0 rejected 0 compiler 1\n");
 }
 
 TEST(Cache, EmptyDirectoryKeepsNothing) {
@@ -123,9 +125,8 @@ TEST(Cache, DamagedObjects) {
   auto write = [&](const std::string &bytes) {
     std::ofstream(object, std::ios::binary) << bytes;
   };
-  std::vector<std::string> damaged = {"", good.substr(0, 7),
-                                      good.substr(0, good.size() - 1),
-                                      good + "x"};
+  std::vector<std::string> damaged = {
+      "", good.substr(0, 7), good.substr(0, good.size() - 1), good + "x"};
   for (size_t at : {size_t(0), size_t(8), size_t(15), size_t(20), size_t(30),
                     size_t(40), good.size() / 2, good.size() - 1}) {
     damaged.push_back(good);

@@ -6,8 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Prints "compiled C loaded L rejected R compiler P", where P is whether libLLVM
-// is in this process after the lookup.
+// Prints "compiled C loaded L rejected R compiler P", where P is whether
+// libLLVM is in this process after the lookup.
 //
 //===----------------------------------------------------------------------===//
 

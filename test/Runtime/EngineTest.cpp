@@ -39,10 +39,10 @@ void expectCreateFails(const EngineOptions &options, EmbeddingStatusCode code,
 } // namespace
 
 TEST(Engine, Version) {
-  EXPECT_EQ(embedding_runtime_version(), EMBEDDING_RUNTIME_VERSION_MAJOR * 10000 +
-                                             EMBEDDING_RUNTIME_VERSION_MINOR *
-                                                 100 +
-                                             EMBEDDING_RUNTIME_VERSION_PATCH);
+  EXPECT_EQ(embedding_runtime_version(),
+            EMBEDDING_RUNTIME_VERSION_MAJOR * 10000 +
+                EMBEDDING_RUNTIME_VERSION_MINOR * 100 +
+                EMBEDDING_RUNTIME_VERSION_PATCH);
 }
 
 TEST(Engine, InvalidOptions) {
@@ -97,8 +97,7 @@ TEST(Engine, OtherLibraryAsCompiler) {
     expectWorks(engine);
     FAIL();
   } catch (const Error &error) {
-    EXPECT_STREQ(error.what(),
-                 "compiler: libm.so.6 is not a compiler library");
+    EXPECT_STREQ(error.what(), "compiler: libm.so.6 is not a compiler library");
   }
 }
 

@@ -100,10 +100,9 @@ template <typename Index> std::vector<Index> cornerIndices(int64_t numRows) {
   all.insert(all.end(), drawn.begin(), drawn.end());
   all.insert(all.end(), drawn.rbegin(), drawn.rend());
   for (int i = 0; i < kCount; ++i) // Zipf, by the inverse of its tail.
-    all.push_back(static_cast<Index>(
-        std::min<double>(numRows - 1, std::pow(1.0 - (random() % 1000) / 1000.0,
-                                               -1.0 / 0.05) -
-                                          1)));
+    all.push_back(static_cast<Index>(std::min<double>(
+        numRows - 1,
+        std::pow(1.0 - (random() % 1000) / 1000.0, -1.0 / 0.05) - 1)));
   return all;
 }
 
@@ -122,8 +121,8 @@ TEST_P(LookupMatrix, TypesAndRowLengths) {
   for (DLDataType dtype : {kFloat64, kFloat32, kFloat16, kBFloat16})
     for (int64_t rowLength :
          {0, 1, 3, 5, 8, 16, 17, 64, 100, 101, 128, 768, 4096}) {
-      SCOPED_TRACE(std::to_string(dtype.bits) + " bits, D = " +
-                   std::to_string(rowLength));
+      SCOPED_TRACE(std::to_string(dtype.bits) +
+                   " bits, D = " + std::to_string(rowLength));
       // Once aligned and once at an odd address.
       for (size_t misalignment : {0, 1}) {
         OwnedTensor table(dtype, {kNumRows, rowLength}, 5, misalignment);
@@ -155,16 +154,16 @@ TEST_P(LookupMatrix, Modes) {
   EngineOptions options = uncached();
   options.lowering = GetParam();
   Engine engine(options);
-  std::vector<int64_t> indices = {3, -1, 4, 0, INT64_MIN, INT64_MAX, 2,
-                                  int64_t(1) << 32, -4};
+  std::vector<int64_t> indices = {
+      3, -1, 4, 0, INT64_MIN, INT64_MAX, 2, int64_t(1) << 32, -4};
   std::vector<int32_t> narrow = {3, -1, 4, 0, INT32_MIN, INT32_MAX, 2, 100, -4};
   for (int64_t numRows : {0, 1, 4})
     for (int64_t rowLength : {0, 1, 17, 20000})
       for (auto mode :
            {EMBEDDING_OUT_OF_RANGE_CHECK, EMBEDDING_OUT_OF_RANGE_CLAMP,
             EMBEDDING_OUT_OF_RANGE_ZERO}) {
-        SCOPED_TRACE("V = " + std::to_string(numRows) + ", D = " +
-                     std::to_string(rowLength) + ", mode " +
+        SCOPED_TRACE("V = " + std::to_string(numRows) +
+                     ", D = " + std::to_string(rowLength) + ", mode " +
                      std::to_string(mode));
         OwnedTensor table(kFloat32, {numRows, rowLength});
         expectLookup(engine, table.view(), TensorView(indices.data(), {3, 3}),
@@ -198,9 +197,8 @@ TEST_P(LookupMatrix, StridedTables) {
   auto *data = reinterpret_cast<float *>(memory.data());
   // Transposed; every third column; columns of a wider table; rows backwards;
   // one row for all; all backwards.
-  for (auto [offset, shape, strides] :
-       std::vector<std::tuple<int64_t, std::vector<int64_t>,
-                              std::vector<int64_t>>>{
+  for (auto [offset, shape, strides] : std::vector<
+           std::tuple<int64_t, std::vector<int64_t>, std::vector<int64_t>>>{
            {0, {3, 17}, {1, 40}},
            {0, {3, 13}, {40, 3}},
            {5, {3, 17}, {40, 1}},
@@ -212,9 +210,8 @@ TEST_P(LookupMatrix, StridedTables) {
     expectLookup(engine, TensorView(data + offset, shape, strides), index,
                  kFloat32);
   OwnedTensor narrow(kBFloat16, {40, 40});
-  expectLookup(engine,
-               TensorView(narrow.data(), kBFloat16, {3, 17}, {1, 40}), index,
-               kBFloat16);
+  expectLookup(engine, TensorView(narrow.data(), kBFloat16, {3, 17}, {1, 40}),
+               index, kBFloat16);
 }
 
 TEST_P(LookupMatrix, StridedIndices) {
@@ -225,9 +222,8 @@ TEST_P(LookupMatrix, StridedIndices) {
   std::vector<int64_t> indices(70);
   for (size_t i = 0; i < indices.size(); ++i)
     indices[i] = static_cast<int64_t>(i * 7 % 60);
-  for (auto [offset, shape, strides] :
-       std::vector<std::tuple<int64_t, std::vector<int64_t>,
-                              std::vector<int64_t>>>{
+  for (auto [offset, shape, strides] : std::vector<
+           std::tuple<int64_t, std::vector<int64_t>, std::vector<int64_t>>>{
            {0, {5, 6}, {1, 5}},
            {0, {7}, {3}},
            {9, {7}, {-1}},
@@ -235,8 +231,7 @@ TEST_P(LookupMatrix, StridedIndices) {
            {0, {3, 4}, {0, 0}},
            {0, {2, 3, 4}, {30, 1, 5}}})
     expectLookup(engine, table.view(),
-                 TensorView(indices.data() + offset, shape, strides),
-                 kFloat32);
+                 TensorView(indices.data() + offset, shape, strides), kFloat32);
   // At an odd address.
   std::vector<char> bytes(indices.size() * 8 + 1);
   std::memcpy(bytes.data() + 1, indices.data(), indices.size() * 8);
@@ -253,9 +248,8 @@ TEST_P(LookupMatrix, StridedOutputs) {
   std::vector<int64_t> indices = {7, 3, 59, 0, 3, 11};
   TensorView index(indices.data(), {2, 3});
   reference::Found found;
-  std::vector<char> expected =
-      reference::lookup(table.view().get(), index.get(),
-                        EMBEDDING_OUT_OF_RANGE_CHECK, found);
+  std::vector<char> expected = reference::lookup(
+      table.view().get(), index.get(), EMBEDDING_OUT_OF_RANGE_CHECK, found);
   // Transposed in each way, with gaps, backwards.
   for (auto [offset, strides] :
        std::vector<std::pair<int64_t, std::vector<int64_t>>>{
@@ -300,14 +294,14 @@ TEST(Lookup, OutOfRangeReport) {
   OwnedTensor table(kFloat32, {kNumRows, 16});
   for (int numThreads : {1, 2, 3, 16}) {
     Engine engine(uncached(numThreads));
-    for (std::vector<int64_t> bad : std::vector<std::vector<int64_t>>{
-             {},
-             {0},
-             {kCount - 1},
-             {kCount / 2},
-             {0, kCount - 1},
-             {17, 16, 18, 30000, 39999},
-             {2047, 2048, 4096}}) {
+    for (std::vector<int64_t> bad :
+         std::vector<std::vector<int64_t>>{{},
+                                           {0},
+                                           {kCount - 1},
+                                           {kCount / 2},
+                                           {0, kCount - 1},
+                                           {17, 16, 18, 30000, 39999},
+                                           {2047, 2048, 4096}}) {
       std::vector<int64_t> indices(kCount);
       for (int64_t i = 0; i < kCount; ++i)
         indices[i] = i % kNumRows;
@@ -364,9 +358,9 @@ TEST(Lookup, ManyThreadsShareAnEngine) {
       for (int64_t rowLength = 1; rowLength <= 6; ++rowLength)
         for (int repeat = 0; repeat < 20; ++repeat) {
           OwnedTensor table(kFloat32, {50, rowLength}, t);
-          expectLookup(
-              engine, table.view(),
-              TensorView(indices.data(), {int64_t(indices.size())}), kFloat32);
+          expectLookup(engine, table.view(),
+                       TensorView(indices.data(), {int64_t(indices.size())}),
+                       kFloat32);
         }
     });
   for (std::thread &thread : threads)
@@ -458,9 +452,9 @@ void expectFailure(EmbeddingStatusCode code, const std::string &message,
                    EmbeddingLookupOptions options = LookupOptions()) {
   static Engine engine(uncached());
   EmbeddingStatus status;
-  EXPECT_EQ(embedding_lookup(engine.get(), &table, &indices, &options, &out,
-                             &status),
-            code);
+  EXPECT_EQ(
+      embedding_lookup(engine.get(), &table, &indices, &options, &out, &status),
+      code);
   EXPECT_EQ(status.code, code);
   EXPECT_EQ(std::string(status.message), message);
   EXPECT_EQ(status.position, -1);
@@ -508,8 +502,7 @@ TEST(Lookup, InvalidArguments) {
   expectFailure(kInvalid, "table: expected a shape, but got null",
                 with(t, [](DLTensor &x) { x.shape = nullptr; }), i.get(),
                 o.get());
-  expectFailure(kInvalid,
-                "table: expected at most 32 dimensions, but got 33",
+  expectFailure(kInvalid, "table: expected at most 32 dimensions, but got 33",
                 with(t, [](DLTensor &x) { x.ndim = 33; }), i.get(), o.get());
   expectFailure(
       kInvalid, "table: expected elements of whole bytes, but got float12",
@@ -545,9 +538,9 @@ TEST(Lookup, InvalidArguments) {
   EXPECT_EQ(out, std::vector<float>(6, -1));
 
   EmbeddingStatus status;
-  EXPECT_EQ(embedding_lookup(nullptr, nullptr, nullptr, nullptr, nullptr,
-                             &status),
-            kInvalid);
+  EXPECT_EQ(
+      embedding_lookup(nullptr, nullptr, nullptr, nullptr, nullptr, &status),
+      kInvalid);
   EXPECT_STREQ(status.message, "expected engine not to be null");
 }
 

@@ -22,7 +22,8 @@ namespace {
 std::string compile(const std::string &source) {
   std::string base = testing::TempDir() + "object-loader-test";
   std::ofstream(base + ".c") << source;
-  std::string command = "clang-22 -O2 -fPIC -c -o " + base + ".o " + base + ".c";
+  std::string command =
+      "clang-22 -O2 -fPIC -c -o " + base + ".o " + base + ".c";
   EXPECT_EQ(std::system(command.c_str()), 0);
   std::ifstream file(base + ".o", std::ios::binary);
   return {std::istreambuf_iterator<char>(file),
@@ -86,14 +87,16 @@ TEST(ObjectLoader, Runs) {
 }
 
 TEST(ObjectLoader, UndefinedSymbol) {
-  std::string object = compile("int nowhere(void); int f(void) { return nowhere(); }");
+  std::string object =
+      compile("int nowhere(void); int f(void) { return nowhere(); }");
   Result<LoadedObject> loaded = LoadedObject::load(object);
   ASSERT_FALSE(loaded);
   EXPECT_EQ(loaded.failure().message, "object: undefined symbol nowhere");
 }
 
 TEST(ObjectLoader, ThreadLocal) {
-  std::string object = compile("_Thread_local int x; int f(void) { return ++x; }");
+  std::string object =
+      compile("_Thread_local int x; int f(void) { return ++x; }");
   EXPECT_FALSE(LoadedObject::load(object, resolve));
 }
 

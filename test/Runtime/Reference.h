@@ -29,8 +29,7 @@ inline char *at(const DLTensor &tensor, const std::vector<int64_t> &position) {
     offset += position[dim] * (tensor.strides ? tensor.strides[dim] : compact);
     compact *= tensor.shape[dim];
   }
-  return static_cast<char *>(tensor.data) + tensor.byte_offset +
-         offset * bytes;
+  return static_cast<char *>(tensor.data) + tensor.byte_offset + offset * bytes;
 }
 
 struct Found {

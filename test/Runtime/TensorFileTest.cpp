@@ -37,8 +37,8 @@ std::string messageOf(llvm::Expected<TensorHeader> header) {
   return header ? "no error" : llvm::toString(header.takeError());
 }
 
-/// A view of `bytes` in memory of exactly that size, so that a sanitizer sees any
-/// read beyond.
+/// A view of `bytes` in memory of exactly that size, so that a sanitizer sees
+/// any read beyond.
 struct Exact {
   explicit Exact(const std::string &bytes)
       : memory(new char[bytes.size()]), size(bytes.size()) {
@@ -60,9 +60,14 @@ const char kGoodTensors[] =
 /// within the file.
 template <typename Parse> void fuzz(const std::string &good, Parse parse) {
   std::mt19937_64 random(13);
-  const std::string tokens[] = {"{", "}", "[", "]", "(", ")", "'", "\"", ",",
-                                ":", "-1", "18446744073709551616", "None",
-                                std::string(1, '\0'), "\\", "9223372036854775807"};
+  const std::string tokens[] = {"{",    "}",
+                                "[",    "]",
+                                "(",    ")",
+                                "'",    "\"",
+                                ",",    ":",
+                                "-1",   "18446744073709551616",
+                                "None", std::string(1, '\0'),
+                                "\\",   "9223372036854775807"};
   for (int i = 0; i < 30000; ++i) {
     std::string bytes = good;
     for (uint64_t n = random() % 4 + 1; n > 0; --n) {
@@ -118,10 +123,9 @@ TEST(Npy, Versions) {
 
 TEST(Npy, Shapes) {
   auto shapeOf = [](const std::string &shape, size_t bytes) {
-    llvm::Expected<TensorHeader> header =
-        parseNpy(npy("{\"shape\":" + shape +
-                         ",\"fortran_order\":True,\"descr\":\"|u1\"}",
-                     std::string(bytes, 'x')));
+    llvm::Expected<TensorHeader> header = parseNpy(npy(
+        "{\"shape\":" + shape + ",\"fortran_order\":True,\"descr\":\"|u1\"}",
+        std::string(bytes, 'x')));
     EXPECT_TRUE(bool(header)) << llvm::toString(header.takeError());
     EXPECT_TRUE(header->isFortranOrder);
     return header->shape;
@@ -132,12 +136,13 @@ TEST(Npy, Shapes) {
 }
 
 TEST(Npy, Errors) {
-  auto error = [](const std::string &file) { return messageOf(parseNpy(file)); };
+  auto error = [](const std::string &file) {
+    return messageOf(parseNpy(file));
+  };
   std::string good = npy(kGoodHeader, std::string(24, 'x'));
   EXPECT_EQ(error(""), "magic: expected '\\x93NUMPY' at byte 0");
   EXPECT_EQ(error(good.substr(0, 7)), "version: the file ends at byte 7");
-  EXPECT_EQ(error(good.substr(0, 9)),
-            "header length: the file ends at byte 9");
+  EXPECT_EQ(error(good.substr(0, 9)), "header length: the file ends at byte 9");
   EXPECT_EQ(error(npy(kGoodHeader, "", 4)),
             "version: 4.0 at byte 6 is not supported");
   EXPECT_EQ(error(good.substr(0, 40)),
@@ -145,12 +150,12 @@ TEST(Npy, Errors) {
   EXPECT_EQ(error(good.substr(0, good.size() - 1)),
             "data: expected 24 bytes from byte 70 on, but the file has 93 "
             "bytes");
-  EXPECT_EQ(error(npy("{'descr': '>f4', 'fortran_order': False, 'shape': ()}",
-                      "")),
-            "descr: big-endian type '>f4' at byte 19 is not supported");
-  EXPECT_EQ(error(npy("{'descr': '|O', 'fortran_order': False, 'shape': ()}",
-                      "")),
-            "descr: type '|O' at byte 19 is not supported");
+  EXPECT_EQ(
+      error(npy("{'descr': '>f4', 'fortran_order': False, 'shape': ()}", "")),
+      "descr: big-endian type '>f4' at byte 19 is not supported");
+  EXPECT_EQ(
+      error(npy("{'descr': '|O', 'fortran_order': False, 'shape': ()}", "")),
+      "descr: type '|O' at byte 19 is not supported");
   EXPECT_EQ(error(npy("{'descr': [('a', '<f4')]}", "")),
             "descr: expected a string (structured types are not supported) at "
             "byte 20");
@@ -160,11 +165,12 @@ TEST(Npy, Errors) {
             "shape: expected a size that fits 63 bits at byte 24");
   EXPECT_EQ(error(npy("{'shape': (99999999999999999999,)}", "")),
             "shape: expected a size that fits 63 bits at byte 21");
-  EXPECT_EQ(error(npy("{'descr': '<f4', 'fortran_order': False, 'shape': "
-                      "(9223372036854775807, 9223372036854775807)}",
-                      "")),
-            "data: expected more than 2^63 bytes from byte 104 on, but the file "
-            "has 104 bytes");
+  EXPECT_EQ(
+      error(npy("{'descr': '<f4', 'fortran_order': False, 'shape': "
+                "(9223372036854775807, 9223372036854775807)}",
+                "")),
+      "data: expected more than 2^63 bytes from byte 104 on, but the file "
+      "has 104 bytes");
   EXPECT_EQ(error(npy("{'other': 1}", "")),
             "header: unknown key 'other' at byte 11");
   EXPECT_EQ(error(npy("{'shape': (), 'shape': ()}", "")),
@@ -188,9 +194,7 @@ TEST(Npy, WritesWhatItReads) {
   }
 }
 
-TEST(Npy, Fuzz) {
-  fuzz(npy(kGoodHeader, std::string(24, 'x')), parseNpy);
-}
+TEST(Npy, Fuzz) { fuzz(npy(kGoodHeader, std::string(24, 'x')), parseNpy); }
 
 TEST(Safetensors, Finds) {
   std::string file = safetensors(kGoodTensors, std::string(12, 'x'));
@@ -237,7 +241,6 @@ TEST(Safetensors, Errors) {
 }
 
 TEST(Safetensors, Fuzz) {
-  fuzz(safetensors(kGoodTensors, std::string(12, 'x')), [](StringRef file) {
-    return parseSafetensors(file, "wte.weight");
-  });
+  fuzz(safetensors(kGoodTensors, std::string(12, 'x')),
+       [](StringRef file) { return parseSafetensors(file, "wte.weight"); });
 }

@@ -158,8 +158,8 @@ static void benchmarkLookups() {
   if (all) {
     cases.clear();
     for (int64_t rowLength : {8, 16, 32, 64, 100, 128, 256, 768, 1024, 4096})
-      for (auto [table, output] :
-           std::vector<std::pair<int64_t, int64_t>>{{1, 1}, {32, 64}, {2048, 256}})
+      for (auto [table, output] : std::vector<std::pair<int64_t, int64_t>>{
+               {1, 1}, {32, 64}, {2048, 256}})
         cases.push_back({rowLength, table, output});
   }
   embedding::EngineOptions options;
@@ -201,17 +201,17 @@ static void benchmarkLookups() {
         benchmark.rowLength, benchmark.tableBytes, benchmark.outputBytes, ours,
         memcpy, 100 * spread(contenders[0].seconds), ratio);
     llvm::outs().flush();
-    results.push_back(llvm::json::Object{
-        {"benchmark", "lookup"},
-        {"element", "f32"},
-        {"distribution", "uniform"},
-        {"row_length", benchmark.rowLength},
-        {"table_bytes", benchmark.tableBytes * MiB},
-        {"output_bytes", benchmark.outputBytes * MiB},
-        {"threads", int64_t(unsigned(numThreads))},
-        {"gigabytes_per_second", ours},
-        {"memcpy_gigabytes_per_second", memcpy},
-        {"ratio_to_memcpy", ratio}});
+    results.push_back(
+        llvm::json::Object{{"benchmark", "lookup"},
+                           {"element", "f32"},
+                           {"distribution", "uniform"},
+                           {"row_length", benchmark.rowLength},
+                           {"table_bytes", benchmark.tableBytes * MiB},
+                           {"output_bytes", benchmark.outputBytes * MiB},
+                           {"threads", int64_t(unsigned(numThreads))},
+                           {"gigabytes_per_second", ours},
+                           {"memcpy_gigabytes_per_second", memcpy},
+                           {"ratio_to_memcpy", ratio}});
   }
 }
 

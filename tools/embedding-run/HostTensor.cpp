@@ -15,8 +15,8 @@
 #include "llvm/Support/raw_ostream.h"
 
 #include <array>
-#include <cstdio>
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <numeric>
@@ -195,7 +195,8 @@ Expected<HostTensor> HostTensor::parse(StringRef text, Type type) {
     StringRef path = text, name;
     bool isSafetensors = text.contains(".safetensors:");
     if (isSafetensors) {
-      size_t end = text.find(".safetensors:") + StringRef(".safetensors").size();
+      size_t end =
+          text.find(".safetensors:") + StringRef(".safetensors").size();
       path = text.substr(0, end);
       name = text.substr(end + 1);
     } else if (!text.ends_with(".npy")) {
@@ -205,9 +206,9 @@ Expected<HostTensor> HostTensor::parse(StringRef text, Type type) {
     if (!opened)
       return fail("{0}: {1}", path, llvm::toString(opened.takeError()));
     auto file = std::make_shared<MappedFile>(std::move(*opened));
-    Expected<TensorHeader> header =
-        isSafetensors ? parseSafetensors(file->bytes(), name)
-                      : parseNpy(file->bytes());
+    Expected<TensorHeader> header = isSafetensors
+                                        ? parseSafetensors(file->bytes(), name)
+                                        : parseNpy(file->bytes());
     if (!header)
       return fail("{0}: {1}", path, llvm::toString(header.takeError()));
     bool typeFits = header->elementType == "V2"
@@ -290,10 +291,9 @@ HostTensor HostTensor::copy(Type elementType, llvm::ArrayRef<int64_t> shape,
   HostTensor tensor;
   tensor.elementType = elementType;
   tensor.shape.assign(shape.begin(), shape.end());
-  tensor.numBytes =
-      std::accumulate(shape.begin(), shape.end(), int64_t(1),
-                      std::multiplies<>()) *
-      getElementBytes(elementType);
+  tensor.numBytes = std::accumulate(shape.begin(), shape.end(), int64_t(1),
+                                    std::multiplies<>()) *
+                    getElementBytes(elementType);
   tensor.owner = allocate(tensor.numBytes);
   tensor.address = static_cast<char *>(tensor.owner.get());
   std::memcpy(tensor.address, data, tensor.numBytes);
@@ -324,7 +324,8 @@ void HostTensor::print(llvm::raw_ostream &os) const {
   int64_t elementBytes = getElementBytes(elementType);
   int64_t count = numBytes / elementBytes;
   for (int64_t i = 0; i < count; ++i) {
-    // A bracket for each dimension, but the outermost, that starts or ends here.
+    // A bracket for each dimension, but the outermost, that starts or ends
+    // here.
     int64_t extent = 1;
     int opened = 0, closed = 0;
     for (size_t dim = shape.size(); dim-- > 1;) {

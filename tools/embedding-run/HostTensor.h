@@ -48,7 +48,8 @@ private:
   llvm::SmallVector<int64_t> descriptor;
 };
 
-/// Bytes of one element in a memref, or 0 if elements of `type` cannot be passed.
+/// Bytes of one element in a memref, or 0 if elements of `type` cannot be
+/// passed.
 int64_t getElementBytes(mlir::Type type);
 
 } // namespace embedding::tools

@@ -57,14 +57,11 @@ struct NpyType {
   int64_t bytes;
 };
 constexpr NpyType kNpyTypes[] = {
-    {"f8", "f64", 8},          {"f4", "f32", 4},
-    {"f2", "f16", 2},          {"V2", "V2", 2},
-    {"i8", "i64", 8},          {"i4", "i32", 4},
-    {"i2", "i16", 2},          {"i1", "i8", 1},
-    {"u8", "i64", 8},          {"u4", "i32", 4},
-    {"u2", "i16", 2},          {"u1", "i8", 1},
-    {"b1", "i1", 1},           {"c8", "complex<f32>", 8},
-    {"c16", "complex<f64>", 16}};
+    {"f8", "f64", 8}, {"f4", "f32", 4},          {"f2", "f16", 2},
+    {"V2", "V2", 2},  {"i8", "i64", 8},          {"i4", "i32", 4},
+    {"i2", "i16", 2}, {"i1", "i8", 1},           {"u8", "i64", 8},
+    {"u4", "i32", 4}, {"u2", "i16", 2},          {"u1", "i8", 1},
+    {"b1", "i1", 1},  {"c8", "complex<f32>", 8}, {"c16", "complex<f64>", 16}};
 
 /// Reads the header's dictionary, a Python literal.
 class NpyHeaderParser {
@@ -213,9 +210,9 @@ Expected<TensorHeader> embedding::tools::parseNpy(StringRef file) {
   size_t lengthBytes = major == 1 ? 2 : 4;
   if (file.size() < kLength + lengthBytes)
     return fail("header length: the file ends at byte {0}", file.size());
-  uint64_t length = major == 1
-                        ? llvm::support::endian::read16le(file.data() + kLength)
-                        : llvm::support::endian::read32le(file.data() + kLength);
+  uint64_t length =
+      major == 1 ? llvm::support::endian::read16le(file.data() + kLength)
+                 : llvm::support::endian::read32le(file.data() + kLength);
   size_t begin = kLength + lengthBytes;
   if (length > file.size() - begin)
     return fail("header length: {0} at byte {1} goes beyond the file's {2} "

@@ -22,8 +22,8 @@ namespace embedding::tools {
 /// What a file says about a tensor: its type, and where in the file it is.
 struct TensorHeader {
   /// As MLIR spells it (f32, bf16, i64, complex<f32>; unsigned integers are
-  /// signless there), or "V2" for two bytes of a type that the file leaves open,
-  /// which is how NumPy stores bf16.
+  /// signless there), or "V2" for two bytes of a type that the file leaves
+  /// open, which is how NumPy stores bf16.
   std::string elementType;
   int64_t elementBytes = 0;
   llvm::SmallVector<int64_t> shape;
@@ -34,13 +34,13 @@ struct TensorHeader {
   uint64_t dataBytes = 0;
 };
 
-/// Reads the header of a NumPy file, versions 1.0 to 3.0, all of whose bytes are
-/// `file`; see numpy.lib.format. An error names the field and the byte.
+/// Reads the header of a NumPy file, versions 1.0 to 3.0, all of whose bytes
+/// are `file`; see numpy.lib.format. An error names the field and the byte.
 llvm::Expected<TensorHeader> parseNpy(llvm::StringRef file);
 
-/// Finds tensor `name` in a safetensors file, all of whose bytes are `file`; see
-/// https://github.com/huggingface/safetensors. An error names the field and the
-/// byte where there is one.
+/// Finds tensor `name` in a safetensors file, all of whose bytes are `file`;
+/// see https://github.com/huggingface/safetensors. An error names the field and
+/// the byte where there is one.
 llvm::Expected<TensorHeader> parseSafetensors(llvm::StringRef file,
                                               llvm::StringRef name);
 

@@ -6,9 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The function is called by an entry that this tool adds to the module: it hands
-// each result to a function of the tool, so that results need not outlive the
-// call. A second, packed entry takes all of the arguments as one array of
+// The function is called by an entry that this tool adds to the module: it
+// hands each result to a function of the tool, so that results need not outlive
+// the call. A second, packed entry takes all of the arguments as one array of
 // pointers.
 //
 //===----------------------------------------------------------------------===//
@@ -54,8 +54,9 @@ static cl::OptionCategory category("embedding-run options");
 static cl::opt<std::string> inputFile(cl::Positional, cl::desc("FILE.mlir"),
                                       cl::init("-"), cl::cat(category));
 static cl::opt<std::string>
-    functionName("function", cl::desc("The function to run; needed if the file "
-                                      "has several"),
+    functionName("function",
+                 cl::desc("The function to run; needed if the file "
+                          "has several"),
                  cl::cat(category));
 static cl::list<std::string> inputs(
     "input",
@@ -82,11 +83,12 @@ static cl::opt<unsigned> benchmark(
 
 enum class Emit { none, mlir, llvmIR, assembly };
 static cl::opt<Emit>
-    emitKind("emit", cl::desc("Print instead of running:"), cl::init(Emit::none),
-         cl::values(clEnumValN(Emit::mlir, "mlir", "the LLVM dialect"),
-                    clEnumValN(Emit::llvmIR, "llvm", "optimized LLVM IR"),
-                    clEnumValN(Emit::assembly, "asm", "assembly")),
-         cl::cat(category));
+    emitKind("emit", cl::desc("Print instead of running:"),
+             cl::init(Emit::none),
+             cl::values(clEnumValN(Emit::mlir, "mlir", "the LLVM dialect"),
+                        clEnumValN(Emit::llvmIR, "llvm", "optimized LLVM IR"),
+                        clEnumValN(Emit::assembly, "asm", "assembly")),
+             cl::cat(category));
 
 static LogicalResult fail(const llvm::Twine &message) {
   llvm::errs() << "embedding-run: error: " << message << "\n";
@@ -202,8 +204,8 @@ static void addPackedEntry(ModuleOp module, TypeRange argumentTypes) {
   Location loc = module.getLoc();
   MLIRContext *context = module.getContext();
   OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
-  auto callee = module.lookupSymbol<LLVM::LLVMFuncOp>(
-      ("_mlir_ciface_" + kEntry).str());
+  auto callee =
+      module.lookupSymbol<LLVM::LLVMFuncOp>(("_mlir_ciface_" + kEntry).str());
   Type pointer = LLVM::LLVMPointerType::get(context);
   auto packed = LLVM::LLVMFuncOp::create(
       builder, loc, kPackedEntry,
@@ -292,18 +294,19 @@ static void runBenchmark(void (*entry)(void **), void **arguments,
   }
   llvm::sort(seconds);
   double median = seconds[seconds.size() / 2];
-  llvm::errs() << llvm::formatv(
-      "median of {0} calls: {1:F3} ms (fastest {2:F3} ms); results of {3} bytes "
-      "at {4:F1} GB/s\n",
-      seconds.size(), median * 1e3, seconds.front() * 1e3, resultBytes,
-      resultBytes / median * 1e-9);
+  llvm::errs() << llvm::formatv("median of {0} calls: {1:F3} ms (fastest "
+                                "{2:F3} ms); results of {3} bytes "
+                                "at {4:F1} GB/s\n",
+                                seconds.size(), median * 1e3,
+                                seconds.front() * 1e3, resultBytes,
+                                resultBytes / median * 1e-9);
 }
 
 static LogicalResult writeOutputs(ArrayRef<const HostTensor *> tensors,
                                   size_t numResults) {
   if (outputs.size() > tensors.size())
-    return fail("there are " + llvm::Twine(outputs.size()) +
-                " --output, but " + llvm::Twine(tensors.size()) +
+    return fail("there are " + llvm::Twine(outputs.size()) + " --output, but " +
+                llvm::Twine(tensors.size()) +
                 " outputs: results, then memref arguments");
   for (auto [number, tensor] : llvm::enumerate(tensors)) {
     StringRef destination =
@@ -326,8 +329,8 @@ static LogicalResult writeOutputs(ArrayRef<const HostTensor *> tensors,
 }
 
 /// Lowers the module and, unless only text was asked for, loads its code.
-static FailureOr<std::optional<LoadedObject>>
-compile(ModuleOp module, TypeRange argumentTypes) {
+static FailureOr<std::optional<LoadedObject>> compile(ModuleOp module,
+                                                      TypeRange argumentTypes) {
   auto target = mlir::embedding::CPUTarget::get(module.getLoc(), cpu);
   if (failed(target))
     return failure();
@@ -371,8 +374,7 @@ compile(ModuleOp module, TypeRange argumentTypes) {
 
 static LogicalResult run(MLIRContext &context) {
   std::string message;
-  std::unique_ptr<llvm::MemoryBuffer> file =
-      openInputFile(inputFile, &message);
+  std::unique_ptr<llvm::MemoryBuffer> file = openInputFile(inputFile, &message);
   if (!file)
     return fail(message);
   llvm::SourceMgr sources;
@@ -404,8 +406,8 @@ static LogicalResult run(MLIRContext &context) {
   if (!*object)
     return success();
 
-  auto entry = reinterpret_cast<void (*)(void **)>(
-      (*object)->find(kPackedEntry.str()));
+  auto entry =
+      reinterpret_cast<void (*)(void **)>((*object)->find(kPackedEntry.str()));
   SmallVector<void *> pointers;
   for (auto [argument, type] : llvm::zip_equal(arguments, argumentTypes))
     pointers.push_back(isa<ShapedType>(type) ? argument.getDescriptor()
@@ -444,7 +446,7 @@ int main(int argc, char **argv) {
   mlir::embedding::registerAllDialects(registry);
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
   // What the entries are made of.
-  context.loadDialect<arith::ArithDialect, func::FuncDialect,
-                      LLVM::LLVMDialect, tensor::TensorDialect>();
+  context.loadDialect<arith::ArithDialect, func::FuncDialect, LLVM::LLVMDialect,
+                      tensor::TensorDialect>();
   return failed(run(context));
 }

@@ -30,8 +30,7 @@ namespace mlir::embedding {
 
 /// What `embedding.report_out_of_range` writes to: a resource of its own, so
 /// that reports keep their order but do not order anything else.
-struct OutOfRangeReport
-    : public SideEffects::Resource::Base<OutOfRangeReport> {
+struct OutOfRangeReport : public SideEffects::Resource::Base<OutOfRangeReport> {
   StringRef getName() final { return "<OutOfRangeReport>"; }
 };
 

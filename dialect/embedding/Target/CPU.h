@@ -38,8 +38,8 @@ public:
   enum class Output { object, assembly, llvmIR };
 
   /// Optimizes a module of the LLVM dialect at `optLevel` (0 to 3) and appends
-  /// the result to `output`. Objects are position-independent. Emits an error on
-  /// failure.
+  /// the result to `output`. Objects are position-independent. Emits an error
+  /// on failure.
   LogicalResult emit(ModuleOp module, unsigned optLevel, Output kind,
                      SmallVectorImpl<char> &output) const;
 

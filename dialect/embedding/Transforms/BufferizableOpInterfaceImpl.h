@@ -1,4 +1,5 @@
-//===- BufferizableOpInterfaceImpl.h - Bufferization of embedding operations -*- C++ -*-===//
+//===- BufferizableOpInterfaceImpl.h - Bufferization of embedding operations -*-
+//C++ -*-===//
 //
 // Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

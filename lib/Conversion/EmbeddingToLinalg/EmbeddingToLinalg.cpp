@@ -53,15 +53,14 @@ static Value createZero(OpBuilder &builder, Location loc, Type type) {
 /// The row that `index` names under the op's treatment of indices out of range.
 static NamedRow nameRow(OpBuilder &builder, LookupOp op, Value index) {
   Location loc = op.getLoc();
-  Value row = arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
-                                         index);
+  Value row =
+      arith::IndexCastOp::create(builder, loc, builder.getIndexType(), index);
   if (op.getOutOfRange() == OutOfRange::assume)
     return {row, nullptr};
 
   int64_t staticNumRows = op.getTableType().getDimSize(0);
   Value numRows = getValueOrCreateConstantIndexOp(
-      builder, loc,
-      embedding::getMixedSize(builder, loc, op.getTable(), 0));
+      builder, loc, embedding::getMixedSize(builder, loc, op.getTable(), 0));
   if (op.getOutOfRange() == OutOfRange::zero) {
     // One unsigned comparison covers the negative indices.
     Value exists = arith::CmpIOp::create(
@@ -86,9 +85,9 @@ static OpFoldResult getRowLength(OpBuilder &builder, LookupOp op) {
   Value shaped = ShapedType::isStatic(op.getTableType().getDimSize(1))
                      ? op.getTable()
                      : op.getInit();
-  return embedding::getMixedSize(
-      builder, op.getLoc(), shaped,
-      cast<ShapedType>(shaped.getType()).getRank() - 1);
+  return embedding::getMixedSize(builder, op.getLoc(), shaped,
+                                 cast<ShapedType>(shaped.getType()).getRank() -
+                                     1);
 }
 
 /// Writes the row that the index at `position` names to `dest`; returns the new
@@ -152,9 +151,9 @@ struct LookupOfOneRowToSlice : OpRewritePattern<LookupOp> {
                               SmallVector<Value>(rank, zero));
     NamedRow named = nameRow(rewriter, op, index);
     auto resultType = cast<RankedTensorType>(op.getResult().getType());
-    Value row = takeRow(
-        rewriter, loc, op.getTable(), ArrayRef<OpFoldResult>{named.row},
-        embedding::getMixedSize(rewriter, loc, op.getInit(), rank));
+    Value row =
+        takeRow(rewriter, loc, op.getTable(), ArrayRef<OpFoldResult>{named.row},
+                embedding::getMixedSize(rewriter, loc, op.getInit(), rank));
     if (rank > 0) {
       ReassociationIndices all = llvm::to_vector(llvm::seq<int64_t>(rank + 1));
       row = tensor::ExpandShapeOp::create(rewriter, loc, resultType, row,
@@ -206,8 +205,8 @@ struct LookupToRowLoop : OpRewritePattern<LookupOp> {
     rewriter.setInsertionPoint(forall.getTerminator());
     SmallVector<Value> position = forall.getInductionVars();
     SmallVector<OpFoldResult> mixedPosition = getAsOpFoldResult(position);
-    Value out = onTensors ? Value(forall.getRegionIterArgs().front())
-                          : op.getInit();
+    Value out =
+        onTensors ? Value(forall.getRegionIterArgs().front()) : op.getInit();
     Value dest = takeRow(rewriter, loc, out, mixedPosition, rowLength);
     Value result = copyNamedRow(rewriter, op, position, rowLength, dest);
     if (!onTensors) {
@@ -253,8 +252,8 @@ struct FindOutOfRangeToLoops : OpRewritePattern<FindOutOfRangeOp> {
     // than the limit if the limit is at most that.
     Value limit = op.getNumRows();
     if (element.isInteger(32)) {
-      Value max = arith::ConstantIndexOp::create(rewriter, loc,
-                                                 int64_t(1) << 31);
+      Value max =
+          arith::ConstantIndexOp::create(rewriter, loc, int64_t(1) << 31);
       limit = arith::MinUIOp::create(rewriter, loc, limit, max);
     }
     limit = arith::IndexCastOp::create(rewriter, loc, element, limit);
@@ -273,8 +272,8 @@ struct FindOutOfRangeToLoops : OpRewritePattern<FindOutOfRangeOp> {
     Value count = counting.results.front();
 
     Value minusOne = arith::ConstantIntOp::create(rewriter, loc, -1, 64);
-    Value found = arith::CmpIOp::create(
-        rewriter, loc, arith::CmpIPredicate::ne, count, none);
+    Value found = arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::ne,
+                                        count, none);
     auto loadAt = [&](OpBuilder &b, Value flat) {
       SmallVector<Value> position;
       if (sizes.size() == 1)

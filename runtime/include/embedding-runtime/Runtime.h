@@ -16,7 +16,8 @@
 |* - Every function that can fail returns an `EmbeddingStatusCode` and, if
 |*   `out_status` is not null, describes the failure there. It never aborts, and
 |*   no exception leaves it.
-|* - A struct of options starts with its size. Set it, and the defaults, with the
+|* - A struct of options starts with its size. Set it, and the defaults, with
+the
 |*   `..._init` function; fields that later versions add keep their defaults.
 |* - An engine may be used by any number of threads at once. Creating and
 |*   destroying one is not synchronized with its other uses.
@@ -76,8 +77,8 @@ typedef enum EmbeddingStatusCode {
 typedef struct EmbeddingStatus {
   EmbeddingStatusCode code;
   /** With EMBEDDING_OUT_OF_RANGE: the smallest flat (row-major) position of a
-   * bad index, the index found there, and how many there are in all. They do not
-   * depend on the number of threads. Otherwise -1, 0 and 0. */
+   * bad index, the index found there, and how many there are in all. They do
+   * not depend on the number of threads. Otherwise -1, 0 and 0. */
   int64_t position;
   int64_t index;
   int64_t count;
@@ -96,8 +97,8 @@ typedef struct EmbeddingEngine EmbeddingEngine;
 typedef void (*EmbeddingRangeFunction)(void *range_context, int64_t begin,
                                        int64_t end);
 
-/** Calls `function` on disjoint ranges that cover [0, size), on any threads, and
- * returns when all calls have returned. Ranges should have at least `grain`
+/** Calls `function` on disjoint ranges that cover [0, size), on any threads,
+ * and returns when all calls have returned. Ranges should have at least `grain`
  * elements, apart from the last. Called by several threads at once if the
  * engine is. */
 typedef void (*EmbeddingParallelFor)(void *context, int64_t size, int64_t grain,
@@ -134,8 +135,8 @@ typedef struct EmbeddingEngineOptions {
   /** Bytes that the directory may hold; the kernels used longest ago go first.
    * 0, the default, is 256 MiB. */
   uint64_t cache_max_bytes;
-  /** Threads of the engine's own pool, the calling one included. 0, the default,
-   * is the number of CPUs the process may use. */
+  /** Threads of the engine's own pool, the calling one included. 0, the
+   * default, is the number of CPUs the process may use. */
   int32_t num_threads;
   /** Runs ranges in place of the engine's own pool, if not null. */
   EmbeddingParallelFor parallel_for;
@@ -226,10 +227,10 @@ embedding_lookup_options_init(EmbeddingLookupOptions *options);
  *
  * The first call for a combination of row size, index type and mode compiles a
  * kernel. `options` may be null for the defaults. */
-EMBEDDING_RUNTIME_EXPORT EmbeddingStatusCode embedding_lookup(
-    EmbeddingEngine *engine, const DLTensor *table, const DLTensor *indices,
-    const EmbeddingLookupOptions *options, const DLTensor *out,
-    EmbeddingStatus *out_status);
+EMBEDDING_RUNTIME_EXPORT EmbeddingStatusCode
+embedding_lookup(EmbeddingEngine *engine, const DLTensor *table,
+                 const DLTensor *indices, const EmbeddingLookupOptions *options,
+                 const DLTensor *out, EmbeddingStatus *out_status);
 
 #ifdef __cplusplus
 } /* extern "C" */

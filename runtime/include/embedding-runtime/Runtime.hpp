@@ -32,8 +32,8 @@ public:
       : std::runtime_error(status.message), status(status) {}
 
   EmbeddingStatusCode code() const { return status.code; }
-  /// With EMBEDDING_OUT_OF_RANGE: the smallest flat position of a bad index, the
-  /// index found there, and how many there are.
+  /// With EMBEDDING_OUT_OF_RANGE: the smallest flat position of a bad index,
+  /// the index found there, and how many there are.
   int64_t position() const { return status.position; }
   int64_t index() const { return status.index; }
   int64_t count() const { return status.count; }

@@ -84,8 +84,8 @@ static std::string getLookupIR(const LookupSpec &spec) {
       llvm::formatv("memref<?x{0}x{1}, strided<[?, {2}], offset: ?>>", length,
                     element, stride);
   std::string allIndices = llvm::formatv("memref<?xi{0}>", spec.indexBits);
-  std::string indices = llvm::formatv(
-      "memref<?xi{0}, strided<[1], offset: ?>>", spec.indexBits);
+  std::string indices =
+      llvm::formatv("memref<?xi{0}, strided<[1], offset: ?>>", spec.indexBits);
 
   static const char *const modes[] = {"check", "assume", "clamp", "zero"};
   std::string body =
@@ -118,7 +118,8 @@ static LogicalResult compile(const LookupSpec &spec, const char *cpu,
     return success();
   });
   FailureOr<mlir::embedding::CPUTarget> target =
-      mlir::embedding::CPUTarget::get(UnknownLoc::get(&context), cpu ? cpu : "");
+      mlir::embedding::CPUTarget::get(UnknownLoc::get(&context),
+                                      cpu ? cpu : "");
   if (failed(target))
     return failure();
   OwningOpRef<ModuleOp> module =

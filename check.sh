@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Builds everything and runs every test: from a bare Debian 12 to the summary.
+#
+#   ./check.sh              all tests
+#   ./check.sh --sanitize   all tests, and the runtime's under the sanitizers
+#   ./check.sh --lint       clang-format and clang-tidy first
+set -euo pipefail
+cd "$(dirname "$0")"
+
+sanitize=0 lint=0
+for argument in "$@"; do
+  case "$argument" in
+  --sanitize) sanitize=1 ;;
+  --lint) lint=1 ;;
+  *)
+    echo "check.sh: unknown argument $argument" >&2
+    exit 2
+    ;;
+  esac
+done
+
+tools/install-dependencies.sh
+[ -f build/build.ninja ] || cmake --preset release >/dev/null
+cmake --build build
+
+if [ $lint = 1 ]; then
+  sources() { git ls-files '*.cpp' '*.hpp' '*.h' '*.c'; }
+  sources | xargs clang-format-22 --dry-run --Werror
+  git ls-files 'dialect/*.cpp' 'lib/*.cpp' 'runtime/*.cpp' 'tools/*.cpp' |
+    xargs -P "$(nproc)" -n 4 clang-tidy-22 -p build --quiet --warnings-as-errors='*'
+fi
+
+if [ $sanitize = 1 ]; then
+  for preset in asan tsan; do
+    [ -f build-$preset/build.ninja ] || cmake --preset $preset >/dev/null
+    cmake --build build-$preset --target embedding-runtime-tests cached-lookup embedding-compiler
+    build-$preset/bin/embedding-runtime-tests --gtest_brief=1
+  done
+fi
+
+ctest --test-dir build --output-on-failure
