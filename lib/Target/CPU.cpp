@@ -27,8 +27,8 @@ using namespace mlir::embedding;
 
 CPUTarget::CPUTarget(std::unique_ptr<llvm::TargetMachine> machine)
     : machine(std::move(machine)) {}
-CPUTarget::CPUTarget(CPUTarget &&) = default;
-CPUTarget &CPUTarget::operator=(CPUTarget &&) = default;
+CPUTarget::CPUTarget(CPUTarget &&) noexcept = default;
+CPUTarget &CPUTarget::operator=(CPUTarget &&) noexcept = default;
 CPUTarget::~CPUTarget() = default;
 
 FailureOr<CPUTarget> CPUTarget::get(Location loc, StringRef cpu) {

@@ -94,7 +94,8 @@ Result<Tensor> Tensor::get(const DLTensor *tensor, const char *name) {
   view.elements = isEmpty ? 0 : compactStride;
   if (!tensor->data && !isEmpty)
     return fail("expected data, but got null");
-  view.address = static_cast<char *>(tensor->data) + tensor->byte_offset;
+  if (tensor->data)
+    view.address = static_cast<char *>(tensor->data) + tensor->byte_offset;
   return view;
 }
 

@@ -28,8 +28,8 @@ public:
   /// an error at `loc` if LLVM knows no such CPU for this architecture.
   static FailureOr<CPUTarget> get(Location loc, StringRef cpu);
 
-  CPUTarget(CPUTarget &&);
-  CPUTarget &operator=(CPUTarget &&);
+  CPUTarget(CPUTarget &&) noexcept;
+  CPUTarget &operator=(CPUTarget &&) noexcept;
   ~CPUTarget();
 
   /// Bytes of the widest vector register: what `vector-bytes` should be.
