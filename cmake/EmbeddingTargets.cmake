@@ -21,12 +21,14 @@ include(AddMLIR)
 include_directories(${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
 include_directories(${PROJECT_SOURCE_DIR}/dialect ${PROJECT_BINARY_DIR}/dialect)
 
-# Warnings and sanitizers.
-function(embedding_target_options target)
+function(embedding_warnings target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wno-unused-parameter)
   if(EMBEDDING_WERROR)
     target_compile_options(${target} PRIVATE -Werror)
   endif()
+endfunction()
+
+function(embedding_sanitize target)
   if(EMBEDDING_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${EMBEDDING_SANITIZE}
                            -fno-omit-frame-pointer -fno-sanitize-recover=all)
@@ -34,9 +36,16 @@ function(embedding_target_options target)
   endif()
 endfunction()
 
-# Targets that include MLIR's headers: those are not ours to warn about.
+# Targets without MLIR.
+function(embedding_target_options target)
+  embedding_warnings(${target})
+  embedding_sanitize(${target})
+endfunction()
+
+# Targets that include MLIR's headers: those are not ours to warn about, and MLIR
+# itself is not built with sanitizers.
 function(embedding_mlir_target_options target)
-  embedding_target_options(${target})
+  embedding_warnings(${target})
   target_include_directories(${target} SYSTEM PRIVATE ${LLVM_INCLUDE_DIRS}
                              ${MLIR_INCLUDE_DIRS})
   target_compile_options(${target} PRIVATE -Werror=deprecated-declarations)
