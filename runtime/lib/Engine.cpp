@@ -72,11 +72,11 @@ Result<std::unique_ptr<Engine>>
 Engine::create(const EmbeddingEngineOptions &options) {
   std::unique_ptr<Engine> engine(new Engine);
 
-  engine->lowering = options.lowering;
-  if (engine->lowering != EMBEDDING_LOWERING_OPTIMIZED &&
-      engine->lowering != EMBEDDING_LOWERING_NAIVE)
+  if (options.lowering != EMBEDDING_LOWERING_OPTIMIZED &&
+      options.lowering != EMBEDDING_LOWERING_NAIVE)
     return invalidArgument("options: expected lowering to be 0 or 1, but got " +
-                           std::to_string(engine->lowering));
+                           std::to_string(options.lowering));
+  engine->lowering = static_cast<EmbeddingLowering>(options.lowering);
   if (const char *cpu = options.cpu) {
     engine->cpu = cpu;
     engine->cpuKey = cpu;

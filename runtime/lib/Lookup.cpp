@@ -129,7 +129,9 @@ checkLookup(const DLTensor *dlTable, const DLTensor *dlIndices,
         std::to_string(options.out_of_range));
   if (Status padding = checkPaddingIdx(options, table->size(0)); !padding)
     return padding.failure();
-  return LookupArguments{*table, *indices, *out, options.out_of_range};
+  return LookupArguments{
+      *table, *indices, *out,
+      static_cast<EmbeddingOutOfRange>(options.out_of_range)};
 }
 
 //===----------------------------------------------------------------------===//

@@ -242,13 +242,17 @@ Status Loader::applyRelocation(const Elf64_Shdr &target, char *base,
   bool isUndefined = symbols[symbol].st_shndx == SHN_UNDEF;
   char *pointer = memory + stubs + symbol * kStubBytes + kPointerInStub;
 
-  int64_t value;
+  // As numbers, modulo 2^64: a damaged addend points anywhere.
+  auto number = [](const char *p) { return reinterpret_cast<uint64_t>(p); };
+  uint64_t value = static_cast<uint64_t>(relocation.r_addend);
   switch (type) {
-  case R_X86_64_64:
+  case R_X86_64_64: {
+    uint64_t absolute = number(*address);
     if (isUndefined)
-      std::memcpy(&*address, pointer, sizeof(char *));
-    value = reinterpret_cast<int64_t>(*address) + relocation.r_addend;
+      std::memcpy(&absolute, pointer, sizeof(absolute));
+    value += absolute;
     break;
+  }
   case R_X86_64_PC64:
   case R_X86_64_PC32:
     // Code reaches foreign data through a pointer, never directly.
@@ -256,18 +260,19 @@ Status Loader::applyRelocation(const Elf64_Shdr &target, char *base,
       return damaged("direct reference to a foreign symbol");
     [[fallthrough]];
   case R_X86_64_PLT32:
-    value = *address + relocation.r_addend - place;
+    value += number(*address) - number(place);
     break;
   case R_X86_64_GOTPCREL:
   case R_X86_64_GOTPCRELX:
   case R_X86_64_REX_GOTPCRELX:
-    value = pointer + relocation.r_addend - place;
+    value += number(pointer) - number(place);
     break;
   default:
     return damaged("relocation of type " + std::to_string(type) +
                    " is not supported");
   }
-  if (width == 4 && value != static_cast<int32_t>(value))
+  auto displacement = static_cast<int64_t>(value);
+  if (width == 4 && displacement != static_cast<int32_t>(displacement))
     return damaged("relocation does not reach its target");
   std::memcpy(place, &value, width);
   return success();

@@ -52,7 +52,7 @@ TEST(Engine, InvalidOptions) {
                     "options: expected num_threads to be at least 0, but got "
                     "-1");
   options = uncached();
-  options.lowering = static_cast<EmbeddingLowering>(2);
+  options.lowering = 2;
   expectCreateFails(options, EMBEDDING_INVALID_ARGUMENT,
                     "options: expected lowering to be 0 or 1, but got 2");
   options = uncached();

@@ -531,7 +531,7 @@ TEST(Lookup, InvalidArguments) {
                 "padding_idx: expected it to be in [-4, 4), but got -5",
                 t.get(), i.get(), o.get(), options);
   options.has_padding_idx = 0;
-  options.out_of_range = static_cast<EmbeddingOutOfRange>(4);
+  options.out_of_range = 4;
   expectFailure(kInvalid,
                 "options: expected out_of_range to be 0 to 3, but got 4",
                 t.get(), i.get(), o.get(), options);

@@ -124,7 +124,8 @@ typedef struct EmbeddingEngineOptions {
   /** The CPU to compile for, as LLVM names it (`x86-64-v3`, `znver4`). Null,
    * the default, is the one the process runs on. */
   const char *cpu;
-  EmbeddingLowering lowering;
+  /** An EmbeddingLowering. */
+  int32_t lowering;
   /** Where compiled kernels are kept between processes. Null, the default, is
    * the environment's EMBEDDING_CACHE_DIR or, without it, embedding-mlir in
    * XDG_CACHE_HOME or ~/.cache. An empty string keeps nothing on disk. A
@@ -202,7 +203,8 @@ typedef enum EmbeddingOutOfRange {
 
 typedef struct EmbeddingLookupOptions {
   size_t struct_size;
-  EmbeddingOutOfRange out_of_range;
+  /** An EmbeddingOutOfRange. */
+  int32_t out_of_range;
   /** The row that takes no gradient, if has_padding_idx: in [-V, V), a negative
    * one counting from the end. It is validated and changes nothing here. */
   int32_t has_padding_idx;
@@ -220,12 +222,12 @@ embedding_lookup_options_init(EmbeddingLookupOptions *options);
  *
  * `table` and `out` may be strided in any way, without a copy, except that two
  * elements of `out` may not share memory, nor `out` share any with the others.
- * (`out` is refused unless each of its strides steps over all that the dimensions
- * of smaller strides reach; and if it and another are contiguous and overlap.)
- * A table or an output whose rows are not contiguous must be aligned to its
- * element, and the element have 1, 2, 4, 8 or 16 bytes. Indices that are not
- * contiguous or not aligned are first copied to workspace memory of
- * N * sizeof(index) bytes.
+ * (`out` is refused unless each of its strides steps over all that the
+ * dimensions of smaller strides reach; and if it and another are contiguous and
+ * overlap.) A table or an output whose rows are not contiguous must be aligned
+ * to its element, and the element have 1, 2, 4, 8 or 16 bytes. Indices that are
+ * not contiguous or not aligned are first copied to workspace memory of N *
+ * sizeof(index) bytes.
  *
  * The first call for a combination of row size, index type and mode compiles a
  * kernel. `options` may be null for the defaults. */
