@@ -113,6 +113,16 @@ func.func @lookup_c7_result_type(%table: tensor<2x3xf32>, %indices: tensor<4xi64
 
 // -----
 
+func.func @lookup_c7_result_on_memrefs(%table: memref<2x3xf32>, %indices: memref<4xi64>,
+                                       %out: memref<4x3xf32>) {
+  // expected-error@+1 {{expected no result on memrefs}}
+  %0 = embedding.lookup ins(%table, %indices : memref<2x3xf32>, memref<4xi64>)
+         outs(%out : memref<4x3xf32>) -> tensor<4x3xf32>
+  return
+}
+
+// -----
+
 func.func @lookup_index_type(%table: tensor<2x3xf32>, %indices: tensor<4xi16>,
                              %init: tensor<4x3xf32>) {
   // expected-error@+1 {{operand #1 must be}}
