@@ -39,8 +39,10 @@ struct LookupOpInterface
         return failure();
       buffers.push_back(*buffer);
     }
-    LookupOp::create(rewriter, op->getLoc(), buffers[0], buffers[1], buffers[2],
-                     lookup.getOutOfRange(), lookup.getPaddingIdx());
+    auto bufferized = LookupOp::create(
+        rewriter, op->getLoc(), buffers[0], buffers[1], buffers[2],
+        lookup.getOutOfRange(), lookup.getPaddingIdx());
+    bufferized->setDiscardableAttrs(op->getDiscardableAttrDictionary());
     replaceOpWithBufferizedValues(rewriter, op, buffers[2]);
     return success();
   }

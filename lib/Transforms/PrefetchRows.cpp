@@ -48,8 +48,10 @@ static LogicalResult collectAddressSlice(scf::ForOp loop, Value value,
     return success(op && op->getNumRegions() == 0);
   if (auto load = dyn_cast<memref::LoadOp>(op)) {
     // The clamped iteration is one that runs, so what it loads is there to be
-    // loaded, if the address is the iteration's alone.
-    if (++numLoads > 1 || !loop.isDefinedOutsideOfLoop(load.getMemRef()) ||
+    // loaded, if every iteration loads it and the address is the iteration's
+    // alone.
+    if (++numLoads > 1 || load->getBlock() != loop.getBody() ||
+        !loop.isDefinedOutsideOfLoop(load.getMemRef()) ||
         !llvm::all_of(load.getIndices(), [&](Value index) {
           return index == loop.getInductionVar() ||
                  loop.isDefinedOutsideOfLoop(index);

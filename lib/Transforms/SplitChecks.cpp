@@ -51,6 +51,7 @@ struct SplitLookupCheck : OpRewritePattern<LookupOp> {
     auto lookup =
         LookupOp::create(rewriter, loc, op.getTable(), op.getIndices(),
                          op.getInit(), OutOfRange::assume, op.getPaddingIdx());
+    lookup->setDiscardableAttrs(op->getDiscardableAttrDictionary());
     if (op.getResult()) {
       scf::YieldOp::create(rewriter, loc, lookup.getResult());
       rewriter.setInsertionPointToStart(&ifOp.getElseRegion().front());

@@ -7,9 +7,9 @@
 func.func @in_place(%table: tensor<?x64xf32>, %indices: tensor<?xi64>,
                     %init: tensor<?x64xf32>) -> tensor<?x64xf32> {
   // CHECK-NOT: memref.alloc
-  // CHECK: embedding.lookup padding_idx(1) out_of_range(zero) ins(%[[TABLE]], %[[INDICES]] : {{.*}}) outs(%[[INIT]] : memref<?x64xf32>)
+  // CHECK: embedding.lookup padding_idx(1) out_of_range(zero) {tag = "x"} ins(%[[TABLE]], %[[INDICES]] : {{.*}}) outs(%[[INIT]] : memref<?x64xf32>)
   // CHECK: return %[[INIT]]
-  %0 = embedding.lookup padding_idx(1) out_of_range(zero)
+  %0 = embedding.lookup padding_idx(1) out_of_range(zero) {tag = "x"}
          ins(%table, %indices : tensor<?x64xf32>, tensor<?xi64>)
          outs(%init : tensor<?x64xf32>) -> tensor<?x64xf32>
   return %0 : tensor<?x64xf32>

@@ -131,6 +131,16 @@ func.func @not_prefetched(%table: memref<?x16xf32>, %indices: memref<?xi64>,
       : memref<?x16xf32> to memref<16xf32, strided<[1], offset: ?>>
     linalg.copy ins(%out : memref<16xf32>)
       outs(%dest : memref<16xf32, strided<[1], offset: ?>>)
+    // A load that a later iteration may not do.
+    %is_guarded = arith.cmpi ult, %i, %c2 : index
+    scf.if %is_guarded {
+      %index3 = memref.load %indices[%i] : memref<?xi64>
+      %k3 = arith.index_cast %index3 : i64 to index
+      %row3 = memref.subview %table[%k3, 0] [1, 16] [1, 1]
+        : memref<?x16xf32> to memref<16xf32, strided<[1], offset: ?>>
+      linalg.copy ins(%row3 : memref<16xf32, strided<[1], offset: ?>>)
+        outs(%out : memref<16xf32>)
+    }
   }
   scf.for %i = %c0 to %n step %c2 {
     %index = memref.load %indices[%i] : memref<?xi64>

@@ -10,12 +10,12 @@ func.func @tensor(%table: tensor<?x64xf32>, %indices: tensor<8x?xi64>,
   // CHECK: %[[NONE:.*]] = arith.constant 0 : i64
   // CHECK: %[[IN_RANGE:.*]] = arith.cmpi eq, %[[COUNT]], %[[NONE]]
   // CHECK: %[[RESULT:.*]] = scf.if %[[IN_RANGE]]
-  // CHECK: %[[ROWS:.*]] = embedding.lookup padding_idx(3) out_of_range(assume) ins(%[[TABLE]], %[[INDICES]] : {{.*}}) outs(%[[INIT]]
+  // CHECK: %[[ROWS:.*]] = embedding.lookup padding_idx(3) out_of_range(assume) {tag = "x"} ins(%[[TABLE]], %[[INDICES]] : {{.*}}) outs(%[[INIT]]
   // CHECK: scf.yield %[[ROWS]]
   // CHECK: else
   // CHECK: scf.yield %[[INIT]]
   // CHECK: return %[[RESULT]]
-  %0 = embedding.lookup padding_idx(3)
+  %0 = embedding.lookup padding_idx(3) {tag = "x"}
          ins(%table, %indices : tensor<?x64xf32>, tensor<8x?xi64>)
          outs(%init : tensor<8x?x64xf32>) -> tensor<8x?x64xf32>
   return %0 : tensor<8x?x64xf32>
