@@ -1,5 +1,4 @@
-//===- BufferizableOpInterfaceImpl.h - Bufferization of embedding operations -*-
-//C++ -*-===//
+//===- BufferizableOpInterfaceImpl.h - Bufferization ------------*- C++ -*-===//
 //
 // Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,4 +1,4 @@
-//===- TilingInterfaceImpl.h - Tiling of embedding operations -*- C++ -*-===//
+//===- TilingInterfaceImpl.h - Tiling ---------------------------*- C++ -*-===//
 //
 // Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
