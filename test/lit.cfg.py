@@ -32,3 +32,6 @@ config.substitutions.append(("%mlir_include", config.mlir_include))
 
 if config.host_arch in ("x86_64", "AMD64"):
     config.available_features.add("x86_64")
+    with open("/proc/cpuinfo") as cpuinfo:
+        if " avx2 " in cpuinfo.read():
+            config.available_features.add("avx2")

@@ -60,6 +60,14 @@ FailureOr<CPUTarget> CPUTarget::get(Location loc, StringRef cpu) {
                           << triple.str(),
            failure();
 
+  // LLVM's own answer to this one would end the process.
+  std::unique_ptr<llvm::MCSubtargetInfo> named(
+      target->createMCSubtargetInfo(triple, name, features.getString()));
+  if (triple.getArch() == llvm::Triple::x86_64 &&
+      !named->checkFeatures("+64bit"))
+    return emitError(loc) << "CPU '" << name << "' runs no 64-bit code",
+           failure();
+
   std::unique_ptr<llvm::TargetMachine> machine(target->createTargetMachine(
       triple, name, features.getString(), llvm::TargetOptions(),
       llvm::Reloc::PIC_, llvm::CodeModel::Small,
@@ -77,6 +85,15 @@ int64_t CPUTarget::getVectorBytes() const {
   if (info->checkFeatures("+avx512f"))
     return 64;
   return info->checkFeatures("+avx2") ? 32 : 16;
+}
+
+std::optional<std::string> CPUTarget::findFeatureMissingHere() const {
+  const llvm::MCSubtargetInfo *info = machine->getMCSubtargetInfo();
+  for (const auto &feature : llvm::sys::getHostCPUFeatures())
+    if (!feature.getValue() &&
+        info->checkFeatures(("+" + feature.getKey()).str()))
+      return feature.getKey().str();
+  return std::nullopt;
 }
 
 LogicalResult CPUTarget::emit(ModuleOp module, unsigned optLevel, Output kind,

@@ -35,10 +35,10 @@ static void deallocateAligned(void *, void *memory, size_t, size_t) {
   std::free(memory);
 }
 
-/// What the code for this machine depends on: the CPU's own description, which
+/// What code for this machine depends on: the CPU's own description, which
 /// needs no compiler to read.
-static std::string describeNativeCPU() {
-  std::string text = "native";
+static std::string describeMachine() {
+  std::string text = "machine";
 #if defined(__x86_64__)
   auto append = [&](unsigned leaf, unsigned subleaf, bool onlyFeatures) {
     unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
@@ -79,10 +79,10 @@ Engine::create(const EmbeddingEngineOptions &options) {
   engine->lowering = static_cast<EmbeddingLowering>(options.lowering);
   if (const char *cpu = options.cpu) {
     engine->cpu = cpu;
-    engine->cpuKey = cpu;
-  } else {
-    engine->cpuKey = describeNativeCPU();
+    engine->cpuKey = engine->cpu.value() + " on ";
   }
+  // With a name too: what is compiled for it was found to run on this machine.
+  engine->cpuKey += describeMachine();
   if (const char *library = options.compiler_library)
     engine->compilerLibrary = library;
 

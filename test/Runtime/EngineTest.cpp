@@ -9,6 +9,7 @@
 #include "TestUtils.h"
 
 #include <sys/wait.h>
+#include <thread>
 
 using namespace embedding;
 using namespace embedding::test;
@@ -101,22 +102,52 @@ TEST(Engine, OtherLibraryAsCompiler) {
   }
 }
 
-TEST(Engine, CPU) {
+namespace {
+
+/// The message of a lookup with an engine for `cpu`; empty if it works.
+std::string errorFor(const char *cpu) {
   EngineOptions options = uncached();
-  options.cpu = "x86-64";
-  Engine baseline(options);
-  expectWorks(baseline);
-  options.cpu = "imaginary";
-  Engine unknown(options);
+  options.cpu = cpu;
+  Engine engine(options);
   try {
-    expectWorks(unknown);
-    FAIL();
+    expectWorks(engine);
+    return "";
   } catch (const Error &error) {
     EXPECT_EQ(error.code(), EMBEDDING_COMPILER_ERROR);
-    EXPECT_EQ(std::string(error.what())
-                  .rfind("compiler: no CPU named 'imaginary' for ", 0),
-              0u);
+    return error.what();
   }
+}
+
+} // namespace
+
+TEST(Engine, CPU) {
+  EXPECT_EQ(errorFor("x86-64"), "");
+  EXPECT_EQ(
+      errorFor("imaginary").rfind("compiler: no CPU named 'imaginary' for ", 0),
+      0u);
+}
+
+// What LLVM would abort over, and code that would be an illegal instruction.
+TEST(Engine, CPUsThatCannotRun) {
+  EXPECT_EQ(errorFor("i386"), "compiler: CPU 'i386' runs no 64-bit code");
+  // No machine has the extensions of both.
+  std::string intel = errorFor("sapphirerapids"), amd = errorFor("znver4");
+  EXPECT_FALSE(intel.empty() && amd.empty());
+  std::string error = intel.empty() ? amd : intel;
+  EXPECT_EQ(error.rfind("compiler: this machine cannot run code for CPU '", 0),
+            0u)
+      << error;
+}
+
+TEST(Engine, ManyEnginesCompileAtOnce) {
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([] {
+      Engine engine(uncached());
+      expectWorks(engine);
+    });
+  for (std::thread &thread : threads)
+    thread.join();
 }
 
 // In a child the threads of the pool are gone; the engine works all the same,

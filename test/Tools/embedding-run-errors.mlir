@@ -56,6 +56,9 @@
 // REDEFINE: %{arguments} = --input=1x3xf32 --cpu=imaginary
 // RUN: %{fail}=CPU
 // CPU: error: no CPU named 'imaginary'
+// REDEFINE: %{arguments} = --input=1x3xf32 --cpu=i386
+// RUN: %if x86_64 %{ %{fail}=CPU32 %}
+// CPU32: error: CPU 'i386' runs no 64-bit code
 
 func.func @f(%a: tensor<?x3xf32>) -> tensor<?x3xf32> {
   return %a : tensor<?x3xf32>

@@ -334,6 +334,10 @@ static FailureOr<std::optional<LoadedObject>> compile(ModuleOp module,
   auto target = mlir::embedding::CPUTarget::get(module.getLoc(), cpu);
   if (failed(target))
     return failure();
+  if (emitKind == Emit::none)
+    if (std::optional<std::string> missing = target->findFeatureMissingHere())
+      return fail("this machine cannot run code for CPU '" + cpu +
+                  "': it has no " + *missing);
   mlir::embedding::CPUPipelineOptions options;
   options.vectorBytes = target->getVectorBytes();
   options.vectorize = options.prefetch = !naive;

@@ -1,4 +1,4 @@
-//===- Passes.td - Conversions out of the embedding dialect -*- tablegen -*-===//
+//===- Passes.td - Conversions out of the embedding dialect *- tablegen -*-===//
 //
 // Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

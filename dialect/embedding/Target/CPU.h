@@ -13,6 +13,8 @@
 #include "mlir/Support/LLVM.h"
 
 #include <memory>
+#include <optional>
+#include <string>
 
 namespace llvm {
 class TargetMachine;
@@ -34,6 +36,10 @@ public:
 
   /// Bytes of the widest vector register: what `vector-bytes` should be.
   int64_t getVectorBytes() const;
+
+  /// LLVM's name of an instruction set that code for this CPU may use and the
+  /// machine that this runs on does not have, if there is one.
+  std::optional<std::string> findFeatureMissingHere() const;
 
   enum class Output { object, assembly, llvmIR };
 

@@ -122,7 +122,9 @@ typedef enum EmbeddingLowering {
 typedef struct EmbeddingEngineOptions {
   size_t struct_size;
   /** The CPU to compile for, as LLVM names it (`x86-64-v3`, `znver4`). Null,
-   * the default, is the one the process runs on. */
+   * the default, is the one the process runs on. Code for a CPU with
+   * instructions that this machine does not have is refused when it would be
+   * compiled. */
   const char *cpu;
   /** An EmbeddingLowering. */
   int32_t lowering;

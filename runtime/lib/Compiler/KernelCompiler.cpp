@@ -122,6 +122,10 @@ static LogicalResult compile(const LookupSpec &spec, const char *cpu,
                                       cpu ? cpu : "");
   if (failed(target))
     return failure();
+  if (std::optional<std::string> missing = target->findFeatureMissingHere())
+    return emitError(UnknownLoc::get(&context))
+           << "this machine cannot run code for CPU '" << cpu << "': it has no "
+           << *missing;
   OwningOpRef<ModuleOp> module =
       parseSourceString<ModuleOp>(getLookupIR(spec), &context, spec.str());
   if (!module)
