@@ -149,9 +149,10 @@ static void benchmarkLookups() {
   llvm::outs() << "lookup, f32, uniform i64 indices, 4 KiB pages, "
                << numThreads
                << " thread(s) of ours, 1 of memcpy; GB/s read + written\n"
-               << llvm::formatv("{0,6} {1,10} {2,10} {3,9} {4,9} {5,8} {6,8}\n",
-                                "D", "table MiB", "out MiB", "ours", "memcpy",
-                                "spread", "ratio");
+               << llvm::formatv(
+                      "{0,6} {1,10} {2,10} {3,9} {4,9} {5,8} {6,8} {7,8}\n",
+                      "D", "table MiB", "out MiB", "ours", "memcpy", "spread",
+                      "ratio", "check");
   constexpr int64_t MiB = 1 << 20;
   std::vector<LookupCase> cases = {
       {128, 1, 1}, {128, 1024, 256}, {768, 1024, 256}};
@@ -178,7 +179,7 @@ static void benchmarkLookups() {
                 {count, benchmark.rowLength});
     // Small cases are run often enough for the clock.
     int64_t inner = std::max<int64_t>(1, 16 * MiB / (count * rowBytes));
-    std::vector<Contender> contenders(2);
+    std::vector<Contender> contenders(3);
     contenders[0].name = "embedding-mlir";
     contenders[0].run = [&] {
       for (int64_t i = 0; i < inner; ++i)
@@ -191,15 +192,24 @@ static void benchmarkLookups() {
           std::memcpy(out.data() + row * rowBytes,
                       table.data() + indices[row] * rowBytes, rowBytes);
     };
+    contenders[2].name = "embedding-mlir, unchecked";
+    contenders[2].run = [&] {
+      embedding::LookupOptions unchecked;
+      unchecked.out_of_range = EMBEDDING_OUT_OF_RANGE_ASSUME;
+      for (int64_t i = 0; i < inner; ++i)
+        engine.lookup(tableView, indexView, outView, unchecked);
+    };
     measure(contenders);
     double bytes = 2.0 * count * rowBytes * inner;
     double ours = bytes / median(contenders[0].seconds) * 1e-9;
     double memcpy = bytes / median(contenders[1].seconds) * 1e-9;
     double ratio = medianRatio(contenders[0], contenders[1]);
+    // What the check adds to the time of a lookup without it.
+    double check = medianRatio(contenders[2], contenders[0]) - 1;
     llvm::outs() << llvm::formatv(
-        "{0,6} {1,10} {2,10} {3,9:F1} {4,9:F1} {5,7:F0}% {6,8:F2}\n",
+        "{0,6} {1,10} {2,10} {3,9:F1} {4,9:F1} {5,7:F0}% {6,8:F2} {7,7:F1}%\n",
         benchmark.rowLength, benchmark.tableBytes, benchmark.outputBytes, ours,
-        memcpy, 100 * spread(contenders[0].seconds), ratio);
+        memcpy, 100 * spread(contenders[0].seconds), ratio, 100 * check);
     llvm::outs().flush();
     results.push_back(
         llvm::json::Object{{"benchmark", "lookup"},
@@ -211,7 +221,8 @@ static void benchmarkLookups() {
                            {"threads", int64_t(unsigned(numThreads))},
                            {"gigabytes_per_second", ours},
                            {"memcpy_gigabytes_per_second", memcpy},
-                           {"ratio_to_memcpy", ratio}});
+                           {"ratio_to_memcpy", ratio},
+                           {"check_overhead", check}});
   }
 }
 
