@@ -104,6 +104,18 @@ func.func @zero_complex(%table: memref<10x3xcomplex<f32>>, %indices: memref<4xi6
   return
 }
 
+// No row to take a slice of.
+// CHECK-LABEL: func @no_rows
+func.func @no_rows(%table: memref<0x3xf32>, %indices: memref<4xi64>, %out: memref<4x3xf32>) {
+  // CHECK: scf.forall
+  // CHECK: linalg.fill
+  // CHECK-NOT: linalg.copy
+  embedding.lookup out_of_range(clamp)
+    ins(%table, %indices : memref<0x3xf32>, memref<4xi64>)
+    outs(%out : memref<4x3xf32>)
+  return
+}
+
 // CHECK-LABEL: func @rank_0
 // CHECK-SAME: %[[TABLE:.*]]: tensor<10x3xf32>, %[[INDICES:.*]]: tensor<i64>, %[[INIT:.*]]: tensor<3xf32>
 func.func @rank_0(%table: tensor<10x3xf32>, %indices: tensor<i64>,

@@ -58,7 +58,6 @@ static NamedRow nameRow(OpBuilder &builder, LookupOp op, Value index) {
   if (op.getOutOfRange() == OutOfRange::assume)
     return {row, nullptr};
 
-  int64_t staticNumRows = op.getTableType().getDimSize(0);
   Value numRows = getValueOrCreateConstantIndexOp(
       builder, loc, embedding::getMixedSize(builder, loc, op.getTable(), 0));
   if (op.getOutOfRange() == OutOfRange::zero) {
@@ -72,7 +71,7 @@ static NamedRow nameRow(OpBuilder &builder, LookupOp op, Value index) {
   Value last = arith::SubIOp::create(builder, loc, numRows, one);
   Value clamped = arith::MaxSIOp::create(
       builder, loc, arith::MinSIOp::create(builder, loc, row, last), zero);
-  if (ShapedType::isStatic(staticNumRows) && staticNumRows > 0)
+  if (ShapedType::isStatic(op.getTableType().getDimSize(0)))
     return {clamped, nullptr};
   // There is no nearest row in a table of none.
   Value exists = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne,
@@ -96,9 +95,17 @@ static Value copyNamedRow(OpBuilder &builder, LookupOp op, ValueRange position,
                           OpFoldResult rowLength, Value dest) {
   Location loc = op.getLoc();
   bool onTensors = isa<TensorType>(dest.getType());
+  auto fillWithZeros = [&](OpBuilder &b) {
+    Value zero = createZero(b, loc, op.getTableType().getElementType());
+    auto fill = linalg::FillOp::create(b, loc, zero, dest);
+    return onTensors ? fill.getResult(0) : Value();
+  };
+  // IR knows no slice of one row of a table of none.
+  if (op.getTableType().getDimSize(0) == 0)
+    return fillWithZeros(builder);
+
   Value index = loadElement(builder, loc, op.getIndices(), position);
   NamedRow named = nameRow(builder, op, index);
-
   auto copy = [&](OpBuilder &b) {
     Value row = takeRow(b, loc, op.getTable(),
                         ArrayRef<OpFoldResult>{named.row}, rowLength);
@@ -114,11 +121,7 @@ static Value copyNamedRow(OpBuilder &builder, LookupOp op, ValueRange position,
   auto ifOp = scf::IfOp::create(
       builder, loc, named.exists,
       [&](OpBuilder &b, Location) { yield(b, copy(b)); },
-      [&](OpBuilder &b, Location) {
-        Value zero = createZero(b, loc, op.getTableType().getElementType());
-        auto fill = linalg::FillOp::create(b, loc, zero, dest);
-        yield(b, onTensors ? fill.getResult(0) : Value());
-      });
+      [&](OpBuilder &b, Location) { yield(b, fillWithZeros(b)); });
   return onTensors ? ifOp.getResult(0) : Value();
 }
 
@@ -140,6 +143,7 @@ struct LookupOfOneRowToSlice : OpRewritePattern<LookupOp> {
   LogicalResult matchAndRewrite(LookupOp op,
                                 PatternRewriter &rewriter) const override {
     if (op.getOutOfRange() != OutOfRange::assume || !op.getResult() ||
+        op.getTableType().getDimSize(0) == 0 ||
         !isUninitialized(op.getInit()) ||
         !llvm::all_of(op.getIndicesType().getShape(),
                       [](int64_t size) { return size == 1; }))

@@ -15,6 +15,9 @@
 // RUN: %{run}         --function=clamp --input=0x3xf32 --input="2xi64=0 1" | FileCheck %s --check-prefix=NOROWS
 // RUN: %{run} --naive --function=clamp --input=0x3xf32 --input="2xi64=0 1" | FileCheck %s --check-prefix=NOROWS
 
+// RUN: %{run}         --function=no_rows --input=0x3xf32 --input="2xi64=0 1" | FileCheck %s --check-prefix=NOROWS
+// RUN: %{run} --naive --function=no_rows --input=0x3xf32 --input="2xi64=0 1" | FileCheck %s --check-prefix=NOROWS
+
 // RUN: not %{run}         --function=rank_1 %{W} --input="3xi32=1 4 -1" 2>&1 | FileCheck %s --check-prefix=BAD
 // RUN: not %{run} --naive --function=rank_1 %{W} --input="3xi32=1 4 -1" 2>&1 | FileCheck %s --check-prefix=BAD
 // RUN: not %{run}         --function=rank_3 %{W} --input="2x1x2xi64=0 0 0 -1" 2>&1 | FileCheck %s --check-prefix=BAD3
@@ -76,4 +79,12 @@ func.func @zero(%table: tensor<?x3xf32>, %indices: tensor<?xi64>) -> tensor<?x3x
          ins(%table, %indices : tensor<?x3xf32>, tensor<?xi64>)
          outs(%init : tensor<?x3xf32>) -> tensor<?x3xf32>
   return %0 : tensor<?x3xf32>
+}
+
+func.func @no_rows(%table: tensor<0x3xf32>, %indices: tensor<2xi64>) -> tensor<2x3xf32> {
+  %init = tensor.empty() : tensor<2x3xf32>
+  %0 = embedding.lookup out_of_range(zero)
+         ins(%table, %indices : tensor<0x3xf32>, tensor<2xi64>)
+         outs(%init : tensor<2x3xf32>) -> tensor<2x3xf32>
+  return %0 : tensor<2x3xf32>
 }
