@@ -8,6 +8,8 @@
 
 #include "Tensor.h"
 
+#include <cstdlib>
+
 using namespace embedding::runtime;
 
 std::string embedding::runtime::getName(DLDataType dtype) {
@@ -92,6 +94,19 @@ Result<Tensor> Tensor::get(const DLTensor *tensor, const char *name) {
                   " has more bytes than 64 bits count");
   }
   view.elements = isEmpty ? 0 : compactStride;
+  // How far the elements lie apart must fit as well, in either direction.
+  int64_t reach = 0;
+  for (int dim = 0; !isEmpty && dim < view.numDims; ++dim) {
+    int64_t steps = view.sizes[dim] - 1, bytes = 0;
+    if (steps > 0 &&
+        (view.strides[dim] == INT64_MIN ||
+         __builtin_mul_overflow(std::abs(view.strides[dim]), steps, &bytes) ||
+         __builtin_mul_overflow(bytes, view.bytesPerElement, &bytes) ||
+         __builtin_add_overflow(reach, bytes, &reach)))
+      return fail("stride " + std::to_string(view.strides[dim]) +
+                  " in dimension " + std::to_string(dim) +
+                  " leads further than 64 bits count");
+  }
   if (!tensor->data && !isEmpty)
     return fail("expected data, but got null");
   if (tensor->data)
@@ -100,10 +115,12 @@ Result<Tensor> Tensor::get(const DLTensor *tensor, const char *name) {
 }
 
 bool Tensor::isContiguous() const {
+  if (elements == 0)
+    return true;
   int64_t expected = 1;
   for (int dim = numDims - 1; dim >= 0; --dim) {
     if (sizes[dim] != 1 && strides[dim] != expected)
-      return elements == 0;
+      return false;
     expected *= sizes[dim];
   }
   return true;

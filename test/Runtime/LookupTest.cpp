@@ -516,6 +516,17 @@ TEST(Lookup, InvalidArguments) {
                 "64 bits count",
                 TensorView(table.data(), {int64_t(1) << 62, 4}).get(), i.get(),
                 o.get());
+  expectFailure(
+      kInvalid,
+      "table: stride 4611686018427387904 in dimension 0 leads further "
+      "than 64 bits count",
+      TensorView(table.data(), {4, 3}, {int64_t(1) << 62, 1}).get(), i.get(),
+      o.get());
+  expectFailure(kInvalid,
+                "out: stride -9223372036854775808 in dimension 1 leads further "
+                "than 64 bits count",
+                t.get(), i.get(),
+                TensorView(out.data(), {2, 3}, {3, INT64_MIN}).get());
   expectFailure(EMBEDDING_UNSUPPORTED,
                 "table: expected memory of the CPU, but got device type 2",
                 with(t, [](DLTensor &x) { x.device.device_type = kDLCUDA; }),
