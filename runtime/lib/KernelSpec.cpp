@@ -10,10 +10,23 @@
 
 using namespace embedding::runtime;
 
+const char *embedding::runtime::getName(EmbeddingOutOfRange mode) {
+  switch (mode) {
+  case EMBEDDING_OUT_OF_RANGE_CHECK:
+    return "check";
+  case EMBEDDING_OUT_OF_RANGE_ASSUME:
+    return "assume";
+  case EMBEDDING_OUT_OF_RANGE_CLAMP:
+    return "clamp";
+  case EMBEDDING_OUT_OF_RANGE_ZERO:
+    return "zero";
+  }
+  return "";
+}
+
 std::string LookupSpec::str() const {
-  static const char *const modes[] = {"check", "assume", "clamp", "zero"};
   std::string text = "lookup out_of_range=";
-  text += modes[outOfRange];
+  text += getName(outOfRange);
   text += lowering == EMBEDDING_LOWERING_NAIVE ? " lowering=naive"
                                                : " lowering=optimized";
   text += " index=i" + std::to_string(indexBits);

@@ -15,6 +15,9 @@
 
 namespace embedding::runtime {
 
+/// The name of `mode` in the dialect.
+const char *getName(EmbeddingOutOfRange mode);
+
 /// Everything that the code of a lookup depends on, apart from the CPU. A row
 /// is bits, so its element type does not matter.
 struct LookupSpec {

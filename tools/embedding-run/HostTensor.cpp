@@ -11,7 +11,6 @@
 #include "mlir/IR/TypeUtilities.h"
 
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <array>
@@ -25,12 +24,6 @@ using namespace embedding::tools;
 using llvm::Expected;
 using llvm::StringRef;
 using mlir::Type;
-
-template <typename... Args>
-static llvm::Error fail(const char *format, Args &&...args) {
-  return llvm::createStringError(
-      llvm::formatv(format, std::forward<Args>(args)...).str());
-}
 
 static std::string toString(Type type) {
   std::string text;
@@ -159,8 +152,9 @@ static llvm::Error checkShape(llvm::ArrayRef<int64_t> shape, Type type) {
     fits = mlir::ShapedType::isDynamic(expected[dim]) ||
            shape[dim] == expected[dim];
   if (!fits)
-    return fail("expected a shape that fits {0}, but got [{1}]", toString(type),
-                llvm::make_range(shape.begin(), shape.end()));
+    return createError("expected a shape that fits {0}, but got [{1}]",
+                       toString(type),
+                       llvm::make_range(shape.begin(), shape.end()));
   return llvm::Error::success();
 }
 
@@ -200,26 +194,27 @@ Expected<HostTensor> HostTensor::parse(StringRef text, Type type) {
       path = text.substr(0, end);
       name = text.substr(end + 1);
     } else if (!text.ends_with(".npy")) {
-      return fail("{0}: expected FILE.npy or FILE.safetensors:TENSOR", text);
+      return createError("{0}: expected FILE.npy or FILE.safetensors:TENSOR",
+                         text);
     }
     Expected<MappedFile> opened = MappedFile::open(path.str());
     if (!opened)
-      return fail("{0}: {1}", path, llvm::toString(opened.takeError()));
+      return createError("{0}: {1}", path, llvm::toString(opened.takeError()));
     auto file = std::make_shared<MappedFile>(std::move(*opened));
     Expected<TensorHeader> header = isSafetensors
                                         ? parseSafetensors(file->bytes(), name)
                                         : parseNpy(file->bytes());
     if (!header)
-      return fail("{0}: {1}", path, llvm::toString(header.takeError()));
+      return createError("{0}: {1}", path, llvm::toString(header.takeError()));
     bool typeFits = header->elementType == "V2"
                         ? elementBytes == 2
                         : header->elementType == toString(tensor.elementType);
     if (!typeFits)
-      return fail("{0}: expected elements of {1}, but got {2}", text,
-                  toString(tensor.elementType), header->elementType);
+      return createError("{0}: expected elements of {1}, but got {2}", text,
+                         toString(tensor.elementType), header->elementType);
     tensor.shape = header->shape;
     if (llvm::Error error = checkShape(tensor.shape, type))
-      return fail("{0}: {1}", text, llvm::toString(std::move(error)));
+      return createError("{0}: {1}", text, llvm::toString(std::move(error)));
     tensor.numBytes = header->dataBytes;
     tensor.address = file->mutableData() + header->dataOffset;
     tensor.owner = file;
@@ -229,7 +224,8 @@ Expected<HostTensor> HostTensor::parse(StringRef text, Type type) {
     if (isTransposed || !isAligned) {
       std::shared_ptr<void> memory = allocate(tensor.numBytes);
       if (!memory)
-        return fail("{0}: no memory for {1} bytes", text, tensor.numBytes);
+        return createError("{0}: no memory for {1} bytes", text,
+                           tensor.numBytes);
       char *to = static_cast<char *>(memory.get());
       if (isTransposed)
         transpose(tensor.address, tensor.shape, elementBytes, to);
@@ -250,38 +246,41 @@ Expected<HostTensor> HostTensor::parse(StringRef text, Type type) {
     int64_t size;
     if (digits.getAsInteger(10, size) ||
         !rest.drop_front(digits.size()).starts_with("x"))
-      return fail("'{0}': expected sizes, each followed by 'x'", typeText);
+      return createError("'{0}': expected sizes, each followed by 'x'",
+                         typeText);
     tensor.shape.push_back(size);
     rest = rest.drop_front(digits.size() + 1);
   }
   if (rest != toString(tensor.elementType))
-    return fail("'{0}': expected elements of {1}, but got '{2}'", typeText,
-                toString(tensor.elementType), rest);
+    return createError("'{0}': expected elements of {1}, but got '{2}'",
+                       typeText, toString(tensor.elementType), rest);
   if (llvm::Error error = checkShape(tensor.shape, type))
-    return fail("'{0}': {1}", typeText, llvm::toString(std::move(error)));
+    return createError("'{0}': {1}", typeText,
+                       llvm::toString(std::move(error)));
   uint64_t bytes = elementBytes;
   for (int64_t size : tensor.shape)
     if (__builtin_mul_overflow(bytes, static_cast<uint64_t>(size), &bytes) ||
         bytes > uint64_t(INT64_MAX))
-      return fail("'{0}': more bytes than 64 bits count", typeText);
+      return createError("'{0}': more bytes than 64 bits count", typeText);
   tensor.numBytes = bytes;
   tensor.owner = allocate(tensor.numBytes);
   if (!tensor.owner)
-    return fail("'{0}': no memory for {1} bytes", typeText, tensor.numBytes);
+    return createError("'{0}': no memory for {1} bytes", typeText,
+                       tensor.numBytes);
   tensor.address = static_cast<char *>(tensor.owner.get());
 
   llvm::SmallVector<StringRef> tokens;
   llvm::SplitString(elements, tokens, " ,[]\t\n");
   size_t count = tensor.numBytes / elementBytes;
   if (hasElements && tokens.size() != count && tokens.size() != 1)
-    return fail("'{0}': expected 1 or {1} elements, but got {2}", typeText,
-                count, tokens.size());
+    return createError("'{0}': expected 1 or {1} elements, but got {2}",
+                       typeText, count, tokens.size());
   for (size_t i = 0; hasElements && i < count; ++i) {
     StringRef token = tokens[tokens.size() == 1 ? 0 : i];
     if (!parseElement(token, tensor.elementType,
                       tensor.address + i * elementBytes))
-      return fail("'{0}': element {1}, '{2}', is not of type {3}", typeText, i,
-                  token, toString(tensor.elementType));
+      return createError("'{0}': element {1}, '{2}', is not of type {3}",
+                         typeText, i, token, toString(tensor.elementType));
   }
   return tensor;
 }
@@ -353,6 +352,6 @@ llvm::Error HostTensor::save(const std::string &path) const {
     os.clear_error();
   }
   if (error)
-    return fail("{0}: {1}", path, error.message());
+    return createError("{0}: {1}", path, error.message());
   return llvm::Error::success();
 }

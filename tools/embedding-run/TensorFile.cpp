@@ -11,7 +11,6 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/Endian.h"
-#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -25,12 +24,6 @@
 using namespace embedding::tools;
 using llvm::Expected;
 using llvm::StringRef;
-
-template <typename... Args>
-static llvm::Error fail(const char *format, Args &&...args) {
-  return llvm::createStringError(
-      llvm::formatv(format, std::forward<Args>(args)...).str());
-}
 
 /// The bytes of a tensor, or none if 64 bits cannot count them.
 static std::optional<uint64_t> countBytes(llvm::ArrayRef<int64_t> shape,
@@ -77,7 +70,7 @@ private:
   llvm::Error parseShape();
 
   llvm::Error unexpected(const char *field, const char *expected) {
-    return fail("{0}: expected {1} at byte {2}", field, expected, at);
+    return createError("{0}: expected {1} at byte {2}", field, expected, at);
   }
   void skipSpace() {
     while (at < end && llvm::isSpace(file[at]))
@@ -118,8 +111,9 @@ llvm::Error NpyHeaderParser::parseDescr() {
     return unexpected("descr", "a string (structured types are not supported)");
   StringRef type = *descr;
   if (type.starts_with(">"))
-    return fail("descr: big-endian type '{0}' at byte {1} is not supported",
-                *descr, start);
+    return createError(
+        "descr: big-endian type '{0}' at byte {1} is not supported", *descr,
+        start);
   if (type.starts_with("<") || type.starts_with("|") || type.starts_with("="))
     type = type.drop_front();
   for (const NpyType &known : kNpyTypes)
@@ -128,7 +122,8 @@ llvm::Error NpyHeaderParser::parseDescr() {
       header.elementBytes = known.bytes;
       return llvm::Error::success();
     }
-  return fail("descr: type '{0}' at byte {1} is not supported", *descr, start);
+  return createError("descr: type '{0}' at byte {1} is not supported", *descr,
+                     start);
 }
 
 llvm::Error NpyHeaderParser::parseOrder() {
@@ -175,8 +170,8 @@ Expected<TensorHeader> NpyHeaderParser::parse() {
                        .Case("shape", &hasShape)
                        .Default(nullptr);
     if (!isSeen || *isSeen)
-      return fail("header: {0} key '{1}' at byte {2}",
-                  isSeen ? "second" : "unknown", *key, start);
+      return createError("header: {0} key '{1}' at byte {2}",
+                         isSeen ? "second" : "unknown", *key, start);
     *isSeen = true;
     if (llvm::Error error = isSeen == &hasDescr   ? parseDescr()
                             : isSeen == &hasOrder ? parseOrder()
@@ -189,9 +184,9 @@ Expected<TensorHeader> NpyHeaderParser::parse() {
     }
   }
   if (!hasDescr || !hasOrder || !hasShape)
-    return fail("header: no {0}", !hasDescr   ? "descr"
-                                  : !hasOrder ? "fortran_order"
-                                              : "shape");
+    return createError("header: no {0}", !hasDescr   ? "descr"
+                                         : !hasOrder ? "fortran_order"
+                                                     : "shape");
   return header;
 }
 
@@ -199,25 +194,26 @@ Expected<TensorHeader> embedding::tools::parseNpy(StringRef file) {
   // \x93NUMPY, version, bytes of the header, header, data.
   constexpr size_t kVersion = 6, kLength = 8;
   if (!file.starts_with("\x93NUMPY"))
-    return fail("magic: expected '\\x93NUMPY' at byte 0");
+    return createError("magic: expected '\\x93NUMPY' at byte 0");
   if (file.size() < kLength)
-    return fail("version: the file ends at byte {0}", file.size());
+    return createError("version: the file ends at byte {0}", file.size());
   int major = static_cast<unsigned char>(file[kVersion]);
   int minor = static_cast<unsigned char>(file[kVersion + 1]);
   if (major < 1 || major > 3 || minor != 0)
-    return fail("version: {0}.{1} at byte {2} is not supported", major, minor,
-                kVersion);
+    return createError("version: {0}.{1} at byte {2} is not supported", major,
+                       minor, kVersion);
   size_t lengthBytes = major == 1 ? 2 : 4;
   if (file.size() < kLength + lengthBytes)
-    return fail("header length: the file ends at byte {0}", file.size());
+    return createError("header length: the file ends at byte {0}", file.size());
   uint64_t length =
       major == 1 ? llvm::support::endian::read16le(file.data() + kLength)
                  : llvm::support::endian::read32le(file.data() + kLength);
   size_t begin = kLength + lengthBytes;
   if (length > file.size() - begin)
-    return fail("header length: {0} at byte {1} goes beyond the file's {2} "
-                "bytes",
-                length, kLength, file.size());
+    return createError(
+        "header length: {0} at byte {1} goes beyond the file's {2} "
+        "bytes",
+        length, kLength, file.size());
   Expected<TensorHeader> header =
       NpyHeaderParser(file, begin, begin + length).parse();
   if (!header)
@@ -226,10 +222,11 @@ Expected<TensorHeader> embedding::tools::parseNpy(StringRef file) {
       countBytes(header->shape, header->elementBytes);
   header->dataOffset = begin + length;
   if (!bytes || *bytes > file.size() - header->dataOffset)
-    return fail("data: expected {0} bytes from byte {1} on, but the file has "
-                "{2} bytes",
-                bytes ? std::to_string(*bytes) : "more than 2^63",
-                header->dataOffset, file.size());
+    return createError(
+        "data: expected {0} bytes from byte {1} on, but the file has "
+        "{2} bytes",
+        bytes ? std::to_string(*bytes) : "more than 2^63", header->dataOffset,
+        file.size());
   header->dataBytes = *bytes;
   return header;
 }
@@ -297,22 +294,23 @@ Expected<TensorHeader> embedding::tools::parseSafetensors(StringRef file,
   // Bytes of the header, header, data. Offsets count from the data's start.
   constexpr size_t kLengthBytes = 8;
   if (file.size() < kLengthBytes)
-    return fail("header length: the file ends at byte {0}", file.size());
+    return createError("header length: the file ends at byte {0}", file.size());
   uint64_t length = llvm::support::endian::read64le(file.data());
   if (length > file.size() - kLengthBytes)
-    return fail("header length: {0} at byte 0 goes beyond the file's {1} bytes",
-                length, file.size());
+    return createError(
+        "header length: {0} at byte 0 goes beyond the file's {1} bytes", length,
+        file.size());
   StringRef text = file.substr(kLengthBytes, length);
   if (std::optional<size_t> at = findDeepNesting(text))
-    return fail("header: brackets nest too deep at byte {0}",
-                kLengthBytes + *at);
+    return createError("header: brackets nest too deep at byte {0}",
+                       kLengthBytes + *at);
   Expected<llvm::json::Value> json = llvm::json::parse(text);
   if (!json)
-    return fail("header: from byte {0} on: {1}", kLengthBytes,
-                llvm::toString(json.takeError()));
+    return createError("header: from byte {0} on: {1}", kLengthBytes,
+                       llvm::toString(json.takeError()));
   const llvm::json::Object *tensors = json->getAsObject();
   if (!tensors)
-    return fail("header: expected an object at byte {0}", kLengthBytes);
+    return createError("header: expected an object at byte {0}", kLengthBytes);
   const llvm::json::Object *entry = tensors->getObject(name);
   if (!entry) {
     llvm::SmallVector<StringRef> names;
@@ -324,14 +322,14 @@ Expected<TensorHeader> embedding::tools::parseSafetensors(StringRef file,
       names.truncate(8);
       names.push_back("...");
     }
-    return fail("{0}: no tensor of this name; there are: {1}", name,
-                llvm::join(names, ", "));
+    return createError("{0}: no tensor of this name; there are: {1}", name,
+                       llvm::join(names, ", "));
   }
 
   TensorHeader header;
   std::optional<StringRef> dtype = entry->getString("dtype");
   if (!dtype)
-    return fail("{0}: expected dtype to be a string", name);
+    return createError("{0}: expected dtype to be a string", name);
   std::tie(header.elementType, header.elementBytes) =
       llvm::StringSwitch<std::pair<std::string, int64_t>>(*dtype)
           .Case("F64", {"f64", 8})
@@ -348,34 +346,36 @@ Expected<TensorHeader> embedding::tools::parseSafetensors(StringRef file,
           .Case("C64", {"complex<f32>", 8})
           .Default({"", 0});
   if (header.elementBytes == 0)
-    return fail("{0}: dtype '{1}' is not supported", name, *dtype);
+    return createError("{0}: dtype '{1}' is not supported", name, *dtype);
 
   const llvm::json::Array *shape = entry->getArray("shape");
   if (!shape)
-    return fail("{0}: expected shape to be an array", name);
+    return createError("{0}: expected shape to be an array", name);
   for (const llvm::json::Value &value : *shape) {
     std::optional<int64_t> size = value.getAsInteger();
     if (!size || *size < 0)
-      return fail("{0}: expected shape to hold sizes", name);
+      return createError("{0}: expected shape to hold sizes", name);
     header.shape.push_back(*size);
   }
   const llvm::json::Array *offsets = entry->getArray("data_offsets");
   if (!offsets || offsets->size() != 2 || !(*offsets)[0].getAsUINT64() ||
       !(*offsets)[1].getAsUINT64())
-    return fail("{0}: expected data_offsets to be two offsets", name);
+    return createError("{0}: expected data_offsets to be two offsets", name);
   uint64_t begin = *(*offsets)[0].getAsUINT64();
   uint64_t end = *(*offsets)[1].getAsUINT64();
   uint64_t dataBegin = kLengthBytes + length;
   if (begin > end || end > file.size() - dataBegin)
-    return fail("{0}: data_offsets [{1}, {2}] go beyond the data, {3} bytes "
-                "from byte {4} on",
-                name, begin, end, file.size() - dataBegin, dataBegin);
+    return createError(
+        "{0}: data_offsets [{1}, {2}] go beyond the data, {3} bytes "
+        "from byte {4} on",
+        name, begin, end, file.size() - dataBegin, dataBegin);
   std::optional<uint64_t> bytes = countBytes(header.shape, header.elementBytes);
   if (!bytes || *bytes != end - begin)
-    return fail("{0}: data_offsets [{1}, {2}] hold {3} bytes, but shape and "
-                "dtype make {4}",
-                name, begin, end, end - begin,
-                bytes ? std::to_string(*bytes) : "more than 2^63");
+    return createError(
+        "{0}: data_offsets [{1}, {2}] hold {3} bytes, but shape and "
+        "dtype make {4}",
+        name, begin, end, end - begin,
+        bytes ? std::to_string(*bytes) : "more than 2^63");
   header.dataOffset = dataBegin + begin;
   header.dataBytes = *bytes;
   return header;
@@ -388,13 +388,13 @@ Expected<TensorHeader> embedding::tools::parseSafetensors(StringRef file,
 Expected<MappedFile> MappedFile::open(const std::string &path) {
   int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0)
-    return fail("{0}", std::strerror(errno));
+    return createError("{0}", std::strerror(errno));
   struct stat info;
   void *data = nullptr;
   int error = fstat(fd, &info) == 0 ? 0 : errno;
   if (!error && !S_ISREG(info.st_mode)) {
     close(fd);
-    return fail("not a file");
+    return createError("not a file");
   }
   if (!error && info.st_size > 0) {
     data = mmap(nullptr, info.st_size, PROT_READ | PROT_WRITE,
@@ -404,7 +404,7 @@ Expected<MappedFile> MappedFile::open(const std::string &path) {
   }
   close(fd);
   if (error)
-    return fail("{0}", std::strerror(error));
+    return createError("{0}", std::strerror(error));
   return MappedFile(static_cast<char *>(data), info.st_size);
 }
 

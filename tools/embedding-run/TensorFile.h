@@ -13,11 +13,19 @@
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
+#include "llvm/Support/FormatVariadic.h"
 
 #include <memory>
 #include <string>
 
 namespace embedding::tools {
+
+/// An error with a message in the style of llvm::formatv.
+template <typename... Args>
+llvm::Error createError(const char *format, Args &&...args) {
+  return llvm::createStringError(
+      llvm::formatv(format, std::forward<Args>(args)...).str());
+}
 
 /// What a file says about a tensor: its type, and where in the file it is.
 struct TensorHeader {

@@ -87,12 +87,11 @@ static std::string getLookupIR(const LookupSpec &spec) {
   std::string indices =
       llvm::formatv("memref<?xi{0}, strided<[1], offset: ?>>", spec.indexBits);
 
-  static const char *const modes[] = {"check", "assume", "clamp", "zero"};
   std::string body =
       spec.outOfRange == EMBEDDING_OUT_OF_RANGE_CHECK
           ? llvm::formatv(kCheckedLookup, table, indices, rows).str()
           : llvm::formatv(kUncheckedLookup, table, indices, rows,
-                          modes[spec.outOfRange])
+                          getName(spec.outOfRange))
                 .str();
   return llvm::formatv(kLookupKernel, table, allIndices, indices,
                        length == "?" ? "%row_length" : length, rows, body);
