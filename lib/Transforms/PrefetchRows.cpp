@@ -44,8 +44,10 @@ static LogicalResult collectAddressSlice(scf::ForOp loop, Value value,
   if (value == loop.getInductionVar() || loop.isDefinedOutsideOfLoop(value))
     return success();
   Operation *op = value.getDefiningOp();
-  if (!op || op->getNumRegions() != 0 || slice.contains(op))
-    return success(op && op->getNumRegions() == 0);
+  if (!op || op->getNumRegions() != 0)
+    return failure();
+  if (slice.contains(op))
+    return success();
   if (auto load = dyn_cast<memref::LoadOp>(op)) {
     // The clamped iteration is one that runs, so what it loads is there to be
     // loaded, if every iteration loads it and the address is the iteration's

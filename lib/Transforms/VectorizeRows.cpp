@@ -125,7 +125,7 @@ private:
       rewriter.eraseOp(piece);
   }
 
-  /// `numVectors` whole vectors from the start of the row, as a loop.
+  /// Whole vectors from the start of the row up to `end`, as a loop.
   void vectorizeInLoop(Value end) {
     auto loop = scf::ForOp::create(rewriter, loc, constant(0), end,
                                    constant(vectorLength));

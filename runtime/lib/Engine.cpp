@@ -114,12 +114,10 @@ Engine::create(const EmbeddingEngineOptions &options) {
     uint64_t maxBytes = options.cache_max_bytes;
     Result<ObjectCache> cache = ObjectCache::open(
         directory, maxBytes ? maxBytes : kDefaultCacheMaxBytes);
-    if (cache) {
+    if (cache)
       engine->cache.emplace(std::move(*cache));
-      engine->cacheDirectory = engine->cache->getDirectory();
-    } else if (named) {
+    else if (named)
       return cache.failure();
-    }
   }
   return Result<std::unique_ptr<Engine>>(std::move(engine));
 }
@@ -322,5 +320,5 @@ embedding_engine_get_statistics(const EmbeddingEngine *engine,
 }
 
 const char *embedding_engine_cache_dir(const EmbeddingEngine *engine) {
-  return engine ? engine->engine->getCacheDirectory().c_str() : "";
+  return engine ? engine->engine->getCacheDirectory() : "";
 }

@@ -42,7 +42,10 @@ public:
   Result<Workspace> allocate(size_t size);
 
   EmbeddingLowering getLowering() const { return lowering; }
-  const std::string &getCacheDirectory() const { return cacheDirectory; }
+  /// Empty if there is no cache on disk.
+  const char *getCacheDirectory() const {
+    return cache ? cache->getDirectory().c_str() : "";
+  }
   void getStatistics(EmbeddingEngineStatistics &statistics) const;
 
 private:
@@ -65,7 +68,6 @@ private:
   EmbeddingLowering lowering = EMBEDDING_LOWERING_OPTIMIZED;
   std::optional<std::string> cpu;
   std::string cpuKey;
-  std::string cacheDirectory;
   std::optional<ObjectCache> cache;
   std::optional<std::string> compilerLibrary;
   ThreadPool::Pointer pool;

@@ -76,38 +76,10 @@ TEST(Engine, ShorterOptions) {
   expectWorks(engine);
 }
 
-TEST(Engine, CompilerIsMissing) {
-  EngineOptions options = uncached();
-  options.compiler_library = "/nonexistent/libembedding-compiler.so";
-  Engine engine(options);
-  try {
-    expectWorks(engine);
-    FAIL();
-  } catch (const Error &error) {
-    EXPECT_EQ(error.code(), EMBEDDING_COMPILER_ERROR);
-    EXPECT_NE(std::string(error.what()).find("/nonexistent"),
-              std::string::npos);
-  }
-}
-
-TEST(Engine, OtherLibraryAsCompiler) {
-  EngineOptions options = uncached();
-  options.compiler_library = "libm.so.6";
-  Engine engine(options);
-  try {
-    expectWorks(engine);
-    FAIL();
-  } catch (const Error &error) {
-    EXPECT_STREQ(error.what(), "compiler: libm.so.6 is not a compiler library");
-  }
-}
-
 namespace {
 
-/// The message of a lookup with an engine for `cpu`; empty if it works.
-std::string errorFor(const char *cpu) {
-  EngineOptions options = uncached();
-  options.cpu = cpu;
+/// The message of a lookup that the compiler library fails; empty if it works.
+std::string compilerErrorOf(const EngineOptions &options) {
   Engine engine(options);
   try {
     expectWorks(engine);
@@ -118,20 +90,42 @@ std::string errorFor(const char *cpu) {
   }
 }
 
+std::string errorOfLibrary(const char *library) {
+  EngineOptions options = uncached();
+  options.compiler_library = library;
+  return compilerErrorOf(options);
+}
+
+std::string errorOfCPU(const char *cpu) {
+  EngineOptions options = uncached();
+  options.cpu = cpu;
+  return compilerErrorOf(options);
+}
+
 } // namespace
 
+TEST(Engine, CompilerIsMissing) {
+  std::string error = errorOfLibrary("/nonexistent/libembedding-compiler.so");
+  EXPECT_NE(error.find("/nonexistent"), std::string::npos) << error;
+}
+
+TEST(Engine, OtherLibraryAsCompiler) {
+  EXPECT_EQ(errorOfLibrary("libm.so.6"),
+            "compiler: libm.so.6 is not a compiler library");
+}
+
 TEST(Engine, CPU) {
-  EXPECT_EQ(errorFor("x86-64"), "");
-  EXPECT_EQ(
-      errorFor("imaginary").rfind("compiler: no CPU named 'imaginary' for ", 0),
-      0u);
+  EXPECT_EQ(errorOfCPU("x86-64"), "");
+  EXPECT_EQ(errorOfCPU("imaginary")
+                .rfind("compiler: no CPU named 'imaginary' for ", 0),
+            0u);
 }
 
 // What LLVM would abort over, and code that would be an illegal instruction.
 TEST(Engine, CPUsThatCannotRun) {
-  EXPECT_EQ(errorFor("i386"), "compiler: CPU 'i386' runs no 64-bit code");
+  EXPECT_EQ(errorOfCPU("i386"), "compiler: CPU 'i386' runs no 64-bit code");
   // No machine has the extensions of both.
-  std::string intel = errorFor("sapphirerapids"), amd = errorFor("znver4");
+  std::string intel = errorOfCPU("sapphirerapids"), amd = errorOfCPU("znver4");
   EXPECT_FALSE(intel.empty() && amd.empty());
   std::string error = intel.empty() ? amd : intel;
   EXPECT_EQ(error.rfind("compiler: this machine cannot run code for CPU '", 0),

@@ -106,14 +106,21 @@ template <typename Index> std::vector<Index> cornerIndices(int64_t numRows) {
   return all;
 }
 
-class LookupMatrix : public testing::TestWithParam<EmbeddingLowering> {};
+/// Every test runs with an engine of each lowering.
+class LookupMatrix : public testing::TestWithParam<EmbeddingLowering> {
+protected:
+  static EngineOptions optionsFor(EmbeddingLowering lowering) {
+    EngineOptions options = uncached();
+    options.lowering = lowering;
+    return options;
+  }
+
+  Engine engine{optionsFor(GetParam())};
+};
 
 } // namespace
 
 TEST_P(LookupMatrix, TypesAndRowLengths) {
-  EngineOptions options = uncached();
-  options.lowering = GetParam();
-  Engine engine(options);
   constexpr int64_t kNumRows = 50;
   auto indices32 = cornerIndices<int32_t>(kNumRows);
   auto indices64 = cornerIndices<int64_t>(kNumRows);
@@ -137,9 +144,6 @@ TEST_P(LookupMatrix, TypesAndRowLengths) {
 }
 
 TEST_P(LookupMatrix, OtherElements) {
-  EngineOptions options = uncached();
-  options.lowering = GetParam();
-  Engine engine(options);
   std::vector<int64_t> indices = {3, 0, 3, 2};
   for (DLDataType dtype :
        {DLDataType{kDLInt, 8, 1}, DLDataType{kDLUInt, 64, 1},
@@ -151,9 +155,6 @@ TEST_P(LookupMatrix, OtherElements) {
 }
 
 TEST_P(LookupMatrix, Modes) {
-  EngineOptions options = uncached();
-  options.lowering = GetParam();
-  Engine engine(options);
   std::vector<int64_t> indices = {
       3, -1, 4, 0, INT64_MIN, INT64_MAX, 2, int64_t(1) << 32, -4};
   std::vector<int32_t> narrow = {3, -1, 4, 0, INT32_MIN, INT32_MAX, 2, 100, -4};
@@ -174,9 +175,6 @@ TEST_P(LookupMatrix, Modes) {
 }
 
 TEST_P(LookupMatrix, Ranks) {
-  EngineOptions options = uncached();
-  options.lowering = GetParam();
-  Engine engine(options);
   OwnedTensor table(kFloat32, {4, 3});
   std::vector<int64_t> indices = {3, 0, 3, 2, 1, 1, 0, 2};
   for (std::vector<int64_t> shape : std::vector<std::vector<int64_t>>{
@@ -188,9 +186,6 @@ TEST_P(LookupMatrix, Ranks) {
 }
 
 TEST_P(LookupMatrix, StridedTables) {
-  EngineOptions options = uncached();
-  options.lowering = GetParam();
-  Engine engine(options);
   std::vector<int32_t> indices = {2, 0, 1, 2};
   TensorView index(indices.data(), {4});
   OwnedTensor memory(kFloat32, {40, 40});
@@ -215,9 +210,6 @@ TEST_P(LookupMatrix, StridedTables) {
 }
 
 TEST_P(LookupMatrix, StridedIndices) {
-  EngineOptions options = uncached();
-  options.lowering = GetParam();
-  Engine engine(options);
   OwnedTensor table(kFloat32, {60, 17});
   std::vector<int64_t> indices(70);
   for (size_t i = 0; i < indices.size(); ++i)
@@ -241,9 +233,6 @@ TEST_P(LookupMatrix, StridedIndices) {
 }
 
 TEST_P(LookupMatrix, StridedOutputs) {
-  EngineOptions options = uncached();
-  options.lowering = GetParam();
-  Engine engine(options);
   OwnedTensor table(kFloat32, {60, 5});
   std::vector<int64_t> indices = {7, 3, 59, 0, 3, 11};
   TensorView index(indices.data(), {2, 3});

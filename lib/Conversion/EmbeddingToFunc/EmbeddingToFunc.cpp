@@ -32,17 +32,15 @@ struct ConvertEmbeddingToFunc
       return;
 
     Type i64 = IntegerType::get(&getContext(), 64);
+    auto type = FunctionType::get(&getContext(), {i64, i64, i64}, {});
     OpBuilder builder(&getContext());
-    FailureOr<func::FuncOp> callee = func::lookupFnDecl(
-        module, kReportOutOfRangeFunction,
-        FunctionType::get(&getContext(), {i64, i64, i64}, {}));
+    FailureOr<func::FuncOp> callee =
+        func::lookupFnDecl(module, kReportOutOfRangeFunction, type);
     if (failed(callee))
       return signalPassFailure();
     if (!*callee)
-      callee = func::createFnDecl(
-          builder, module, kReportOutOfRangeFunction,
-          FunctionType::get(&getContext(), {i64, i64, i64}, {}),
-          /*setPrivate=*/true);
+      callee = func::createFnDecl(builder, module, kReportOutOfRangeFunction,
+                                  type, /*setPrivate=*/true);
 
     for (ReportOutOfRangeOp op : reports) {
       builder.setInsertionPoint(op);
