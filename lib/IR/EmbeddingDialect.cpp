@@ -6,20 +6,79 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "embedding/IR/Embedding.h"
+#include "RowIndexing.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/Builders.h"
-#include "mlir/IR/Matchers.h"
-#include "mlir/IR/TypeUtilities.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace mlir;
 using namespace mlir::embedding;
 
+//===----------------------------------------------------------------------===//
+// Custom assembly: a number or a value
+//===----------------------------------------------------------------------===//
+
+using UnresolvedOperand = OpAsmParser::UnresolvedOperand;
+
+/// Parses a value if there is one, and tells whether there was.
+static ParseResult parseDynamic(OpAsmParser &parser,
+                                std::optional<UnresolvedOperand> &operand,
+                                bool &isDynamic) {
+  UnresolvedOperand parsed;
+  OptionalParseResult result = parser.parseOptionalOperand(parsed);
+  isDynamic = result.has_value();
+  if (!isDynamic)
+    return success();
+  operand = parsed;
+  return *result;
+}
+
+static ParseResult parseStaticOrDynamicF64(OpAsmParser &parser,
+                                           std::optional<UnresolvedOperand> &op,
+                                           FloatAttr &attribute) {
+  bool isDynamic = false;
+  if (failed(parseDynamic(parser, op, isDynamic)))
+    return failure();
+  if (isDynamic)
+    return success();
+  return parser.parseAttribute(attribute, parser.getBuilder().getF64Type());
+}
+
+static void printStaticOrDynamicF64(OpAsmPrinter &printer, Operation *,
+                                    Value value, FloatAttr attribute) {
+  if (value)
+    printer << value;
+  else
+    printer.printAttributeWithoutType(attribute);
+}
+
+static ParseResult
+parseStaticOrDynamicIndex(OpAsmParser &parser,
+                          std::optional<UnresolvedOperand> &op,
+                          std::optional<int64_t> &number) {
+  bool isDynamic = false;
+  if (failed(parseDynamic(parser, op, isDynamic)))
+    return failure();
+  if (isDynamic)
+    return success();
+  return parser.parseInteger(number.emplace());
+}
+
+static void printStaticOrDynamicIndex(OpAsmPrinter &printer, Operation *,
+                                      Value value,
+                                      std::optional<int64_t> number) {
+  if (value)
+    printer << value;
+  else
+    printer << *number;
+}
+
+//===----------------------------------------------------------------------===//
+// Dialect
+//===----------------------------------------------------------------------===//
+
 #include "embedding/IR/EmbeddingDialect.cpp.inc"
 #include "embedding/IR/EmbeddingEnums.cpp.inc"
+#include "embedding/IR/EmbeddingInterfaces.cpp.inc"
 
 #define GET_OP_CLASSES
 #include "embedding/IR/EmbeddingOps.cpp.inc"
@@ -50,18 +109,8 @@ static bool hasFixedWidth(Type type) {
   return type.isIntOrFloat();
 }
 
-/// The number of out-of-range elements of a constant index tensor, with the
-/// flat position and the value of the first of them.
-namespace {
-struct OutOfRangeIndices {
-  int64_t position = -1;
-  int64_t index = 0;
-  int64_t count = 0;
-};
-} // namespace
-
-static OutOfRangeIndices findOutOfRange(DenseIntElementsAttr indices,
-                                        int64_t numRows) {
+OutOfRangeIndices embedding::findOutOfRange(DenseIntElementsAttr indices,
+                                            int64_t numRows) {
   OutOfRangeIndices found;
   for (auto [position, element] : llvm::enumerate(indices.getValues<APInt>())) {
     int64_t index = element.getSExtValue();
@@ -73,6 +122,87 @@ static OutOfRangeIndices findOutOfRange(DenseIntElementsAttr indices,
     }
   }
   return found;
+}
+
+std::optional<int64_t> embedding::getStaticNumRows(Value tableOrNumRows) {
+  auto table = dyn_cast<ShapedType>(tableOrNumRows.getType());
+  if (!table)
+    return getConstantIntValue(tableOrNumRows);
+  if (table.getRank() < 1 || table.isDynamicDim(0))
+    return std::nullopt;
+  return table.getDimSize(0);
+}
+
+OpFoldResult embedding::getMixedNumRows(OpBuilder &builder, Location loc,
+                                        Value tableOrNumRows) {
+  if (std::optional<int64_t> numRows = getStaticNumRows(tableOrNumRows))
+    return builder.getIndexAttr(*numRows);
+  if (isa<RankedTensorType>(tableOrNumRows.getType()))
+    return tensor::getMixedSize(builder, loc, tableOrNumRows, 0);
+  if (isa<MemRefType>(tableOrNumRows.getType()))
+    return memref::getMixedSize(builder, loc, tableOrNumRows, 0);
+  return tableOrNumRows;
+}
+
+void embedding::createCheck(OpBuilder &builder, RowIndexingOpInterface op) {
+  Location loc = op.getLoc();
+  Value numRows = getValueOrCreateConstantIndexOp(builder, loc,
+                                                  op.getMixedNumRows(builder));
+  auto found = FindOutOfRangeOp::create(builder, loc, op.getIndices(), numRows);
+  ReportOutOfRangeOp::create(builder, loc, found.getPosition(),
+                             found.getIndex(), found.getCount());
+}
+
+LogicalResult embedding::verifyOneForm(Operation *op) {
+  bool onTensors =
+      isa<TensorType>(op->getOperand(op->getNumOperands() - 1).getType());
+  for (Type type : op->getOperandTypes())
+    if (isa<ShapedType>(type) && isa<TensorType>(type) != onTensors)
+      return op->emitOpError(
+          "expected operands to be all tensors or all memrefs");
+  return success();
+}
+
+LogicalResult embedding::verifyPaddingIdx(Operation *op,
+                                          std::optional<int64_t> paddingIdx,
+                                          std::optional<int64_t> numRows) {
+  if (paddingIdx && numRows &&
+      (*paddingIdx < -*numRows || *paddingIdx >= *numRows))
+    return op->emitOpError("expected padding_idx to be in [")
+           << -*numRows << ", " << *numRows << "), but got " << *paddingIdx;
+  return success();
+}
+
+void embedding::getRowIndexingEffects(
+    Operation *op,
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
+        &effects,
+    bool readsInits) {
+  auto destination = cast<DestinationStyleOpInterface>(op);
+  for (OpOperand &operand : op->getOpOperands()) {
+    if (!isa<MemRefType>(operand.get().getType()))
+      continue;
+    bool isInit = destination.isDpsInit(&operand);
+    if (!isInit || (readsInits && operand.getOperandNumber() ==
+                                      destination.getDpsInitsMutable()
+                                          .begin()
+                                          ->getOperandNumber()))
+      effects.emplace_back(MemoryEffects::Read::get(), &operand);
+    if (isInit)
+      effects.emplace_back(MemoryEffects::Write::get(), &operand);
+  }
+  if (cast<RowIndexingOpInterface>(op).getOutOfRange() == OutOfRange::check)
+    effects.emplace_back(MemoryEffects::Write::get(), OutOfRangeReport::get());
+}
+
+Speculation::Speculatability
+embedding::getRowIndexingSpeculatability(Operation *op) {
+  // A hoisted `assume` could run where its promise does not hold, and a hoisted
+  // `check` could report what the program never looks up.
+  OutOfRange mode = cast<RowIndexingOpInterface>(op).getOutOfRange();
+  bool isTotal = mode == OutOfRange::clamp || mode == OutOfRange::zero;
+  return op->getNumResults() > 0 && isTotal ? Speculation::Speculatable
+                                            : Speculation::NotSpeculatable;
 }
 
 //===----------------------------------------------------------------------===//
@@ -89,6 +219,8 @@ void LookupOp::build(OpBuilder &builder, OperationState &state, Value table,
   properties.setOutOfRange(outOfRange);
   properties.setPaddingIdx(paddingIdx);
 }
+
+Value LookupOp::getTableOrNumRows() { return getTable(); }
 
 LogicalResult LookupOp::verify() {
   ShapedType table = getTableType(), indices = getIndicesType(),
@@ -125,17 +257,12 @@ LogicalResult LookupOp::verify() {
                        "of table, ")
            << rowLength << ", but got " << initRowLength;
   // C6
-  int64_t numRows = table.getDimSize(0);
-  if (std::optional<int64_t> padding = getPaddingIdx();
-      padding && ShapedType::isStatic(numRows) &&
-      (*padding < -numRows || *padding >= numRows))
-    return emitOpError("expected padding_idx to be in [")
-           << -numRows << ", " << numRows << "), but got " << *padding;
+  if (failed(verifyPaddingIdx(*this, getPaddingIdx(), getStaticNumRows())))
+    return failure();
   // C7
+  if (failed(verifyOneForm(*this)))
+    return failure();
   bool onTensors = isa<TensorType>(table);
-  if (isa<TensorType>(indices) != onTensors ||
-      isa<TensorType>(init) != onTensors)
-    return emitOpError("expected operands to be all tensors or all memrefs");
   if (onTensors != static_cast<bool>(getResult()))
     return emitOpError(onTensors ? "expected one result on tensors"
                                  : "expected no result on memrefs");
@@ -166,22 +293,11 @@ LookupOp::reifyResultShapes(OpBuilder &builder,
 void LookupOp::getEffects(
     SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
         &effects) {
-  if (isa<MemRefType>(getInit().getType())) {
-    effects.emplace_back(MemoryEffects::Read::get(), &getTableMutable());
-    effects.emplace_back(MemoryEffects::Read::get(), &getIndicesMutable());
-    effects.emplace_back(MemoryEffects::Write::get(), &getInitMutable());
-  }
-  if (getOutOfRange() == OutOfRange::check)
-    effects.emplace_back(MemoryEffects::Write::get(), OutOfRangeReport::get());
+  getRowIndexingEffects(*this, effects);
 }
 
 Speculation::Speculatability LookupOp::getSpeculatability() {
-  // A hoisted `assume` could run where its promise does not hold, and a hoisted
-  // `check` could report what the program never looks up.
-  bool isTotal = getOutOfRange() == OutOfRange::clamp ||
-                 getOutOfRange() == OutOfRange::zero;
-  return getResult() && isTotal ? Speculation::Speculatable
-                                : Speculation::NotSpeculatable;
+  return getRowIndexingSpeculatability(*this);
 }
 
 LogicalResult LookupOp::fold(FoldAdaptor adaptor,
@@ -198,38 +314,7 @@ LogicalResult LookupOp::fold(FoldAdaptor adaptor,
   return memref::foldMemRefCast(*this);
 }
 
-/// Creates the check of `op` alone.
-static void createCheck(OpBuilder &builder, LookupOp op) {
-  Location loc = op.getLoc();
-  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
-  Value numRows =
-      op.getResult()
-          ? builder.createOrFold<tensor::DimOp>(loc, op.getTable(), zero)
-          : builder.createOrFold<memref::DimOp>(loc, op.getTable(), zero);
-  auto found = FindOutOfRangeOp::create(builder, loc, op.getIndices(), numRows);
-  ReportOutOfRangeOp::create(builder, loc, found.getPosition(),
-                             found.getIndex(), found.getCount());
-}
-
 namespace {
-
-/// Indices that are constant and in range need no treatment of the others.
-struct AssumeConstantIndicesInRange : OpRewritePattern<LookupOp> {
-  using OpRewritePattern::OpRewritePattern;
-
-  LogicalResult matchAndRewrite(LookupOp op,
-                                PatternRewriter &rewriter) const override {
-    DenseIntElementsAttr indices;
-    int64_t numRows = op.getTableType().getDimSize(0);
-    if (op.getOutOfRange() == OutOfRange::assume ||
-        ShapedType::isDynamic(numRows) ||
-        !matchPattern(op.getIndices(), m_Constant(&indices)) ||
-        findOutOfRange(indices, numRows).count != 0)
-      return failure();
-    rewriter.modifyOpInPlace(op, [&] { op.setOutOfRange(OutOfRange::assume); });
-    return success();
-  }
-};
 
 /// Without indices there is nothing to look up, and in rows of no elements
 /// nothing to copy.
@@ -251,43 +336,13 @@ struct EraseEmptyLookup : OpRewritePattern<LookupOp> {
   }
 };
 
-/// A lookup whose result nobody reads is its check alone. (In the other modes
-/// it is dead and goes as any pure operation does.)
-struct ReduceDeadLookupToCheck : OpRewritePattern<LookupOp> {
-  using OpRewritePattern::OpRewritePattern;
-
-  LogicalResult matchAndRewrite(LookupOp op,
-                                PatternRewriter &rewriter) const override {
-    if (!op.getResult() || !op.use_empty() ||
-        op.getOutOfRange() != OutOfRange::check)
-      return failure();
-    createCheck(rewriter, op);
-    rewriter.eraseOp(op);
-    return success();
-  }
-};
-
-/// Counts a negative padding_idx from the start.
-struct NormalizePaddingIdx : OpRewritePattern<LookupOp> {
-  using OpRewritePattern::OpRewritePattern;
-
-  LogicalResult matchAndRewrite(LookupOp op,
-                                PatternRewriter &rewriter) const override {
-    std::optional<int64_t> padding = op.getPaddingIdx();
-    int64_t numRows = op.getTableType().getDimSize(0);
-    if (!padding || *padding >= 0 || ShapedType::isDynamic(numRows))
-      return failure();
-    rewriter.modifyOpInPlace(op, [&] { op.setPaddingIdx(*padding + numRows); });
-    return success();
-  }
-};
-
 } // namespace
 
 void LookupOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
                                            MLIRContext *context) {
-  patterns.add<AssumeConstantIndicesInRange, EraseEmptyLookup,
-               ReduceDeadLookupToCheck, NormalizePaddingIdx>(context);
+  patterns.add<AssumeConstantIndicesInRange<LookupOp>, EraseEmptyLookup,
+               ReduceToCheckIfDead<LookupOp>, NormalizePaddingIdx<LookupOp>>(
+      context);
 }
 
 //===----------------------------------------------------------------------===//

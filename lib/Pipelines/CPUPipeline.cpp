@@ -57,11 +57,19 @@ static void addBufferization(OpPassManager &pm) {
 
 static void addRowLowering(OpPassManager &pm,
                            const CPUPipelineOptions &options) {
+  // What writes where the data says becomes loops on memory, not on tensors.
+  pm.addPass(createConvertEmbeddingToLoopsPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addPass(createEmbeddingPlanWorkspacePass());
+  if (options.parallelism == CPUParallelism::callback)
+    pm.addPass(createEmbeddingOutlineParallelLoopsPass());
   OpPassManager &funcs = pm.nest<func::FuncOp>();
   if (options.parallelism == CPUParallelism::openmp)
     funcs.addPass(createForallToParallelLoopPass());
   else
     funcs.addPass(createForallToForLoopPass());
+  funcs.addPass(createEmbeddingHoistStackBuffersPass());
   // Indices are loaded from the operand itself, not from a tile of it.
   funcs.addPass(memref::createFoldMemRefAliasOpsPass());
   if (options.prefetch)
@@ -95,6 +103,8 @@ static void addLowerToLLVM(OpPassManager &pm,
   pm.addPass(arith::createArithExpandOpsPass(expandOptions));
   pm.addPass(createConvertToLLVMPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
+  if (options.parallelism == CPUParallelism::callback)
+    pm.addPass(createEmbeddingCallParallelForPass());
   pm.addPass(createEmbeddingCopyAsIntegersPass());
 }
 

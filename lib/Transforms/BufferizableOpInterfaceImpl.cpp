@@ -20,30 +20,42 @@ using namespace mlir::embedding;
 
 namespace {
 
-/// The lookup overwrites its destination and never reads it.
-struct LookupOpInterface
-    : DstBufferizableOpInterfaceExternalModel<LookupOpInterface, LookupOp> {
+/// Operations in destination-passing style become themselves on buffers.
+/// `kReadsFirstInit` says that the first destination is updated, not
+/// overwritten; any other is never read.
+template <typename OpTy, bool kReadsFirstInit = false>
+struct RowIndexingOpModel
+    : DstBufferizableOpInterfaceExternalModel<
+          RowIndexingOpModel<OpTy, kReadsFirstInit>, OpTy> {
   bool bufferizesToMemoryRead(Operation *op, OpOperand &operand,
                               const AnalysisState &) const {
-    return !cast<LookupOp>(op).isDpsInit(&operand);
+    auto destination = cast<DestinationStyleOpInterface>(op);
+    return !destination.isDpsInit(&operand) ||
+           (kReadsFirstInit && &operand == destination.getDpsInitOperand(0));
   }
 
   LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
                           const BufferizationOptions &options,
                           BufferizationState &state) const {
-    auto lookup = cast<LookupOp>(op);
-    SmallVector<Value> buffers;
+    SmallVector<Value> operands;
     for (Value operand : op->getOperands()) {
+      if (!isa<TensorType>(operand.getType())) {
+        operands.push_back(operand);
+        continue;
+      }
       FailureOr<Value> buffer = getBuffer(rewriter, operand, options, state);
       if (failed(buffer))
         return failure();
-      buffers.push_back(*buffer);
+      operands.push_back(*buffer);
     }
-    auto bufferized = LookupOp::create(
-        rewriter, op->getLoc(), buffers[0], buffers[1], buffers[2],
-        lookup.getOutOfRange(), lookup.getPaddingIdx());
-    bufferized->setDiscardableAttrs(op->getDiscardableAttrDictionary());
-    replaceOpWithBufferizedValues(rewriter, op, buffers[2]);
+    // The properties too, which mlir::clone forgets.
+    auto bufferized = cast<DestinationStyleOpInterface>(
+        rewriter.insert(Operation::create(
+            op->getLoc(), op->getName(), TypeRange(), operands,
+            op->getDiscardableAttrDictionary(), op->getPropertiesStorage(),
+            BlockRange(), /*numRegions=*/0)));
+    SmallVector<Value> inits(bufferized.getDpsInits());
+    replaceOpWithBufferizedValues(rewriter, op, inits);
     return success();
   }
 };
@@ -84,7 +96,16 @@ struct FindOutOfRangeOpInterface
 void embedding::registerBufferizableOpInterfaceExternalModels(
     DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, EmbeddingDialect *) {
-    LookupOp::attachInterface<LookupOpInterface>(*context);
+    LookupOp::attachInterface<RowIndexingOpModel<LookupOp>>(*context);
+    RenormOp::attachInterface<RowIndexingOpModel<RenormOp, true>>(*context);
+    RenormLookupOp::attachInterface<RowIndexingOpModel<RenormLookupOp, true>>(
+        *context);
+    DenseGradOp::attachInterface<RowIndexingOpModel<DenseGradOp>>(*context);
+    SparseGradOp::attachInterface<RowIndexingOpModel<SparseGradOp>>(*context);
+    CoalesceOp::attachInterface<RowIndexingOpModel<CoalesceOp>>(*context);
+    DoubleBackwardOp::attachInterface<RowIndexingOpModel<DoubleBackwardOp>>(
+        *context);
+    GroupOp::attachInterface<RowIndexingOpModel<GroupOp>>(*context);
     FindOutOfRangeOp::attachInterface<FindOutOfRangeOpInterface>(*context);
     context->loadDialect<memref::MemRefDialect>();
   });

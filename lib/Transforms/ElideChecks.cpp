@@ -31,15 +31,14 @@ struct EmbeddingElideChecks
     if (failed(solver.initializeAndRun(getOperation())))
       return signalPassFailure();
 
-    getOperation()->walk([&](LookupOp op) {
-      int64_t numRows = op.getTableType().getDimSize(0);
+    getOperation()->walk([&](RowIndexingOpInterface op) {
+      std::optional<int64_t> numRows = op.getStaticNumRows();
       auto *lattice = solver.lookupState<dataflow::IntegerValueRangeLattice>(
           op.getIndices());
-      if (ShapedType::isDynamic(numRows) || !lattice ||
-          lattice->getValue().isUninitialized())
+      if (!numRows || !lattice || lattice->getValue().isUninitialized())
         return;
       const ConstantIntRanges &range = lattice->getValue().getValue();
-      if (range.smin().isNonNegative() && range.smax().slt(numRows))
+      if (range.smin().isNonNegative() && range.smax().slt(*numRows))
         op.setOutOfRange(OutOfRange::assume);
     });
   }

@@ -6,13 +6,14 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../Utils/TensorOrMemRef.h"
 #include "embedding/IR/Embedding.h"
 #include "embedding/Transforms/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
 
 namespace mlir::embedding {
@@ -25,18 +26,17 @@ using namespace mlir::embedding;
 
 namespace {
 
-/// lookup(check) -> find, report, and lookup(assume) if nothing was found.
-struct SplitLookupCheck : OpRewritePattern<LookupOp> {
-  using OpRewritePattern::OpRewritePattern;
+/// op(check) -> find, report, and op(assume) if nothing was found.
+struct SplitCheck : OpInterfaceRewritePattern<RowIndexingOpInterface> {
+  using OpInterfaceRewritePattern::OpInterfaceRewritePattern;
 
-  LogicalResult matchAndRewrite(LookupOp op,
+  LogicalResult matchAndRewrite(RowIndexingOpInterface op,
                                 PatternRewriter &rewriter) const override {
     if (op.getOutOfRange() != OutOfRange::check)
       return failure();
     Location loc = op.getLoc();
     Value numRows = getValueOrCreateConstantIndexOp(
-        rewriter, loc,
-        embedding::getMixedSize(rewriter, loc, op.getTable(), 0));
+        rewriter, loc, op.getMixedNumRows(rewriter));
     auto found =
         FindOutOfRangeOp::create(rewriter, loc, op.getIndices(), numRows);
     ReportOutOfRangeOp::create(rewriter, loc, found.getPosition(),
@@ -45,17 +45,18 @@ struct SplitLookupCheck : OpRewritePattern<LookupOp> {
     Value inRange = arith::CmpIOp::create(
         rewriter, loc, arith::CmpIPredicate::eq, found.getCount(), zero);
 
+    bool hasResults = op->getNumResults() != 0;
     auto ifOp = scf::IfOp::create(rewriter, loc, op->getResultTypes(), inRange,
-                                  /*withElseRegion=*/op.getNumResults() != 0);
+                                  /*withElseRegion=*/hasResults);
     rewriter.setInsertionPointToStart(&ifOp.getThenRegion().front());
-    auto lookup =
-        LookupOp::create(rewriter, loc, op.getTable(), op.getIndices(),
-                         op.getInit(), OutOfRange::assume, op.getPaddingIdx());
-    lookup->setDiscardableAttrs(op->getDiscardableAttrDictionary());
-    if (op.getResult()) {
-      scf::YieldOp::create(rewriter, loc, lookup.getResult());
+    auto unchecked = cast<RowIndexingOpInterface>(rewriter.clone(*op));
+    unchecked.setOutOfRange(OutOfRange::assume);
+    if (hasResults) {
+      scf::YieldOp::create(rewriter, loc, unchecked->getResults());
       rewriter.setInsertionPointToStart(&ifOp.getElseRegion().front());
-      scf::YieldOp::create(rewriter, loc, op.getInit());
+      auto destination = cast<DestinationStyleOpInterface>(*op);
+      SmallVector<Value> inits(destination.getDpsInits());
+      scf::YieldOp::create(rewriter, loc, inits);
     }
     rewriter.replaceOp(op, ifOp);
     return success();
@@ -74,5 +75,5 @@ struct EmbeddingSplitChecks
 } // namespace
 
 void embedding::populateSplitChecksPatterns(RewritePatternSet &patterns) {
-  patterns.add<SplitLookupCheck>(patterns.getContext());
+  patterns.add<SplitCheck>(patterns.getContext());
 }

@@ -57,27 +57,35 @@ inline Operation *takeSlice(OpBuilder &builder, Location loc, Value shaped,
                                         strides);
 }
 
-/// The row of `shaped` at `position`, which names all dimensions but the last,
-/// as a value of rank 1 and of `rowLength` elements.
-inline Value takeRow(OpBuilder &builder, Location loc, Value shaped,
-                     ArrayRef<OpFoldResult> position, OpFoldResult rowLength) {
+/// `width` elements from `column` on of the row of `shaped` at `position`, which
+/// names all dimensions but the last, as a value of rank 1.
+inline Value takeColumns(OpBuilder &builder, Location loc, Value shaped,
+                         ArrayRef<OpFoldResult> position, OpFoldResult column,
+                         OpFoldResult width) {
   SmallVector<OpFoldResult> offsets(position), strides, sizes;
-  offsets.push_back(builder.getIndexAttr(0));
+  offsets.push_back(column);
   strides.assign(offsets.size(), builder.getIndexAttr(1));
   sizes.assign(position.size(), builder.getIndexAttr(1));
-  sizes.push_back(rowLength);
-  int64_t staticLength =
-      getConstantIntValue(rowLength).value_or(ShapedType::kDynamic);
+  sizes.push_back(width);
+  int64_t staticWidth =
+      getConstantIntValue(width).value_or(ShapedType::kDynamic);
   if (auto memref = dyn_cast<MemRefType>(shaped.getType())) {
     auto type = memref::SubViewOp::inferRankReducedResultType(
-        {staticLength}, memref, offsets, sizes, strides);
+        {staticWidth}, memref, offsets, sizes, strides);
     return memref::SubViewOp::create(builder, loc, cast<MemRefType>(type),
                                      shaped, offsets, sizes, strides);
   }
   auto type = RankedTensorType::get(
-      {staticLength}, cast<ShapedType>(shaped.getType()).getElementType());
+      {staticWidth}, cast<ShapedType>(shaped.getType()).getElementType());
   return tensor::ExtractSliceOp::create(builder, loc, type, shaped, offsets,
                                         sizes, strides);
+}
+
+/// The whole row of `rowLength` elements.
+inline Value takeRow(OpBuilder &builder, Location loc, Value shaped,
+                     ArrayRef<OpFoldResult> position, OpFoldResult rowLength) {
+  return takeColumns(builder, loc, shaped, position, builder.getIndexAttr(0),
+                     rowLength);
 }
 
 } // namespace mlir::embedding

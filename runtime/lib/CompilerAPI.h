@@ -27,9 +27,9 @@ struct CompilerOutput {
 };
 
 /// Compiles the kernel of `spec` for `cpu`, null for the one of this machine.
-using CompileLookup = void (*)(const LookupSpec *spec, const char *cpu,
+using CompileKernel = void (*)(const KernelSpec *spec, const char *cpu,
                                const CompilerOutput *output);
-inline constexpr char kCompileLookupName[] = "embedding_compile_lookup";
+inline constexpr char kCompileKernelName[] = "embedding_compile_kernel";
 
 /// Names the sources of the compiler and its LLVM: the library must have been
 /// built from the same as the runtime, whose cache it fills.

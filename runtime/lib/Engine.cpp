@@ -11,6 +11,7 @@
 #include "CompilerFingerprint.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
@@ -125,10 +126,55 @@ Engine::create(const EmbeddingEngineOptions &options) {
 Engine::~Engine() = default;
 
 //===----------------------------------------------------------------------===//
+// What kernels call
+//===----------------------------------------------------------------------===//
+
+/// The engine whose kernel this thread has called.
+static thread_local Engine *currentEngine = nullptr;
+
+KernelScope::KernelScope(Engine &engine)
+    : outer(std::exchange(currentEngine, &engine)) {}
+KernelScope::~KernelScope() { currentEngine = outer; }
+
+static void parallelForOfKernel(int64_t size, EmbeddingRangeFunction range,
+                                void *context) {
+  currentEngine->parallelFor(size, /*grain=*/1, range, context);
+}
+
+#if defined(__x86_64__)
+// Of the compiler's own library, for CPUs without conversions of f16.
+extern "C" {
+void __extendhfsf2();
+void __extendhfdf2();
+void __truncsfhf2();
+void __truncdfhf2();
+}
+#endif
+
+static void *resolve(const char *name) {
+  static const std::pair<const char *, void *> symbols[] = {
+      {"embedding_parallel_for",
+       reinterpret_cast<void *>(&parallelForOfKernel)},
+      {"pow", reinterpret_cast<void *>(static_cast<double (*)(double, double)>(
+                  &std::pow))},
+#if defined(__x86_64__)
+      {"__extendhfsf2", reinterpret_cast<void *>(&__extendhfsf2)},
+      {"__extendhfdf2", reinterpret_cast<void *>(&__extendhfdf2)},
+      {"__truncsfhf2", reinterpret_cast<void *>(&__truncsfhf2)},
+      {"__truncdfhf2", reinterpret_cast<void *>(&__truncdfhf2)},
+#endif
+  };
+  for (auto [known, address] : symbols)
+    if (std::strcmp(known, name) == 0)
+      return address;
+  return resolveInProcess(name);
+}
+
+//===----------------------------------------------------------------------===//
 // Kernels
 //===----------------------------------------------------------------------===//
 
-const Engine::Kernel *Engine::findLoaded(const LookupSpec &spec) const {
+const Kernel *Engine::findLoaded(const KernelSpec &spec) const {
   const Kernel *kernel =
       buckets[spec.hash() % buckets.size()].load(std::memory_order_acquire);
   while (kernel && !(kernel->spec == spec))
@@ -136,35 +182,35 @@ const Engine::Kernel *Engine::findLoaded(const LookupSpec &spec) const {
   return kernel;
 }
 
-Result<LookupKernel> Engine::getLookupKernel(const LookupSpec &spec) {
+Result<const Kernel *> Engine::getKernel(const KernelSpec &spec) {
   if (const Kernel *kernel = findLoaded(spec))
-    return kernel->function;
+    return kernel;
   std::lock_guard<std::mutex> lock(mutex);
   if (const Kernel *kernel = findLoaded(spec))
-    return kernel->function;
+    return kernel;
 
   Result<LoadedObject> object = loadOrCompile(spec);
   if (!object)
     return object.failure();
-  void *function = object->find(kLookupKernelName);
+  void *function = object->find(kKernelName);
   if (!function)
     return Failure{EMBEDDING_INTERNAL,
-                   std::string("object: no function ") + kLookupKernelName};
+                   std::string("object: no function ") + kKernelName};
+  void *workspaceBytes = object->find(kWorkspaceBytesName);
   auto &bucket = buckets[spec.hash() % buckets.size()];
-  kernels.push_back({spec, reinterpret_cast<LookupKernel>(function),
-                     std::move(*object),
+  kernels.push_back({spec, function, workspaceBytes, std::move(*object),
                      bucket.load(std::memory_order_relaxed)});
   bucket.store(&kernels.back(), std::memory_order_release);
-  return kernels.back().function;
+  return &kernels.back();
 }
 
-Result<LoadedObject> Engine::loadOrCompile(const LookupSpec &spec) {
+Result<LoadedObject> Engine::loadOrCompile(const KernelSpec &spec) {
   std::string key = std::string(kCompilerFingerprint) + "\n" + cpuKey + "\n" +
                     spec.str() + "\n";
   if (cache) {
     bool isRejected = false;
     if (std::optional<std::string> stored = cache->find(key, isRejected)) {
-      Result<LoadedObject> loaded = LoadedObject::load(*stored);
+      Result<LoadedObject> loaded = LoadedObject::load(*stored, resolve);
       if (loaded) {
         ++kernelsLoaded;
         return loaded;
@@ -188,13 +234,13 @@ Result<LoadedObject> Engine::loadOrCompile(const LookupSpec &spec) {
   output.setError = [](void *context, const char *message) {
     static_cast<Collected *>(context)->error = message;
   };
-  compileLookup(&spec, cpu ? cpu->c_str() : nullptr, &output);
+  compileKernel(&spec, cpu ? cpu->c_str() : nullptr, &output);
   if (!collected.error.empty())
     return Failure{EMBEDDING_COMPILER_ERROR, "compiler: " + collected.error};
   ++kernelsCompiled;
   if (cache)
     cache->insert(key, collected.object);
-  return LoadedObject::load(collected.object);
+  return LoadedObject::load(collected.object, resolve);
 }
 
 /// The directory of this library, with a slash at its end.
@@ -209,7 +255,7 @@ static std::string getLibraryDirectory() {
 }
 
 Status Engine::loadCompiler() {
-  if (compileLookup)
+  if (compileKernel)
     return success();
   std::string path = compilerLibrary
                          ? *compilerLibrary
@@ -222,7 +268,7 @@ Status Engine::loadCompiler() {
   auto fingerprint = reinterpret_cast<CompilerFingerprint>(
       dlsym(library, kCompilerFingerprintName));
   auto compile =
-      reinterpret_cast<CompileLookup>(dlsym(library, kCompileLookupName));
+      reinterpret_cast<CompileKernel>(dlsym(library, kCompileKernelName));
   if (!fingerprint || !compile)
     return Failure{EMBEDDING_COMPILER_ERROR,
                    "compiler: " + path + " is not a compiler library"};
@@ -230,7 +276,7 @@ Status Engine::loadCompiler() {
     return Failure{EMBEDDING_COMPILER_ERROR,
                    "compiler: " + path +
                        " was built from other sources than this runtime"};
-  compileLookup = compile;
+  compileKernel = compile;
   return success();
 }
 

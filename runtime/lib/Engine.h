@@ -26,6 +26,17 @@ namespace embedding::runtime {
 /// Memory from the engine's allocator, until destroyed.
 class Workspace;
 
+/// A kernel that has been loaded; never moved or removed while its engine lives.
+struct Kernel {
+  KernelSpec spec;
+  /// The function of the spec's kind, and the one that says how much workspace
+  /// it takes, if it takes any.
+  void *function;
+  void *workspaceBytes;
+  LoadedObject object;
+  const Kernel *next;
+};
+
 class Engine {
 public:
   static Result<std::unique_ptr<Engine>>
@@ -34,7 +45,7 @@ public:
 
   /// The kernel of `spec`: from memory without a lock, else from disk, else
   /// compiled.
-  Result<LookupKernel> getLookupKernel(const LookupSpec &spec);
+  Result<const Kernel *> getKernel(const KernelSpec &spec);
 
   void parallelFor(int64_t size, int64_t grain, EmbeddingRangeFunction function,
                    void *context);
@@ -53,16 +64,8 @@ private:
 
   Engine() = default;
 
-  /// A kernel that has been loaded; never moved or removed.
-  struct Kernel {
-    LookupSpec spec;
-    LookupKernel function;
-    LoadedObject object;
-    const Kernel *next;
-  };
-
-  const Kernel *findLoaded(const LookupSpec &spec) const;
-  Result<LoadedObject> loadOrCompile(const LookupSpec &spec);
+  const Kernel *findLoaded(const KernelSpec &spec) const;
+  Result<LoadedObject> loadOrCompile(const KernelSpec &spec);
   Status loadCompiler();
 
   EmbeddingLowering lowering = EMBEDDING_LOWERING_OPTIMIZED;
@@ -82,11 +85,24 @@ private:
   std::array<std::atomic<const Kernel *>, 256> buckets{};
   std::deque<Kernel> kernels;
   std::mutex mutex;
-  CompileLookup compileLookup = nullptr;
+  CompileKernel compileKernel = nullptr;
 
   std::atomic<int64_t> kernelsCompiled{0};
   std::atomic<int64_t> kernelsLoaded{0};
   std::atomic<int64_t> objectsRejected{0};
+};
+
+/// While one lives, kernels called on this thread run their parallel loops on
+/// `engine`.
+class KernelScope {
+public:
+  explicit KernelScope(Engine &engine);
+  ~KernelScope();
+  KernelScope(const KernelScope &) = delete;
+  KernelScope &operator=(const KernelScope &) = delete;
+
+private:
+  Engine *outer;
 };
 
 class Workspace {

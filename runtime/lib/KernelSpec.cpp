@@ -8,6 +8,8 @@
 
 #include "KernelSpec.h"
 
+#include <cstdio>
+
 using namespace embedding::runtime;
 
 const char *embedding::runtime::getName(EmbeddingOutOfRange mode) {
@@ -24,14 +26,47 @@ const char *embedding::runtime::getName(EmbeddingOutOfRange mode) {
   return "";
 }
 
-std::string LookupSpec::str() const {
-  std::string text = "lookup out_of_range=";
+const char *embedding::runtime::getName(KernelKind kind) {
+  switch (kind) {
+  case KernelKind::lookup:
+    return "lookup";
+  case KernelKind::findOutOfRange:
+    return "find_out_of_range";
+  case KernelKind::renorm:
+    return "renorm";
+  case KernelKind::renormLookup:
+    return "renorm_lookup";
+  case KernelKind::denseGrad:
+    return "dense_grad";
+  case KernelKind::sparseGrad:
+    return "sparse_grad";
+  case KernelKind::coalesce:
+    return "coalesce";
+  case KernelKind::doubleBackward:
+    return "double_backward";
+  }
+  return "";
+}
+
+std::string KernelSpec::str() const {
+  std::string text = getName(kind);
+  text += " out_of_range=";
   text += getName(outOfRange);
   text += lowering == EMBEDDING_LOWERING_NAIVE ? " lowering=naive"
                                                : " lowering=optimized";
   text += " index=i" + std::to_string(indexBits);
-  text += " element=i" + std::to_string(8 * elementBytes);
+  const char *element = elementCode == kDLInt     ? "i"
+                        : elementCode == kDLFloat ? "f"
+                                                  : "bf";
+  text += std::string(" element=") + element + std::to_string(8 * elementBytes);
   text += isContiguous ? " contiguous" : " strided";
+  if (scalesGradByFreq)
+    text += " scale_grad_by_freq";
+  if (normType != 2.0) {
+    char buffer[40];
+    std::snprintf(buffer, sizeof(buffer), " norm_type=%a", normType);
+    text += buffer;
+  }
   text += " row_length=";
   text += rowLength == kDynamic ? "?" : std::to_string(rowLength);
   return text;

@@ -18,34 +18,57 @@ namespace embedding::runtime {
 /// The name of `mode` in the dialect.
 const char *getName(EmbeddingOutOfRange mode);
 
-/// Everything that the code of a lookup depends on, apart from the CPU. A row
-/// is bits, so its element type does not matter.
-struct LookupSpec {
+/// What a kernel does.
+enum class KernelKind : uint8_t {
+  lookup,
+  findOutOfRange,
+  renorm,
+  renormLookup,
+  denseGrad,
+  sparseGrad,
+  coalesce,
+  doubleBackward
+};
+const char *getName(KernelKind kind);
+
+/// Everything that the code of a kernel depends on, apart from the CPU. Fields
+/// that do not matter to a kind keep their defaults.
+struct KernelSpec {
+  KernelKind kind = KernelKind::lookup;
   EmbeddingOutOfRange outOfRange = EMBEDDING_OUT_OF_RANGE_CHECK;
   EmbeddingLowering lowering = EMBEDDING_LOWERING_OPTIMIZED;
   /// 32 or 64.
   int32_t indexBits = 64;
-  /// Bytes of what a row is made of: 1 if its bytes are contiguous, else those
-  /// of an element.
+  /// The elements of a row: integers if they are only moved. A lookup moves
+  /// bytes, if those of a row are next to each other.
+  DLDataTypeCode elementCode = kDLInt;
   int32_t elementBytes = 1;
-  /// Whether the elements of the row are next to each other.
+  /// Whether the elements of the rows are next to each other.
   bool isContiguous = true;
+  bool scalesGradByFreq = false;
+  /// The p of the norm.
+  double normType = 2.0;
   /// Elements of a row, or kDynamic.
   int64_t rowLength = kDynamic;
 
   static constexpr int64_t kDynamic = -1;
 
-  bool operator==(const LookupSpec &other) const {
-    return outOfRange == other.outOfRange && lowering == other.lowering &&
-           indexBits == other.indexBits && elementBytes == other.elementBytes &&
-           isContiguous == other.isContiguous && rowLength == other.rowLength;
+  bool operator==(const KernelSpec &other) const {
+    return kind == other.kind && outOfRange == other.outOfRange &&
+           lowering == other.lowering && indexBits == other.indexBits &&
+           elementCode == other.elementCode &&
+           elementBytes == other.elementBytes &&
+           isContiguous == other.isContiguous &&
+           scalesGradByFreq == other.scalesGradByFreq &&
+           normType == other.normType && rowLength == other.rowLength;
   }
 
   size_t hash() const {
     uint64_t bits = static_cast<uint64_t>(rowLength) * 0x9e3779b97f4a7c15;
     bits ^= static_cast<uint64_t>(outOfRange) | uint64_t(lowering) << 2 |
             uint64_t(indexBits) << 3 | uint64_t(elementBytes) << 10 |
-            uint64_t(isContiguous) << 16;
+            uint64_t(isContiguous) << 16 | uint64_t(kind) << 17 |
+            uint64_t(elementCode) << 21 | uint64_t(scalesGradByFreq) << 29;
     return static_cast<size_t>(bits * 0xff51afd7ed558ccd >> 32);
   }
 
@@ -61,15 +84,54 @@ template <int Rank> struct MemRef {
   int64_t sizes[Rank] = {};
   int64_t strides[Rank] = {};
 };
+template <> struct MemRef<0> {
+  void *allocated = nullptr;
+  void *aligned = nullptr;
+  int64_t offset = 0;
+};
 
-/// A lookup kernel: rows [begin, end) of `out`. `report` takes the position of
-/// the first bad index, counted from `begin`, the index found there, and the
-/// number of bad ones.
+/// Kernels of a range. `report` takes the position of the first bad index,
+/// counted from `begin`, the index found there, and the number of bad ones.
 using LookupKernel = void (*)(int64_t begin, int64_t end, MemRef<2> *table,
                               MemRef<1> *indices, MemRef<2> *out,
                               MemRef<1> *report);
-/// Its name in the object.
-inline constexpr char kLookupKernelName[] = "_mlir_ciface_lookup";
+using FindOutOfRangeKernel = void (*)(int64_t begin, int64_t end,
+                                      MemRef<1> *indices, int64_t numRows,
+                                      MemRef<1> *report);
+
+/// Kernels of a whole operation, which call `embedding_parallel_for`. Indices
+/// are in range, unless the mode is clamp or zero. `paddingIdx` may name no row.
+/// Each comes with a function of the same arguments that returns the bytes of
+/// `workspace` and reads nothing but shapes.
+template <typename R>
+using RenormKernel = R (*)(MemRef<1> *indices, double maxNorm, MemRef<2> *table,
+                           MemRef<1> *workspace);
+template <typename R>
+using RenormLookupKernel = R (*)(MemRef<1> *indices, double maxNorm,
+                                 MemRef<2> *table, MemRef<2> *out,
+                                 MemRef<1> *workspace);
+template <typename R>
+using DenseGradKernel = R (*)(MemRef<2> *gradOutput, MemRef<1> *indices,
+                              int64_t paddingIdx, MemRef<2> *gradTable,
+                              MemRef<1> *workspace);
+template <typename R>
+using SparseGradKernel = R (*)(MemRef<2> *gradOutput, MemRef<1> *indices,
+                               int64_t numRows, int64_t paddingIdx,
+                               MemRef<1> *rows, MemRef<2> *values,
+                               MemRef<0> *count, MemRef<1> *workspace);
+template <typename R>
+using CoalesceKernel = R (*)(MemRef<1> *indices, MemRef<2> *values,
+                             int64_t numRows, MemRef<1> *rows, MemRef<2> *sums,
+                             MemRef<0> *count, MemRef<1> *workspace);
+template <typename R>
+using DoubleBackwardKernel = R (*)(MemRef<2> *gradGradTable, MemRef<1> *indices,
+                                   int64_t paddingIdx, MemRef<2> *out,
+                                   MemRef<1> *workspace);
+
+/// Their names in the object.
+inline constexpr char kKernelName[] = "_mlir_ciface_kernel";
+inline constexpr char kWorkspaceBytesName[] =
+    "_mlir_ciface_kernel_workspace_bytes";
 
 } // namespace embedding::runtime
 

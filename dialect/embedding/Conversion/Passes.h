@@ -30,6 +30,9 @@ class FuncDialect;
 namespace linalg {
 class LinalgDialect;
 } // namespace linalg
+namespace math {
+class MathDialect;
+} // namespace math
 namespace memref {
 class MemRefDialect;
 } // namespace memref
@@ -51,6 +54,11 @@ inline constexpr llvm::StringLiteral
 
 /// The patterns of `convert-embedding-to-linalg`.
 void populateEmbeddingToLinalgPatterns(RewritePatternSet &patterns);
+
+/// The patterns of `convert-embedding-to-loops`, to be applied one set after the
+/// other: to groups and loops over them, and from groups to loops.
+void populateEmbeddingToGroupsPatterns(RewritePatternSet &patterns);
+void populateEmbeddingGroupToLoopsPatterns(RewritePatternSet &patterns);
 
 #define GEN_PASS_REGISTRATION
 #include "embedding/Conversion/Passes.h.inc"

@@ -66,6 +66,67 @@ def ConvertEmbeddingToLinalgPass : Pass<"convert-embedding-to-linalg"> {
   ];
 }
 
+def ConvertEmbeddingToLoopsPass : Pass<"convert-embedding-to-loops"> {
+  let summary = "Convert operations on groups of positions to loops";
+  let description = [{
+    Lowers what writes where the indices say: renorm, the gradients and
+    `embedding.group` itself. They are compositions of four moves on rows:
+
+    | move   | what                                | here                       |
+    |--------|-------------------------------------|----------------------------|
+    | gather | rows named by indices               | a slice for each position  |
+    | group  | positions by the row that they name | a radix sort               |
+    | reduce | the rows of a group to one          | sums of chunks, as a tree  |
+    | update | a row of a table in place           | a norm, and a scaled row   |
+
+    Renorm groups and updates; the dense gradient groups and reduces, with zeros
+    between the groups; coalescing groups and reduces; renorm and lookup together
+    group, update and gather while the row is in the cache.
+
+    The sort is by digits of at most 10 bits, the least significant first, so
+    that it takes time linear in the number of indices. Every loop over blocks of
+    positions, of groups or of rows of the result is an `scf.forall`. Rows are
+    slices of memrefs with elementwise linalg operations on them, as in
+    `convert-embedding-to-linalg`.
+
+    Operations must be on memrefs and their checks taken out: `one-shot-bufferize`
+    and `embedding-split-checks` come before. Buffers in between are allocated and
+    deallocated here, outside the loops.
+
+    Example:
+
+    ```mlir
+    embedding.renorm max_norm(1.0) out_of_range(assume)
+      ins(%indices : memref<?xi64>) outs(%table : memref<?x64xf32>)
+    ```
+
+    becomes, apart from the sort,
+
+    ```mlir
+    scf.forall (%block) in (%num_blocks) {
+      %partials = memref.alloca() : memref<16xf64>
+      scf.for %group = %begin to %end step %c1 {
+        %row = memref.load %rows[%group] : memref<?xi64>
+        ...
+        linalg.generic ... ins(%piece : memref<16xf32, ...>)
+                           outs(%sums : memref<16xf64, ...>)
+        ...
+        %is_longer = arith.cmpf ogt, %norm, %max_norm : f64
+        scf.if %is_longer {
+          linalg.generic ... outs(%row_slice : memref<64xf32, ...>)
+        }
+      }
+    }
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::complex::ComplexDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"
+  ];
+}
+
 def ConvertEmbeddingToFuncPass
     : Pass<"convert-embedding-to-func", "::mlir::ModuleOp"> {
   let summary = "Convert reports of out-of-range indices to calls";

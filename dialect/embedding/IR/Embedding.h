@@ -23,6 +23,19 @@
 #include "embedding/IR/EmbeddingDialect.h.inc"
 #include "embedding/IR/EmbeddingEnums.h.inc"
 
+namespace mlir::embedding {
+
+/// The number of rows of `tableOrNumRows`, a table or a value of type index, if
+/// it is known.
+std::optional<int64_t> getStaticNumRows(Value tableOrNumRows);
+/// The same as a value where it is not known.
+OpFoldResult getMixedNumRows(OpBuilder &builder, Location loc,
+                             Value tableOrNumRows);
+
+} // namespace mlir::embedding
+
+#include "embedding/IR/EmbeddingInterfaces.h.inc"
+
 #define GET_OP_CLASSES
 #include "embedding/IR/EmbeddingOps.h.inc"
 

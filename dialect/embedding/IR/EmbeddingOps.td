@@ -11,6 +11,7 @@
 
 include "embedding/IR/EmbeddingBase.td"
 include "embedding/IR/EmbeddingEnums.td"
+include "embedding/IR/EmbeddingInterfaces.td"
 include "mlir/Interfaces/DestinationStyleOpInterface.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
@@ -26,17 +27,49 @@ class Embedding_ShapedOf<list<Type> elements>
 
 def Embedding_Shaped : Embedding_ShapedOf<[AnyType]>;
 def Embedding_Indices : Embedding_ShapedOf<[Embedding_IndexElement]>;
+def Embedding_Floats : Embedding_ShapedOf<[F16, BF16, F32, F64]>;
+def Embedding_Int64s : Embedding_ShapedOf<[I64]>;
+
+//===----------------------------------------------------------------------===//
+// Operation classes
+//===----------------------------------------------------------------------===//
+
+/// An operation with indices that name rows.
+class Embedding_RowIndexingOp<string mnemonic>
+    : Embedding_Op<mnemonic, [
+        DestinationStyleOpInterface,
+        DeclareOpInterfaceMethods<Embedding_RowIndexingOpInterface>,
+        DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
+                                  ["reifyResultShapes"]>,
+        DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
+        DeclareOpInterfaceMethods<ConditionallySpeculatable>]> {
+  let hasVerifier = 1;
+  let hasFolder = 1;
+  let hasCanonicalizer = 1;
+}
+
+/// One whose last `numInits` operands are its destinations, each of which is a
+/// result on tensors.
+class Embedding_RowUpdatingOp<string mnemonic, int numInits>
+    : Embedding_RowIndexingOp<mnemonic> {
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+
+  code declareInits = [{
+    MutableOperandRange getDpsInitsMutable() {
+      unsigned numInits = }] # numInits # [{;
+      return MutableOperandRange(
+          getOperation(), getOperation()->getNumOperands() - numInits,
+          numInits);
+    }
+  }];
+  let extraClassDeclaration = declareInits;
+}
 
 //===----------------------------------------------------------------------===//
 // LookupOp
 //===----------------------------------------------------------------------===//
 
-def Embedding_LookupOp : Embedding_Op<"lookup", [
-    DestinationStyleOpInterface,
-    DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
-                              ["reifyResultShapes"]>,
-    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
-    DeclareOpInterfaceMethods<ConditionallySpeculatable>]> {
+def Embedding_LookupOp : Embedding_RowIndexingOp<"lookup"> {
   let summary = "copies the rows of a table that the indices name";
   let description = [{
     `init[i..., :] = table[indices[i...], :]` for every position `i...` of
@@ -119,10 +152,437 @@ def Embedding_LookupOp : Embedding_Op<"lookup", [
     }
     ShapedType getInitType() { return cast<ShapedType>(getInit().getType()); }
   }];
+}
 
-  let hasVerifier = 1;
-  let hasFolder = 1;
-  let hasCanonicalizer = 1;
+//===----------------------------------------------------------------------===//
+// RenormOp
+//===----------------------------------------------------------------------===//
+
+def Embedding_RenormOp : Embedding_RowUpdatingOp<"renorm", 1> {
+  let summary = "shortens the rows that the indices name to a norm";
+  let description = [{
+    In place: every distinct row of `table` that `indices` name, once each, whose
+    `norm_type`-norm exceeds `max_norm`, is multiplied by
+    `max_norm / (norm + 1e-7)`. The other rows are untouched. This is what
+    `max_norm` does in `torch.nn.functional.embedding`.
+
+    With p = `norm_type`, the norm of a row x is the real p-norm
+    `(sum |x_d|^p)^(1/p)`; for p = 0 the number of elements that are not zero,
+    for p = inf and p = -inf the largest and the smallest magnitude. Negative and
+    fractional p are fine. The sum is taken in f64, element d into the partial
+    sum d mod 16, and the 16 partial sums in pairs of distance 8, 4, 2, 1. The
+    norm is rounded to the type of the table and compared as f64: strictly
+    greater. The factor is computed in f64 and rounded to the type of the table.
+
+    A NaN in the comparison leaves the row as it is. A norm that overflows the
+    type of the table gives the factor 0. `max_norm` is a number or an f64 value.
+
+    `out_of_range` says what happens to an index outside `[0, V)`: `check`
+    reports it (see `embedding.lookup`) and changes no row at all, `assume` is
+    undefined behaviour, `clamp` names the nearest row, `zero` names none.
+
+    On tensors `table` is the value before and the result the value after;
+    bufferization makes them one buffer, unless the value before is read again.
+
+    Constraints:
+
+    - (C1) `table` has rank 2.
+    - (C2) the operands are all tensors or all memrefs; on tensors there is one
+      result for each destination, of its type, and on memrefs there is none.
+    - (C3) `max_norm` and `norm_type` are not NaN.
+
+    Example:
+
+    ```mlir
+    %t1 = embedding.renorm max_norm(1.0) norm_type(2.0)
+            ins(%indices : tensor<?xi64>) outs(%t0 : tensor<?x64xf32>)
+            -> tensor<?x64xf32>
+    embedding.renorm max_norm(%m) ins(%i : memref<8xi32>)
+            outs(%t : memref<100x64xf16>)
+    ```
+  }];
+
+  let arguments = (ins
+    Embedding_Indices:$indices,
+    Optional<F64>:$dynamic_max_norm,
+    Embedding_Floats:$table,
+    OptionalAttr<F64Attr>:$max_norm,
+    DefaultValuedAttr<F64Attr, "2.0">:$norm_type,
+    Embedding_OutOfRangeProp:$out_of_range);
+
+  let assemblyFormat = [{
+    `max_norm` `(` custom<StaticOrDynamicF64>($dynamic_max_norm, $max_norm) `)`
+    (`norm_type` `(` $norm_type^ `)`)?
+    (`out_of_range` `(` $out_of_range^ `)`)?
+    attr-dict
+    `ins` `(` $indices `:` type($indices) `)`
+    `outs` `(` $table `:` type($table) `)` (`->` type($results)^)?
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// RenormLookupOp
+//===----------------------------------------------------------------------===//
+
+def Embedding_RenormLookupOp : Embedding_RowUpdatingOp<"renorm_lookup", 2> {
+  let summary = "shortens the rows that the indices name, then copies them";
+  let description = [{
+    `embedding.renorm` of `table` followed by `embedding.lookup` with the same
+    indices into `init`, in one pass over the rows: each distinct row is read
+    once, scaled, written back if it changed, and copied to every position that
+    names it. `embedding-fuse-renorm-lookup` makes it of the two.
+
+    Constraints: those of the two operations:
+
+    - (C1) `table` has rank 2.
+    - (C2) the operands are all tensors or all memrefs; on tensors there is one
+      result for each destination, of its type, and on memrefs there is none.
+    - (C3) `max_norm` and `norm_type` are not NaN.
+    - (C4) the elements of `init` are those of `table`.
+    - (C5) `shape(init) = shape(indices) + [D]`.
+
+    Example:
+
+    ```mlir
+    %t1, %y = embedding.renorm_lookup max_norm(1.0)
+                ins(%indices : tensor<?xi64>)
+                outs(%t0, %init : tensor<?x64xf32>, tensor<?x64xf32>)
+                -> tensor<?x64xf32>, tensor<?x64xf32>
+    ```
+  }];
+
+  let arguments = (ins
+    Embedding_Indices:$indices,
+    Optional<F64>:$dynamic_max_norm,
+    Embedding_Floats:$table,
+    Embedding_Floats:$init,
+    OptionalAttr<F64Attr>:$max_norm,
+    DefaultValuedAttr<F64Attr, "2.0">:$norm_type,
+    Embedding_OutOfRangeProp:$out_of_range);
+
+  let assemblyFormat = [{
+    `max_norm` `(` custom<StaticOrDynamicF64>($dynamic_max_norm, $max_norm) `)`
+    (`norm_type` `(` $norm_type^ `)`)?
+    (`out_of_range` `(` $out_of_range^ `)`)?
+    attr-dict
+    `ins` `(` $indices `:` type($indices) `)`
+    `outs` `(` $table `,` $init `:` type($table) `,` type($init) `)`
+    (`->` type($results)^)?
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// DenseGradOp
+//===----------------------------------------------------------------------===//
+
+def Embedding_DenseGradOp : Embedding_RowUpdatingOp<"dense_grad", 1> {
+  let summary = "the gradient of a lookup with respect to the table";
+  let description = [{
+    `init[k, :] = sum of s_k * grad_output[i..., :]` over the positions `i...`
+    with `indices[i...] = k` and `k != padding_idx`; zero where there is none.
+    `s_k` is 1, or with `scale_grad_by_freq` 1 divided by how often k is among
+    all indices, rounded to the accumulation type. What is at padded positions of
+    `grad_output` never matters, NaN included.
+
+    Sums have one order, fixed by the data alone: the positions that name a row,
+    in ascending order, are cut into chunks of 128; each chunk is summed in order
+    from zero, and the sums of chunks in pairs of distance 1, 2, 4 and so on. The
+    accumulation type is f64 for f64 and f32 for the others; the sum is rounded
+    once at its end.
+
+    `out_of_range` says what happens to an index outside `[0, V)`: `check`
+    reports it (see `embedding.lookup`) and leaves the destination unspecified,
+    `assume` is undefined behaviour, `clamp` adds to the nearest row, `zero` to
+    none.
+
+    `padding_idx` is a number, a negative one counting from the end of the table,
+    or a value of type `index`, which may name no row at all.
+
+    Constraints:
+
+    - (C1) `init` has rank 2.
+    - (C2) the operands are all tensors or all memrefs; on tensors there is one
+      result for each destination, of its type, and on memrefs there is none.
+    - (C3) the elements of `grad_output` are those of `init`.
+    - (C4) `shape(grad_output) = shape(indices) + [D]`.
+    - (C5) `-V <= padding_idx < V`, where both are static.
+
+    Example:
+
+    ```mlir
+    %g = embedding.dense_grad padding_idx(0) scale_grad_by_freq
+           ins(%dy, %indices : tensor<8x?x64xf32>, tensor<8x?xi64>)
+           outs(%init : tensor<1000x64xf32>) -> tensor<1000x64xf32>
+    ```
+  }];
+
+  let arguments = (ins
+    Embedding_Floats:$grad_output,
+    Embedding_Indices:$indices,
+    Optional<Index>:$dynamic_padding_idx,
+    Embedding_Floats:$init,
+    OptionalProp<I64Prop>:$padding_idx,
+    UnitProp:$scale_grad_by_freq,
+    Embedding_OutOfRangeProp:$out_of_range);
+
+  let assemblyFormat = [{
+    (`padding_idx` `(`
+      custom<StaticOrDynamicIndex>($dynamic_padding_idx, $padding_idx)^ `)`)?
+    (`scale_grad_by_freq` $scale_grad_by_freq^)?
+    (`out_of_range` `(` $out_of_range^ `)`)?
+    attr-dict
+    `ins` `(` $grad_output `,` $indices `:`
+      type($grad_output) `,` type($indices) `)`
+    `outs` `(` $init `:` type($init) `)` (`->` type($results)^)?
+  }];
+
+}
+
+//===----------------------------------------------------------------------===//
+// SparseGradOp
+//===----------------------------------------------------------------------===//
+
+def Embedding_SparseGradOp : Embedding_RowUpdatingOp<"sparse_grad", 3> {
+  let summary = "the gradient of a lookup in coordinate form";
+  let description = [{
+    One entry for each position `i...` in row-major order, apart from those that
+    name `padding_idx`: `rows` holds `indices[i...]` and `values` holds
+    `s_k * grad_output[i..., :]`, with `s_k` as in `embedding.dense_grad`, rounded
+    once. Duplicates are kept; `embedding.coalesce` adds them up. `count` holds
+    the number of entries; what follows them in `rows` and `values` is
+    unspecified.
+
+    `num_rows` is V, the number of rows of the table. An index outside `[0, V)`
+    is reported (`check`), undefined behaviour (`assume`), the nearest row
+    (`clamp`), or has no entry (`zero`).
+
+    Constraints:
+
+    - (C1) `rows` has rank 1, `values` rank 2 and `count` rank 0.
+    - (C2) the operands are all tensors or all memrefs; on tensors there is one
+      result for each destination, of its type, and on memrefs there is none.
+    - (C3) the elements of `grad_output` are those of `values`.
+    - (C4) `shape(grad_output) = shape(indices) + [D]`.
+    - (C5) `rows` has N elements and `values` N rows of length D.
+    - (C6) `-V <= padding_idx < V`, where both are constants.
+
+    Example:
+
+    ```mlir
+    %r, %v, %n = embedding.sparse_grad num_rows(%num_rows) padding_idx(0)
+                   ins(%dy, %indices : tensor<?x64xf32>, tensor<?xi64>)
+                   outs(%r0, %v0, %n0 : tensor<?xi64>, tensor<?x64xf32>, tensor<i64>)
+                   -> tensor<?xi64>, tensor<?x64xf32>, tensor<i64>
+    ```
+  }];
+
+  let arguments = (ins
+    Embedding_Floats:$grad_output,
+    Embedding_Indices:$indices,
+    Index:$num_rows,
+    Optional<Index>:$dynamic_padding_idx,
+    Embedding_Int64s:$rows,
+    Embedding_Floats:$values,
+    Embedding_Int64s:$count,
+    OptionalProp<I64Prop>:$padding_idx,
+    UnitProp:$scale_grad_by_freq,
+    Embedding_OutOfRangeProp:$out_of_range);
+
+  let assemblyFormat = [{
+    `num_rows` `(` $num_rows `)`
+    (`padding_idx` `(`
+      custom<StaticOrDynamicIndex>($dynamic_padding_idx, $padding_idx)^ `)`)?
+    (`scale_grad_by_freq` $scale_grad_by_freq^)?
+    (`out_of_range` `(` $out_of_range^ `)`)?
+    attr-dict
+    `ins` `(` $grad_output `,` $indices `:`
+      type($grad_output) `,` type($indices) `)`
+    `outs` `(` $rows `,` $values `,` $count `:`
+      type($rows) `,` type($values) `,` type($count) `)`
+    (`->` type($results)^)?
+  }];
+
+}
+
+//===----------------------------------------------------------------------===//
+// CoalesceOp
+//===----------------------------------------------------------------------===//
+
+def Embedding_CoalesceOp : Embedding_RowUpdatingOp<"coalesce", 3> {
+  let summary = "adds up the entries of a sparse gradient that name one row";
+  let description = [{
+    `rows` holds the distinct `indices` in ascending order, and `sums` for each
+    of them the sum of the `values` at its positions, in the order and the
+    accumulation type of `embedding.dense_grad`. `count` holds how many there
+    are; what follows them in `rows` and `sums` is unspecified.
+
+    `num_rows` is V, the number of rows of the table. An index outside `[0, V)`
+    is reported (`check`), undefined behaviour (`assume`), the nearest row
+    (`clamp`), or left out (`zero`).
+
+    Constraints:
+
+    - (C1) `indices` and `rows` have rank 1, `values` and `sums` rank 2 and
+      `count` rank 0.
+    - (C2) the operands are all tensors or all memrefs; on tensors there is one
+      result for each destination, of its type, and on memrefs there is none.
+    - (C3) the elements of `values` are those of `sums`.
+    - (C4) `values` has N rows, N being the number of `indices`.
+    - (C5) `rows` has N elements and `sums` N rows of length D.
+
+    Example:
+
+    ```mlir
+    %r, %s, %n = embedding.coalesce num_rows(%num_rows)
+                   ins(%indices, %values : tensor<?xi64>, tensor<?x64xf32>)
+                   outs(%r0, %s0, %n0 : tensor<?xi64>, tensor<?x64xf32>, tensor<i64>)
+                   -> tensor<?xi64>, tensor<?x64xf32>, tensor<i64>
+    ```
+  }];
+
+  let arguments = (ins
+    Embedding_Indices:$indices,
+    Embedding_Floats:$values,
+    Index:$num_rows,
+    Embedding_Int64s:$rows,
+    Embedding_Floats:$sums,
+    Embedding_Int64s:$count,
+    Embedding_OutOfRangeProp:$out_of_range);
+
+  let assemblyFormat = [{
+    `num_rows` `(` $num_rows `)`
+    (`out_of_range` `(` $out_of_range^ `)`)?
+    attr-dict
+    `ins` `(` $indices `,` $values `:` type($indices) `,` type($values) `)`
+    `outs` `(` $rows `,` $sums `,` $count `:`
+      type($rows) `,` type($sums) `,` type($count) `)`
+    (`->` type($results)^)?
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// DoubleBackwardOp
+//===----------------------------------------------------------------------===//
+
+def Embedding_DoubleBackwardOp : Embedding_RowUpdatingOp<"double_backward", 1> {
+  let summary = "the derivative of the gradient of a lookup";
+  let description = [{
+    The gradient of `embedding.dense_grad` is linear in `grad_output`; this is
+    its transpose: `init[i..., :] = s_k * grad_grad_table[k, :]` with
+    `k = indices[i...]`, and zeros where k is `padding_idx`. `s_k` is as in
+    `embedding.dense_grad`; the product is taken in the accumulation type and
+    rounded once. Without `scale_grad_by_freq` rows are copied bit for bit.
+
+    (The forward-mode derivative of a lookup needs no operation of its own: it is
+    the lookup of the tangent of the table.)
+
+    An index outside `[0, V)` is reported (`check`), undefined behaviour
+    (`assume`), the nearest row (`clamp`), or gives zeros (`zero`).
+
+    Constraints:
+
+    - (C1) `grad_grad_table` has rank 2.
+    - (C2) the operands are all tensors or all memrefs; on tensors there is one
+      result for each destination, of its type, and on memrefs there is none.
+    - (C3) the elements of `grad_grad_table` are those of `init`.
+    - (C4) `shape(init) = shape(indices) + [D]`.
+    - (C5) `-V <= padding_idx < V`, where both are static.
+
+    Example:
+
+    ```mlir
+    %ddy = embedding.double_backward padding_idx(0)
+             ins(%ddt, %indices : tensor<1000x64xf32>, tensor<8xi64>)
+             outs(%init : tensor<8x64xf32>) -> tensor<8x64xf32>
+    ```
+  }];
+
+  let arguments = (ins
+    Embedding_Floats:$grad_grad_table,
+    Embedding_Indices:$indices,
+    Optional<Index>:$dynamic_padding_idx,
+    Embedding_Floats:$init,
+    OptionalProp<I64Prop>:$padding_idx,
+    UnitProp:$scale_grad_by_freq,
+    Embedding_OutOfRangeProp:$out_of_range);
+
+  let assemblyFormat = [{
+    (`padding_idx` `(`
+      custom<StaticOrDynamicIndex>($dynamic_padding_idx, $padding_idx)^ `)`)?
+    (`scale_grad_by_freq` $scale_grad_by_freq^)?
+    (`out_of_range` `(` $out_of_range^ `)`)?
+    attr-dict
+    `ins` `(` $grad_grad_table `,` $indices `:`
+      type($grad_grad_table) `,` type($indices) `)`
+    `outs` `(` $init `:` type($init) `)` (`->` type($results)^)?
+  }];
+
+}
+
+//===----------------------------------------------------------------------===//
+// GroupOp
+//===----------------------------------------------------------------------===//
+
+def Embedding_GroupOp : Embedding_RowUpdatingOp<"group", 4> {
+  let summary = "sorts the positions of indices by the rows that they name";
+  let description = [{
+    The second of the four moves: a stable sort of the flat positions by the row
+    that the index there names. The positions of one row are a *group*: group g
+    is row `rows[g]`, and its positions, in ascending order, are
+    `positions[offsets[g]]` to `positions[offsets[g + 1] - 1]`. Groups are in
+    ascending order of rows. `count` holds the number of groups;
+    `offsets[count]` is where the last one ends, and what follows in the
+    destinations is unspecified, apart from `positions`, which ends with the
+    positions that are in no group.
+
+    Positions of `padding_idx` are in no group. `num_rows` is V, the number of
+    rows of the table. An index outside `[0, V)` is reported (`check`, see
+    `embedding.lookup`), undefined behaviour (`assume`), the nearest row
+    (`clamp`), or in no group (`zero`).
+
+    N * (V + 1) must be less than 2^64.
+
+    Constraints:
+
+    - (C1) `rows`, `offsets` and `positions` have rank 1, and `count` rank 0.
+    - (C2) the operands are all tensors or all memrefs; on tensors there is one
+      result for each destination, of its type, and on memrefs there is none.
+    - (C3) `rows` and `positions` have N elements, and `offsets` N + 1.
+    - (C4) `-V <= padding_idx < V`, where both are constants.
+
+    Example:
+
+    ```mlir
+    %r, %o, %p, %n = embedding.group num_rows(%num_rows)
+        ins(%indices : tensor<?xi64>)
+        outs(%r0, %o0, %p0, %n0 : tensor<?xi64>, tensor<?xi64>, tensor<?xi64>, tensor<i64>)
+        -> tensor<?xi64>, tensor<?xi64>, tensor<?xi64>, tensor<i64>
+    ```
+  }];
+
+  let arguments = (ins
+    Embedding_Indices:$indices,
+    Index:$num_rows,
+    Optional<Index>:$dynamic_padding_idx,
+    Embedding_Int64s:$rows,
+    Embedding_Int64s:$offsets,
+    Embedding_Int64s:$positions,
+    Embedding_Int64s:$count,
+    OptionalProp<I64Prop>:$padding_idx,
+    Embedding_OutOfRangeProp:$out_of_range);
+
+  let assemblyFormat = [{
+    `num_rows` `(` $num_rows `)`
+    (`padding_idx` `(`
+      custom<StaticOrDynamicIndex>($dynamic_padding_idx, $padding_idx)^ `)`)?
+    (`out_of_range` `(` $out_of_range^ `)`)?
+    attr-dict
+    `ins` `(` $indices `:` type($indices) `)`
+    `outs` `(` $rows `,` $offsets `,` $positions `,` $count `:`
+      type($rows) `,` type($offsets) `,` type($positions) `,` type($count) `)`
+    (`->` type($results)^)?
+  }];
+
 }
 
 //===----------------------------------------------------------------------===//

@@ -16,8 +16,8 @@ class OpPassManager;
 
 namespace embedding {
 
-/// What `forall` loops over rows become on the CPU.
-enum class CPUParallelism { none, openmp };
+/// What `forall` loops become on the CPU.
+enum class CPUParallelism { none, openmp, callback };
 
 /// Options of `embedding-to-cpu-pipeline`.
 struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
@@ -40,11 +40,13 @@ struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
                      "bytes of a row"),
       llvm::cl::init(0)};
   PassOptions::Option<CPUParallelism> parallelism{
-      *this, "parallelism", llvm::cl::desc("What loops over rows become"),
+      *this, "parallelism", llvm::cl::desc("What parallel loops become"),
       llvm::cl::init(CPUParallelism::none),
       llvm::cl::values(
           clEnumValN(CPUParallelism::none, "none", "sequential loops"),
-          clEnumValN(CPUParallelism::openmp, "openmp", "OpenMP loops"))};
+          clEnumValN(CPUParallelism::openmp, "openmp", "OpenMP loops"),
+          clEnumValN(CPUParallelism::callback, "callback",
+                     "calls of embedding_parallel_for"))};
 };
 
 /// Lowers a module of embedding operations and anything that upstream lowers to

@@ -9,6 +9,7 @@
 #ifndef EMBEDDING_TRANSFORMS_PASSES_H
 #define EMBEDDING_TRANSFORMS_PASSES_H
 
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
 
 namespace mlir {
@@ -23,6 +24,9 @@ class AffineDialect;
 namespace arith {
 class ArithDialect;
 } // namespace arith
+namespace func {
+class FuncDialect;
+} // namespace func
 namespace linalg {
 class LinalgDialect;
 } // namespace linalg
@@ -40,6 +44,20 @@ class VectorDialect;
 } // namespace vector
 
 namespace embedding {
+
+/// The function that runs the iterations of an outlined loop:
+/// `void embedding_parallel_for(i64 size, void (*range)(void *context, i64
+/// begin, i64 end), void *context)`.
+inline constexpr llvm::StringLiteral
+    kParallelForFunction("embedding_parallel_for");
+/// Marks the functions of `embedding-outline-parallel-loops`.
+inline constexpr llvm::StringLiteral
+    kParallelBodyAttrName("embedding.parallel_body");
+/// Marks the argument whose memory `embedding-plan-workspace` divides, and ends
+/// the name of the function that says how much of it there must be.
+inline constexpr llvm::StringLiteral kWorkspaceAttrName("embedding.workspace");
+inline constexpr llvm::StringLiteral
+    kWorkspaceBytesSuffix("_workspace_bytes");
 
 #define GEN_PASS_DECL
 #include "embedding/Transforms/Passes.h.inc"

@@ -116,6 +116,150 @@ def EmbeddingPrefetchRowsPass : Pass<"embedding-prefetch-rows"> {
   ];
 }
 
+def EmbeddingHoistStackBuffersPass : Pass<"embedding-hoist-stack-buffers"> {
+  let summary = "Move stack buffers of a fixed size out of loops";
+  let description = [{
+    A `memref.alloca` of a static type in a loop takes new stack in every
+    iteration, and LLVM keeps no such buffer in registers. This pass moves it to
+    the start of the function, or of the parallel loop that it is in, whose
+    iterations each need their own. What it holds at the start of an iteration
+    must not matter.
+
+    Example:
+
+    ```mlir
+    scf.for %i = %c0 to %n step %c1 {
+      %sum = memref.alloca() : memref<64xf32>
+      ...
+    }
+    ```
+
+    becomes
+
+    ```mlir
+    %sum = memref.alloca() : memref<64xf32>
+    scf.for %i = %c0 to %n step %c1 {
+      ...
+    }
+    ```
+  }];
+}
+
+def EmbeddingPlanWorkspacePass
+    : Pass<"embedding-plan-workspace", "::mlir::ModuleOp"> {
+  let summary = "Place buffers in memory that the caller provides";
+  let description = [{
+    In a function with an argument marked `embedding.workspace`, a contiguous
+    `memref<?xi8>`, every `memref.alloc` becomes a view of that memory, at a
+    multiple of 64 bytes. A second function with the same arguments, its name
+    that of the first and `_workspace_bytes`, returns how many bytes there must
+    be; it reads nothing but the shapes of its arguments. So an allocation can
+    fail, be pooled or be planned where the program is called, and not within.
+
+    Buffers must be allocated outside loops and branches, and their sizes must
+    follow from the shapes of the arguments.
+
+    Example:
+
+    ```mlir
+    func.func @f(%x: memref<?xf32>, %w: memref<?xi8> {embedding.workspace}) {
+      %n = memref.dim %x, %c0 : memref<?xf32>
+      %buffer = memref.alloc(%n) : memref<?xf32>
+      ...
+      memref.dealloc %buffer : memref<?xf32>
+    ```
+
+    becomes
+
+    ```mlir
+    func.func @f(%x: memref<?xf32>, %w: memref<?xi8>) {
+      %n = memref.dim %x, %c0 : memref<?xf32>
+      %buffer = memref.view %w[%c0][%n] : memref<?xi8> to memref<?xf32>
+      ...
+    func.func @f_workspace_bytes(%x: memref<?xf32>, %w: memref<?xi8>) -> i64
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+    "::mlir::memref::MemRefDialect"
+  ];
+}
+
+def EmbeddingOutlineParallelLoopsPass
+    : Pass<"embedding-outline-parallel-loops", "::mlir::ModuleOp"> {
+  let summary = "Move parallel loops into functions of a range";
+  let description = [{
+    Every outermost `scf.forall` on memrefs becomes a call of a function marked
+    `embedding.parallel_body`. Its first two arguments are a range of
+    iterations, counted in row-major order; the others are the bounds and what
+    the loop uses from outside. As it stands, the program runs the loop on one
+    thread; `embedding-call-parallel-for` makes it run on several.
+
+    Example:
+
+    ```mlir
+    scf.forall (%i) in (%n) {
+      memref.store %x, %m[%i] : memref<?xf32>
+    }
+    ```
+
+    becomes
+
+    ```mlir
+    func.call @f_parallel_0(%c0, %n, %n, %x, %m)
+      : (index, index, index, f32, memref<?xf32>) -> ()
+    ...
+    func.func private @f_parallel_0(%begin: index, %end: index, %n: index,
+                                    %x: f32, %m: memref<?xf32>)
+        attributes {embedding.parallel_body} {
+      scf.for %i = %begin to %end step %c1 {
+        memref.store %x, %m[%i] : memref<?xf32>
+      }
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::func::FuncDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::scf::SCFDialect"
+  ];
+}
+
+def EmbeddingCallParallelForPass
+    : Pass<"embedding-call-parallel-for", "::mlir::ModuleOp"> {
+  let summary = "Run outlined loops on the threads of whoever runs the program";
+  let description = [{
+    In the LLVM dialect, a call of a function marked `embedding.parallel_body`
+    becomes a call of
+
+    ```c
+    void embedding_parallel_for(int64_t size,
+                                void (*range)(void *context, int64_t begin,
+                                              int64_t end),
+                                void *context);
+    ```
+
+    which whoever runs the program defines: it calls `range` on disjoint ranges
+    that cover `[0, size)`, on any threads, and returns when all have returned.
+
+    Example:
+
+    ```mlir
+    llvm.call @f_parallel_0(%c0, %n, %x) : (i64, i64, f32) -> ()
+    ```
+
+    becomes
+
+    ```mlir
+    %field = llvm.getelementptr %context[0, 0] : ...
+    llvm.store %x, %field : f32, !llvm.ptr
+    %range = llvm.mlir.addressof @f_parallel_0_range : !llvm.ptr
+    llvm.call @embedding_parallel_for(%n, %range, %context)
+      : (i64, !llvm.ptr, !llvm.ptr) -> ()
+    ```
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
 def EmbeddingVectorizeRowsPass : Pass<"embedding-vectorize-rows"> {
   let summary = "Vectorize elementwise linalg operations on contiguous rows";
   let description = [{

@@ -16,8 +16,7 @@
 |* - Every function that can fail returns an `EmbeddingStatusCode` and, if
 |*   `out_status` is not null, describes the failure there. It never aborts, and
 |*   no exception leaves it.
-|* - A struct of options starts with its size. Set it, and the defaults, with
-the
+|* - A struct of options starts with its size. Set it, and the defaults, with the
 |*   `..._init` function; fields that later versions add keep their defaults.
 |* - An engine may be used by any number of threads at once. Creating and
 |*   destroying one is not synchronized with its other uses.
@@ -211,6 +210,11 @@ typedef struct EmbeddingLookupOptions {
    * one counting from the end. It is validated and changes nothing here. */
   int32_t has_padding_idx;
   int64_t padding_idx;
+  /** With has_max_norm, the rows that are looked up are first shortened as
+   * embedding_renorm does it: `table` is written. */
+  int32_t has_max_norm;
+  double max_norm;
+  double norm_type;
 } EmbeddingLookupOptions;
 
 EMBEDDING_RUNTIME_EXPORT void
@@ -232,11 +236,175 @@ embedding_lookup_options_init(EmbeddingLookupOptions *options);
  * sizeof(index) bytes.
  *
  * The first call for a combination of row size, index type and mode compiles a
- * kernel. `options` may be null for the defaults. */
+ * kernel. `options` may be null for the defaults.
+ *
+ * With `has_max_norm` every index is checked before the table is written, and
+ * what embedding_renorm asks of the table holds too; each row is read once,
+ * scaled, written back if it changed, and copied to where it is named.
+ *
+ * The forward-mode derivative of a lookup is the lookup of the tangent of the
+ * table with the same indices, without max_norm, whose scaling derivatives
+ * ignore. */
 EMBEDDING_RUNTIME_EXPORT EmbeddingStatusCode
 embedding_lookup(EmbeddingEngine *engine, const DLTensor *table,
                  const DLTensor *indices, const EmbeddingLookupOptions *options,
                  const DLTensor *out, EmbeddingStatus *out_status);
+
+/*===----------------------------------------------------------------------===*\
+|* Training
+|*
+|* Common to what follows:
+|*
+|* - Tables, gradients and values are float16, bfloat16, float32 or float64, all
+|*   of one call of one type, and aligned to their element. Sums are taken in
+|*   float64 for float64 and in float32 for the others, in an order that the
+|*   indices alone fix: the same bits for any number of threads. Gradients
+|*   at padded positions are not read: no NaN leaks from there.
+|* - Every index is checked before anything is written. A call that fails leaves
+|*   its outputs, a table above all, bit for bit as they were.
+|* - What is read may be strided in any way; what is written too, unless said, if
+|*   its elements share no memory with each other or with other operands.
+|* - Workspace memory comes from the engine's allocator, in at most one piece.
+|*   Each function has a companion, `..._workspace_size`, of the same arguments
+|*   but for `out_nnz`, whose `out_bytes` becomes the size of that piece, 0 if
+|*   there is none. It compiles the kernel if need be, reads shapes and strides,
+|*   and touches no data.
+|* - `indices` have any rank, N elements in all, and are int32 or int64.
+|*   N * (V + 1) must be less than 2^64.
+\*===----------------------------------------------------------------------===*/
+
+typedef struct EmbeddingRenormOptions {
+  size_t struct_size;
+  /** An EmbeddingOutOfRange. With EMBEDDING_OUT_OF_RANGE_ZERO an index out of
+   * range names no row. */
+  int32_t out_of_range;
+  /** The p of the norm: 2 by default; 0, infinities, negative and fractional
+   * values are fine, NaN is not. */
+  double norm_type;
+} EmbeddingRenormOptions;
+
+EMBEDDING_RUNTIME_EXPORT void
+embedding_renorm_options_init(EmbeddingRenormOptions *options);
+
+/** Multiplies each distinct row of `table` [V, D] that `indices` name and whose
+ * p-norm exceeds `max_norm` by max_norm / (norm + 1e-7), in place.
+ *
+ * The norm is taken in float64 and rounded to the type of the table; it is
+ * compared, and the factor computed, in float64; the factor is rounded to the
+ * type of the table. A row whose norm is NaN, or any row if max_norm is, stays
+ * as it is. */
+EMBEDDING_RUNTIME_EXPORT EmbeddingStatusCode
+embedding_renorm(EmbeddingEngine *engine, const DLTensor *table,
+                 const DLTensor *indices, double max_norm,
+                 const EmbeddingRenormOptions *options,
+                 EmbeddingStatus *out_status);
+
+typedef struct EmbeddingGradOptions {
+  size_t struct_size;
+  /** An EmbeddingOutOfRange. With EMBEDDING_OUT_OF_RANGE_ZERO an index out of
+   * range takes no gradient, as the padding does. */
+  int32_t out_of_range;
+  /** The row that takes no gradient, if has_padding_idx: in [-V, V), a negative
+   * one counting from the end. */
+  int32_t has_padding_idx;
+  int64_t padding_idx;
+  /** Whether gradients are multiplied by 1 / how often their row is among all
+   * indices, computed in float64 and rounded to the type of sums. */
+  int32_t scale_grad_by_freq;
+} EmbeddingGradOptions;
+
+EMBEDDING_RUNTIME_EXPORT void
+embedding_grad_options_init(EmbeddingGradOptions *options);
+
+/** grad_table[k, :] = the sum of grad_output[i..., :] over the positions whose
+ * index is k; zero where there is none.
+ *
+ * Shapes: `grad_output` indices.shape + [D], `grad_table` [V, D], which is
+ * written in full, each byte once. Positions of one row are cut into chunks of
+ * 128; each is summed in order from zero, and the sums of chunks pairwise at
+ * distances 1, 2, 4 and so on; the result is rounded once. */
+EMBEDDING_RUNTIME_EXPORT EmbeddingStatusCode embedding_dense_grad(
+    EmbeddingEngine *engine, const DLTensor *grad_output,
+    const DLTensor *indices, const EmbeddingGradOptions *options,
+    const DLTensor *grad_table, EmbeddingStatus *out_status);
+
+/** One entry for each position in row-major order, without those of the padding
+ * row: its index in `rows`, its gradient in `values`.
+ *
+ * Shapes: `grad_output` indices.shape + [D], `rows` [N] int64 and contiguous,
+ * `values` [N, D]. `*out_nnz` becomes the number of entries; what follows them
+ * is unspecified. `num_rows` is V. */
+EMBEDDING_RUNTIME_EXPORT EmbeddingStatusCode embedding_sparse_grad(
+    EmbeddingEngine *engine, const DLTensor *grad_output,
+    const DLTensor *indices, int64_t num_rows,
+    const EmbeddingGradOptions *options, const DLTensor *rows,
+    const DLTensor *values, int64_t *out_nnz, EmbeddingStatus *out_status);
+
+typedef struct EmbeddingCoalesceOptions {
+  size_t struct_size;
+  /** An EmbeddingOutOfRange. With EMBEDDING_OUT_OF_RANGE_ZERO an index out of
+   * range is left out. */
+  int32_t out_of_range;
+} EmbeddingCoalesceOptions;
+
+EMBEDDING_RUNTIME_EXPORT void
+embedding_coalesce_options_init(EmbeddingCoalesceOptions *options);
+
+/** The distinct `indices` in ascending order in `rows`, and in `sums` the sums
+ * of the `values` of each, in the order of embedding_dense_grad.
+ *
+ * Shapes: `indices` [N], `values` [N, D], `rows` [N] int64 and contiguous,
+ * `sums` [N, D]. `*out_nnz` becomes the number of distinct rows; what follows
+ * them is unspecified. `num_rows` is V. */
+EMBEDDING_RUNTIME_EXPORT EmbeddingStatusCode embedding_coalesce(
+    EmbeddingEngine *engine, const DLTensor *indices, const DLTensor *values,
+    int64_t num_rows, const EmbeddingCoalesceOptions *options,
+    const DLTensor *rows, const DLTensor *sums, int64_t *out_nnz,
+    EmbeddingStatus *out_status);
+
+/** The derivative of embedding_dense_grad, applied to `grad_grad_table` [V, D]:
+ * its rows at the indices, scaled by frequency if asked, and zeros for the
+ * padding row. `out` has shape indices.shape + [D]. */
+EMBEDDING_RUNTIME_EXPORT EmbeddingStatusCode embedding_double_backward(
+    EmbeddingEngine *engine, const DLTensor *grad_grad_table,
+    const DLTensor *indices, const EmbeddingGradOptions *options,
+    const DLTensor *out, EmbeddingStatus *out_status);
+
+EMBEDDING_RUNTIME_EXPORT EmbeddingStatusCode embedding_lookup_workspace_size(
+    EmbeddingEngine *engine, const DLTensor *table, const DLTensor *indices,
+    const EmbeddingLookupOptions *options, const DLTensor *out,
+    size_t *out_bytes, EmbeddingStatus *out_status);
+EMBEDDING_RUNTIME_EXPORT EmbeddingStatusCode embedding_renorm_workspace_size(
+    EmbeddingEngine *engine, const DLTensor *table, const DLTensor *indices,
+    double max_norm, const EmbeddingRenormOptions *options, size_t *out_bytes,
+    EmbeddingStatus *out_status);
+EMBEDDING_RUNTIME_EXPORT EmbeddingStatusCode
+embedding_dense_grad_workspace_size(EmbeddingEngine *engine,
+                                    const DLTensor *grad_output,
+                                    const DLTensor *indices,
+                                    const EmbeddingGradOptions *options,
+                                    const DLTensor *grad_table,
+                                    size_t *out_bytes,
+                                    EmbeddingStatus *out_status);
+EMBEDDING_RUNTIME_EXPORT EmbeddingStatusCode
+embedding_sparse_grad_workspace_size(
+    EmbeddingEngine *engine, const DLTensor *grad_output,
+    const DLTensor *indices, int64_t num_rows,
+    const EmbeddingGradOptions *options, const DLTensor *rows,
+    const DLTensor *values, size_t *out_bytes, EmbeddingStatus *out_status);
+EMBEDDING_RUNTIME_EXPORT EmbeddingStatusCode embedding_coalesce_workspace_size(
+    EmbeddingEngine *engine, const DLTensor *indices, const DLTensor *values,
+    int64_t num_rows, const EmbeddingCoalesceOptions *options,
+    const DLTensor *rows, const DLTensor *sums, size_t *out_bytes,
+    EmbeddingStatus *out_status);
+EMBEDDING_RUNTIME_EXPORT EmbeddingStatusCode
+embedding_double_backward_workspace_size(EmbeddingEngine *engine,
+                                         const DLTensor *grad_grad_table,
+                                         const DLTensor *indices,
+                                         const EmbeddingGradOptions *options,
+                                         const DLTensor *out,
+                                         size_t *out_bytes,
+                                         EmbeddingStatus *out_status);
 
 #ifdef __cplusplus
 } /* extern "C" */

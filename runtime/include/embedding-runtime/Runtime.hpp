@@ -91,6 +91,18 @@ struct LookupOptions : EmbeddingLookupOptions {
   LookupOptions() { embedding_lookup_options_init(this); }
 };
 
+struct RenormOptions : EmbeddingRenormOptions {
+  RenormOptions() { embedding_renorm_options_init(this); }
+};
+
+struct GradOptions : EmbeddingGradOptions {
+  GradOptions() { embedding_grad_options_init(this); }
+};
+
+struct CoalesceOptions : EmbeddingCoalesceOptions {
+  CoalesceOptions() { embedding_coalesce_options_init(this); }
+};
+
 struct EngineOptions : EmbeddingEngineOptions {
   EngineOptions() { embedding_engine_options_init(this); }
 };
@@ -116,6 +128,67 @@ public:
   void lookup(const TensorView &table, const TensorView &indices,
               const TensorView &out, const LookupOptions &options = {}) {
     lookup(table.get(), indices.get(), out.get(), options);
+  }
+
+  void renorm(const TensorView &table, const TensorView &indices,
+              double maxNorm, const RenormOptions &options = {}) {
+    DLTensor dlTable = table.get(), dlIndices = indices.get();
+    EmbeddingStatus status;
+    check(embedding_renorm(engine.get(), &dlTable, &dlIndices, maxNorm,
+                           &options, &status),
+          status);
+  }
+
+  void denseGrad(const TensorView &gradOutput, const TensorView &indices,
+                 const TensorView &gradTable, const GradOptions &options = {}) {
+    DLTensor dlGradOutput = gradOutput.get(), dlIndices = indices.get(),
+             dlGradTable = gradTable.get();
+    EmbeddingStatus status;
+    check(embedding_dense_grad(engine.get(), &dlGradOutput, &dlIndices,
+                               &options, &dlGradTable, &status),
+          status);
+  }
+
+  /// Returns the number of entries.
+  int64_t sparseGrad(const TensorView &gradOutput, const TensorView &indices,
+                     int64_t numRows, const TensorView &rows,
+                     const TensorView &values,
+                     const GradOptions &options = {}) {
+    DLTensor dlGradOutput = gradOutput.get(), dlIndices = indices.get(),
+             dlRows = rows.get(), dlValues = values.get();
+    int64_t nnz = 0;
+    EmbeddingStatus status;
+    check(embedding_sparse_grad(engine.get(), &dlGradOutput, &dlIndices,
+                                numRows, &options, &dlRows, &dlValues, &nnz,
+                                &status),
+          status);
+    return nnz;
+  }
+
+  /// Returns the number of distinct rows.
+  int64_t coalesce(const TensorView &indices, const TensorView &values,
+                   int64_t numRows, const TensorView &rows,
+                   const TensorView &sums,
+                   const CoalesceOptions &options = {}) {
+    DLTensor dlIndices = indices.get(), dlValues = values.get(),
+             dlRows = rows.get(), dlSums = sums.get();
+    int64_t nnz = 0;
+    EmbeddingStatus status;
+    check(embedding_coalesce(engine.get(), &dlIndices, &dlValues, numRows,
+                             &options, &dlRows, &dlSums, &nnz, &status),
+          status);
+    return nnz;
+  }
+
+  void doubleBackward(const TensorView &gradGradTable,
+                      const TensorView &indices, const TensorView &out,
+                      const GradOptions &options = {}) {
+    DLTensor dlTable = gradGradTable.get(), dlIndices = indices.get(),
+             dlOut = out.get();
+    EmbeddingStatus status;
+    check(embedding_double_backward(engine.get(), &dlTable, &dlIndices,
+                                    &options, &dlOut, &status),
+          status);
   }
 
   EmbeddingEngineStatistics statistics() const {

@@ -29,11 +29,14 @@
 using namespace mlir;
 using namespace ::embedding::runtime;
 
-/// Every kernel is a function of a range of rows, so that the runtime decides
-/// what runs where. The indices of the range are checked before its rows are
-/// copied, and the outcome goes to `%report`.
+//===----------------------------------------------------------------------===//
+// Kernels of a range: the runtime decides what runs where
+//===----------------------------------------------------------------------===//
+
+/// The indices of the range are checked before its rows are copied, and the
+/// outcome goes to `%report`.
 static constexpr char kLookupKernel[] = R"mlir(
-func.func @lookup(%begin: index, %end: index, %table: {0}, %all_indices: {1},
+func.func @kernel(%begin: index, %end: index, %table: {0}, %all_indices: {1},
                   %all_rows: {0}, %report: memref<3xi64>)
     attributes {{llvm.emit_c_interface, llvm.linkage = #llvm.linkage<internal>} {{
   %c0 = arith.constant 0 : index
@@ -72,8 +75,8 @@ static constexpr char kUncheckedLookup[] = R"mlir(
     ins(%table, %indices : {0}, {1}) outs(%rows : {2})
 )mlir";
 
-static std::string getLookupIR(const LookupSpec &spec) {
-  std::string length = spec.rowLength == LookupSpec::kDynamic
+static std::string getLookupIR(const KernelSpec &spec) {
+  std::string length = spec.rowLength == KernelSpec::kDynamic
                            ? "?"
                            : std::to_string(spec.rowLength);
   std::string element = "i" + std::to_string(8 * spec.elementBytes);
@@ -97,6 +100,134 @@ static std::string getLookupIR(const LookupSpec &spec) {
                        length == "?" ? "%row_length" : length, rows, body);
 }
 
+static constexpr char kFindOutOfRangeKernel[] = R"mlir(
+func.func @kernel(%begin: index, %end: index, %all_indices: {0},
+                  %num_rows: index, %report: memref<3xi64>)
+    attributes {{llvm.emit_c_interface, llvm.linkage = #llvm.linkage<internal>} {{
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %size = arith.subi %end, %begin : index
+  %indices = memref.subview %all_indices[%begin] [%size] [1] : {0} to {1}
+  %position, %index, %count =
+    embedding.find_out_of_range %indices, %num_rows : {1}
+  memref.store %position, %report[%c0] : memref<3xi64>
+  memref.store %index, %report[%c1] : memref<3xi64>
+  memref.store %count, %report[%c2] : memref<3xi64>
+  return
+}
+)mlir";
+
+static std::string getFindOutOfRangeIR(const KernelSpec &spec) {
+  std::string allIndices = llvm::formatv("memref<?xi{0}>", spec.indexBits);
+  std::string indices =
+      llvm::formatv("memref<?xi{0}, strided<[1], offset: ?>>", spec.indexBits);
+  return llvm::formatv(kFindOutOfRangeKernel, allIndices, indices);
+}
+
+//===----------------------------------------------------------------------===//
+// Kernels of an operation: its loops call the runtime's threads
+//===----------------------------------------------------------------------===//
+
+/// {0} is its arguments and {1} the operation itself.
+static constexpr char kOperationKernel[] = R"mlir(
+func.func @kernel({0}, %workspace: memref<?xi8> {{embedding.workspace})
+    attributes {{llvm.emit_c_interface, llvm.linkage = #llvm.linkage<internal>} {{
+  {1}
+  return
+}
+)mlir";
+
+static std::string getOperationIR(const KernelSpec &spec) {
+  std::string length = spec.rowLength == KernelSpec::kDynamic
+                           ? "?"
+                           : std::to_string(spec.rowLength);
+  const char *elementPrefix = spec.elementCode == kDLBfloat ? "bf" : "f";
+  std::string rows = llvm::formatv(
+      "memref<?x{0}x{1}{2}, strided<[?, {3}]>>", length, elementPrefix,
+      8 * spec.elementBytes, spec.isContiguous ? "1" : "?");
+  std::string indices = llvm::formatv("memref<?xi{0}>", spec.indexBits);
+  std::string mode =
+      llvm::formatv("out_of_range({0})", getName(spec.outOfRange));
+  std::string normType;
+  if (spec.kind == KernelKind::renorm || spec.kind == KernelKind::renormLookup)
+    // As bits, since text has no infinity.
+    normType = llvm::formatv("norm_type({0:x})",
+                             llvm::bit_cast<uint64_t>(spec.normType));
+  std::string gradOptions = "padding_idx(%padding) ";
+  if (spec.scalesGradByFreq)
+    gradOptions += "scale_grad_by_freq ";
+  gradOptions += mode;
+
+  std::string arguments, operation;
+  switch (spec.kind) {
+  case KernelKind::renorm:
+    arguments = "%indices: " + indices + ", %max_norm: f64, %table: " + rows;
+    operation = "embedding.renorm max_norm(%max_norm) " + normType + " " +
+                mode + " ins(%indices : " + indices + ") outs(%table : " +
+                rows + ")";
+    break;
+  case KernelKind::renormLookup:
+    arguments = "%indices: " + indices + ", %max_norm: f64, %table: " + rows +
+                ", %out: " + rows;
+    operation = "embedding.renorm_lookup max_norm(%max_norm) " + normType +
+                " " + mode + " ins(%indices : " + indices +
+                ") outs(%table, %out : " + rows + ", " + rows + ")";
+    break;
+  case KernelKind::denseGrad:
+    arguments = "%from: " + rows + ", %indices: " + indices +
+                ", %padding: index, %to: " + rows;
+    operation = "embedding.dense_grad " + gradOptions + " ins(%from, %indices : " +
+                rows + ", " + indices + ") outs(%to : " + rows + ")";
+    break;
+  case KernelKind::doubleBackward:
+    arguments = "%from: " + rows + ", %indices: " + indices +
+                ", %padding: index, %to: " + rows;
+    operation = "embedding.double_backward " + gradOptions +
+                " ins(%from, %indices : " + rows + ", " + indices +
+                ") outs(%to : " + rows + ")";
+    break;
+  case KernelKind::sparseGrad:
+    arguments = "%from: " + rows + ", %indices: " + indices +
+                ", %num_rows: index, %padding: index, %rows: memref<?xi64>, "
+                "%values: " +
+                rows + ", %count: memref<i64>";
+    operation = "embedding.sparse_grad num_rows(%num_rows) " + gradOptions +
+                " ins(%from, %indices : " + rows + ", " + indices +
+                ") outs(%rows, %values, %count : memref<?xi64>, " + rows +
+                ", memref<i64>)";
+    break;
+  case KernelKind::coalesce:
+    arguments = "%indices: " + indices + ", %values: " + rows +
+                ", %num_rows: index, %rows: memref<?xi64>, %sums: " + rows +
+                ", %count: memref<i64>";
+    operation = "embedding.coalesce num_rows(%num_rows) " + mode +
+                " ins(%indices, %values : " + indices + ", " + rows +
+                ") outs(%rows, %sums, %count : memref<?xi64>, " + rows +
+                ", memref<i64>)";
+    break;
+  case KernelKind::lookup:
+  case KernelKind::findOutOfRange:
+    llvm_unreachable("a kernel of a range");
+  }
+  return llvm::formatv(kOperationKernel, arguments, operation);
+}
+
+static std::string getIR(const KernelSpec &spec) {
+  switch (spec.kind) {
+  case KernelKind::lookup:
+    return getLookupIR(spec);
+  case KernelKind::findOutOfRange:
+    return getFindOutOfRangeIR(spec);
+  default:
+    return getOperationIR(spec);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Compilation
+//===----------------------------------------------------------------------===//
+
 /// The dialects are registered once; a context for each compilation is cheap.
 static const DialectRegistry &getRegistry() {
   static const DialectRegistry registry = [] {
@@ -107,7 +238,7 @@ static const DialectRegistry &getRegistry() {
   return registry;
 }
 
-static LogicalResult compile(const LookupSpec &spec, const char *cpu,
+static LogicalResult compile(const KernelSpec &spec, const char *cpu,
                              SmallVectorImpl<char> &object,
                              std::string &error) {
   MLIRContext context(getRegistry(), MLIRContext::Threading::DISABLED);
@@ -126,7 +257,7 @@ static LogicalResult compile(const LookupSpec &spec, const char *cpu,
            << "this machine cannot run code for CPU '" << cpu << "': it has no "
            << *missing;
   OwningOpRef<ModuleOp> module =
-      parseSourceString<ModuleOp>(getLookupIR(spec), &context, spec.str());
+      parseSourceString<ModuleOp>(getIR(spec), &context, spec.str());
   if (!module)
     return failure();
 
@@ -134,6 +265,10 @@ static LogicalResult compile(const LookupSpec &spec, const char *cpu,
   options.vectorBytes = target->getVectorBytes();
   bool isOptimized = spec.lowering == EMBEDDING_LOWERING_OPTIMIZED;
   options.vectorize = options.prefetch = isOptimized;
+  bool isOfRange = spec.kind == KernelKind::lookup ||
+                   spec.kind == KernelKind::findOutOfRange;
+  options.parallelism = isOfRange ? mlir::embedding::CPUParallelism::none
+                                  : mlir::embedding::CPUParallelism::callback;
   PassManager pm(&context);
   mlir::embedding::buildEmbeddingToCPUPipeline(pm, options);
   if (failed(pm.run(*module)))
@@ -143,7 +278,7 @@ static LogicalResult compile(const LookupSpec &spec, const char *cpu,
 }
 
 extern "C" EMBEDDING_RUNTIME_EXPORT void
-embedding_compile_lookup(const LookupSpec *spec, const char *cpu,
+embedding_compile_kernel(const KernelSpec *spec, const char *cpu,
                          const CompilerOutput *output) {
   SmallVector<char, 0> object;
   std::string error;

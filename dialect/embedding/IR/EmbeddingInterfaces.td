@@ -1,0 +1,45 @@
+//===- EmbeddingInterfaces.td - Embedding interfaces -------*- tablegen -*-===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef EMBEDDING_IR_EMBEDDINGINTERFACES
+#define EMBEDDING_IR_EMBEDDINGINTERFACES
+
+include "mlir/IR/OpBase.td"
+
+def Embedding_RowIndexingOpInterface : OpInterface<"RowIndexingOpInterface"> {
+  let cppNamespace = "::mlir::embedding";
+  let description = [{
+    An operation whose indices name rows, and that says what happens to an index
+    that names none. Passes over checks need to know no more.
+  }];
+  let methods = [
+    InterfaceMethod<"The indices.", "::mlir::Value", "getIndices">,
+    InterfaceMethod<"What happens to an index out of range.",
+                    "::mlir::embedding::OutOfRange", "getOutOfRange">,
+    InterfaceMethod<"Changes what happens to an index out of range.", "void",
+                    "setOutOfRange",
+                    (ins "::mlir::embedding::OutOfRange":$outOfRange)>,
+    InterfaceMethod<[{
+      The table whose rows the indices name, or the number of its rows, a value
+      of type `index`.
+    }], "::mlir::Value", "getTableOrNumRows">,
+  ];
+  let extraSharedClassDeclaration = [{
+    /// The number of rows V, if it is known.
+    std::optional<int64_t> getStaticNumRows() {
+      return ::mlir::embedding::getStaticNumRows($_op.getTableOrNumRows());
+    }
+    /// The number of rows V. Creates operations where it is not known.
+    ::mlir::OpFoldResult getMixedNumRows(::mlir::OpBuilder &builder) {
+      return ::mlir::embedding::getMixedNumRows(builder, $_op.getLoc(),
+                                                $_op.getTableOrNumRows());
+    }
+  }];
+}
+
+#endif // EMBEDDING_IR_EMBEDDINGINTERFACES

@@ -1,0 +1,521 @@
+//===- GradientsToLoops.cpp - Sums over groups, and what they scale -----===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Grouping.h"
+
+using namespace mlir;
+using namespace mlir::embedding;
+
+/// Positions that are summed one after another; the documented order of sums
+/// depends on it.
+static constexpr int64_t kChunkLength = 128;
+/// Bytes of sums that are under way at once: they stay in registers, or at
+/// least in the first-level cache.
+static constexpr int64_t kSumBytes = 1024;
+
+/// 1 / count, in f64 and then rounded to `type`.
+static Value createFrequencyScale(LoopBuilder &b, Value count, Type type) {
+  Value frequency = arith::UIToFPOp::create(b, b.getF64Type(), b.toI64(count));
+  Value scale =
+      arith::DivFOp::create(b, b.constant(b.getF64Type(), 1.0), frequency);
+  return b.convertFloat(scale, type);
+}
+
+namespace {
+
+//===----------------------------------------------------------------------===//
+// Sums over groups
+//===----------------------------------------------------------------------===//
+
+/// Sums the rows of `values` at the positions of each group, in the documented
+/// order: chunks of `kChunkLength` positions from the start of the group, each
+/// from zero and in order; then the sums of chunks pairwise, at distances 1, 2,
+/// 4 and so on.
+///
+/// Groups of one chunk are summed where they are wanted. The chunks of longer
+/// ones are summed beforehand, all threads at work on one group, into partial
+/// sums. In a window of `kChunkLength` sorted positions at most one group of
+/// several chunks begins, and at most one other has a chunk that begins: each
+/// window has a slot for either.
+class GroupSums {
+public:
+  GroupSums(LoopBuilder &b, Value values, const Groups &groups,
+            OpFoldResult rowLength, bool scalesByFrequency)
+      : b(b), values(b, values, /*numTrailingDims=*/1), groups(groups),
+        rowLength(rowLength), scalesByFrequency(scalesByFrequency),
+        elementType(cast<MemRefType>(values.getType()).getElementType()),
+        sumType(getAccumulatorType(elementType)) {
+    blockWidth = kSumBytes / (sumType.getIntOrFloatBitWidth() / 8);
+    if (auto length = getConstantIntValue(rowLength))
+      blockWidth = std::min(blockWidth, *length);
+  }
+
+  /// Sums the chunks of the groups that have several.
+  void sumLongGroups() {
+    int64_t length =
+        getConstantIntValue(rowLength).value_or(ShapedType::kDynamic);
+    SmallVector<Value> sizes = {
+        b.mul(b.divUp(values.size(), b.index(kChunkLength)), b.index(2))};
+    if (ShapedType::isDynamic(length))
+      sizes.push_back(b.value(rowLength));
+    partials = b.allocate(
+        MemRefType::get({ShapedType::kDynamic, length}, sumType), sizes);
+
+    Value total = b.loadIndex(groups.offsets, groups.size(b));
+    Blocks blocks(b, total, getRowBytes(b, rowLength, elementType),
+                  kMinBlockBytes, kMaxBlocks);
+    blocks.forEach(b, [&](Value, Value begin, Value end) {
+      Value buffer = allocateSum();
+      b.ifTrue(b.less(begin, end), [&] {
+        // From the group that `begin` lies in to the last that begins before
+        // `end`.
+        Value first = b.sub(groups.firstAtOrBehind(b, b.add(begin, b.index(1))),
+                            b.index(1));
+        b.loop(first, groups.firstAtOrBehind(b, end), [&](Value group) {
+          sumChunksIn(group, begin, end, buffer);
+        });
+      });
+    });
+  }
+
+  /// A buffer that `writeSum` needs, for one thread.
+  Value allocateSum() {
+    return memref::AllocaOp::create(b,
+                                    MemRefType::get({blockWidth}, sumType));
+  }
+
+  /// Writes the sum of `group` to a row of `to`.
+  void writeSum(Value group, Value to, Value toRow, Value buffer) {
+    Value begin = groups.begin(b, group), end = groups.end(b, group);
+    Value length = b.sub(end, begin);
+    auto write = [&](Value sum, OpFoldResult column, OpFoldResult width) {
+      Value row = takeColumns(b, b.getLoc(), to, OpFoldResult(toRow), column,
+                              width);
+      b.elementwise(sum, row, [&](LoopBuilder &b, ValueRange elements) {
+        return b.convertFloat(elements[0], elementType);
+      });
+    };
+    b.ifTrue(
+        b.cmp(arith::CmpIPredicate::sle, length, b.index(kChunkLength)),
+        [&] {
+          Value scale = getScale(length);
+          forEachColumnBlock([&](OpFoldResult column, OpFoldResult width) {
+            write(sumChunk(begin, end, scale, column, width, buffer), column,
+                  width);
+          });
+        },
+        [&] {
+          addChunkSums(begin, b.divUp(length, b.index(kChunkLength)));
+          forEachColumnBlock([&](OpFoldResult column, OpFoldResult width) {
+            write(takeColumns(b, b.getLoc(), partials,
+                              OpFoldResult(getSlot(begin, b.index(0))), column,
+                              width),
+                  column, width);
+          });
+        });
+  }
+
+  void deallocate() { b.deallocate(partials); }
+
+private:
+  /// Runs `body` for pieces of a row whose sums are under way at once.
+  void forEachColumnBlock(
+      llvm::function_ref<void(OpFoldResult, OpFoldResult)> body) {
+    if (blockWidth == 0)
+      return;
+    OpFoldResult width = b.getIndexAttr(blockWidth);
+    auto staticLength = getConstantIntValue(rowLength);
+    if (staticLength && *staticLength == blockWidth)
+      return body(b.getIndexAttr(0), width);
+
+    Value length = b.value(rowLength);
+    Value rest = b.sub(
+        length, b.mul(b.div(length, b.index(blockWidth)), b.index(blockWidth)));
+    Value wholeEnd = b.sub(length, rest);
+    b.loop(b.index(0), wholeEnd, b.index(blockWidth),
+           [&](Value column) { body(column, width); });
+    if (staticLength) {
+      if (int64_t tail = *staticLength % blockWidth)
+        body(b.getIndexAttr(*staticLength - tail), b.getIndexAttr(tail));
+      return;
+    }
+    b.ifTrue(b.less(b.index(0), rest), [&] { body(wholeEnd, rest); });
+  }
+
+  Value getScale(Value groupLength) {
+    return scalesByFrequency ? createFrequencyScale(b, groupLength, sumType)
+                             : nullptr;
+  }
+
+  /// Sums columns of the rows at sorted positions [begin, end); returns where.
+  Value sumChunk(Value begin, Value end, Value scale, OpFoldResult column,
+                 OpFoldResult width, Value buffer) {
+    Value sum = takeColumns(b, b.getLoc(), buffer, {}, b.getIndexAttr(0), width);
+    b.fill(sum, b.constant(sumType, 0.0));
+    b.loop(begin, end, [&](Value i) {
+      Value position = b.loadIndex(groups.positions, i);
+      Value row = values.row(b, position, column, width);
+      b.elementwise(row, sum, [&](LoopBuilder &b, ValueRange elements) {
+        Value term = b.convertFloat(elements[0], sumType);
+        if (scale)
+          term = arith::MulFOp::create(b, term, scale);
+        return Value(arith::AddFOp::create(b, elements[1], term));
+      });
+    });
+    return sum;
+  }
+
+  /// Where the sum of chunk `chunk` of the group that begins at `begin` is.
+  Value getSlot(Value begin, Value chunk) {
+    Value window = b.add(b.div(begin, b.index(kChunkLength)), chunk);
+    Value slot = b.mul(window, b.index(2));
+    return b.select(b.equal(chunk, b.index(0)), b.add(slot, b.index(1)), slot);
+  }
+
+  /// Sums the chunks of `group` that begin in [begin, end), if it has several.
+  void sumChunksIn(Value group, Value begin, Value end, Value buffer) {
+    Value groupBegin = groups.begin(b, group), groupEnd = groups.end(b, group);
+    Value length = b.sub(groupEnd, groupBegin);
+    Value chunkLength = b.index(kChunkLength);
+    b.ifTrue(b.less(chunkLength, length), [&] {
+      Value before = b.max(b.sub(begin, groupBegin), b.index(0));
+      Value behind = b.sub(b.min(end, groupEnd), groupBegin);
+      Value scale = getScale(length);
+      b.loop(b.divUp(before, chunkLength), b.divUp(behind, chunkLength),
+             [&](Value chunk) {
+               Value from = b.add(groupBegin, b.mul(chunk, chunkLength));
+               Value to = b.min(b.add(from, chunkLength), groupEnd);
+               Value slot = getSlot(groupBegin, chunk);
+               forEachColumnBlock([&](OpFoldResult column, OpFoldResult width) {
+                 Value sum = sumChunk(from, to, scale, column, width, buffer);
+                 b.copy(sum, takeColumns(b, b.getLoc(), partials,
+                                         OpFoldResult(slot), column, width));
+               });
+             });
+    });
+  }
+
+  /// Adds up the sums of `count` chunks pairwise, into that of the first.
+  void addChunkSums(Value begin, Value count) {
+    auto rowOf = [&](LoopBuilder &b, Value chunk) {
+      return takeRow(b, b.getLoc(), partials, OpFoldResult(getSlot(begin, chunk)),
+                     rowLength);
+    };
+    // Distance 2^level, while that is less than the count.
+    Value levels = b.toIndex(b.bitWidth(b.toI64(b.sub(count, b.index(1)))));
+    b.loop(b.index(0), levels, [&](Value level) {
+      Value distance = b.shiftLeft(b.index(1), level);
+      Value pairs = b.mul(distance, b.index(2));
+      b.loop(b.index(0), b.sub(count, distance), pairs, [&](Value chunk) {
+        if (blockWidth == 0)
+          return;
+        b.elementwise(rowOf(b, b.add(chunk, distance)), rowOf(b, chunk),
+                      [&](LoopBuilder &b, ValueRange sums) -> Value {
+                        return arith::AddFOp::create(b, sums[1], sums[0]);
+                      });
+      });
+    });
+  }
+
+  LoopBuilder &b;
+  Flattened values;
+  const Groups &groups;
+  OpFoldResult rowLength;
+  bool scalesByFrequency;
+  Type elementType;
+  Type sumType;
+  int64_t blockWidth;
+  Value partials;
+};
+
+//===----------------------------------------------------------------------===//
+// DenseGradOp
+//===----------------------------------------------------------------------===//
+
+/// Each block of the destination walks the groups of its rows and fills the gaps
+/// between them, so that every byte is written once.
+struct DenseGradToLoops : OpRewritePattern<DenseGradOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(DenseGradOp op,
+                                PatternRewriter &rewriter) const override {
+    if (failed(verifyReady(rewriter, op)))
+      return failure();
+    LoopBuilder b(op.getLoc(), rewriter);
+    Value init = op.getInit();
+    OpFoldResult rowLength =
+        embedding::getMixedSize(rewriter, op.getLoc(), init, 1);
+    if (llvm::is_contained(cast<MemRefType>(init.getType()).getShape(), 0)) {
+      rewriter.eraseOp(op);
+      return success();
+    }
+    Type element = cast<MemRefType>(init.getType()).getElementType();
+    Value numRows = b.value(op.getMixedNumRows(b));
+    Groups groups(b, op.getIndices(), numRows, op.getOutOfRange(),
+                  getPaddingRow(b, op));
+    GroupSums sums(b, op.getGradOutput(), groups, rowLength,
+                   op.getScaleGradByFreq());
+    sums.sumLongGroups();
+
+    // The bytes of a row of the destination, and of the gradients it sums.
+    Value rowBytes = getRowBytes(b, rowLength, element);
+    Value numIndices =
+        Flattened(b, op.getIndices(), /*numTrailingDims=*/0).size();
+    Value share = b.divUp(numIndices, b.max(numRows, b.index(1)));
+    Blocks blocks(b, numRows, b.mul(rowBytes, b.add(share, b.index(1))),
+                  kMinBlockBytes, kMaxBlocks);
+    blocks.forEach(b, [&](Value, Value begin, Value end) {
+      Value buffer = sums.allocateSum();
+      auto fillGap = [&](Value from, Value to) {
+        Value size = b.sub(to, from);
+        b.ifTrue(b.less(b.index(0), size), [&] {
+          Operation *gap =
+              takeSlice(b, b.getLoc(), init, {from, b.getIndexAttr(0)},
+                        {size, rowLength});
+          b.fill(gap->getResult(0), b.constant(element, 0.0));
+        });
+      };
+      Value size = groups.size(b);
+      Value first = b.lowerBound(groups.rows, size, b.toI64(begin));
+      Value last = b.lowerBound(groups.rows, size, b.toI64(end));
+      SmallVector<Value> written =
+          b.loop(first, last, begin,
+                 [&](Value group, ValueRange next) -> SmallVector<Value> {
+                   Value row = groups.row(b, group);
+                   fillGap(next[0], row);
+                   sums.writeSum(group, init, row, buffer);
+                   return {b.add(row, b.index(1))};
+                 });
+      fillGap(written[0], end);
+    });
+    sums.deallocate();
+    groups.deallocate(b);
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// CoalesceOp
+//===----------------------------------------------------------------------===//
+
+/// A group is a row of the result.
+struct CoalesceToLoops : OpRewritePattern<CoalesceOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(CoalesceOp op,
+                                PatternRewriter &rewriter) const override {
+    if (failed(verifyReady(rewriter, op)))
+      return failure();
+    LoopBuilder b(op.getLoc(), rewriter);
+    OpFoldResult rowLength =
+        embedding::getMixedSize(rewriter, op.getLoc(), op.getSums(), 1);
+    Type element = cast<MemRefType>(op.getSums().getType()).getElementType();
+    Groups groups(b, op.getIndices(), op.getNumRows(), op.getOutOfRange(),
+                  /*paddingRow=*/nullptr);
+    GroupSums sums(b, op.getValues(), groups, rowLength,
+                   /*scalesByFrequency=*/false);
+    sums.sumLongGroups();
+    Value size = groups.size(b);
+    b.store(b.toI64(size), op.getCount());
+    Blocks blocks(b, size, getRowBytes(b, rowLength, element), kMinBlockBytes,
+                  kMaxBlocks);
+    blocks.forEach(b, [&](Value, Value begin, Value end) {
+      Value buffer = sums.allocateSum();
+      b.loop(begin, end, [&](Value group) {
+        b.store(b.load(groups.rows, group), op.getRows(), group);
+        sums.writeSum(group, op.getSums(), group, buffer);
+      });
+    });
+    sums.deallocate();
+    groups.deallocate(b);
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// SparseGradOp and DoubleBackwardOp
+//===----------------------------------------------------------------------===//
+
+/// 1 / frequency of the row that each position names, by position.
+class FrequencyScales {
+public:
+  /// `type` is that of the scales; without it there are none.
+  FrequencyScales(LoopBuilder &b, Value indices, Value numRows, OutOfRange mode,
+                  Value paddingRow, Type type) {
+    if (!type)
+      return;
+    Groups groups(b, indices, numRows, mode, paddingRow);
+    Value positionCount = Flattened(b, indices, /*numTrailingDims=*/0).size();
+    scales = b.allocate(MemRefType::get({ShapedType::kDynamic}, type),
+                        positionCount);
+    Blocks blocks(b, groups.size(b), b.index(64), kMinBlockBytes, kMaxBlocks);
+    blocks.forEach(b, [&](Value, Value begin, Value end) {
+      b.loop(begin, end, [&](Value group) {
+        Value groupBegin = groups.begin(b, group);
+        Value groupEnd = groups.end(b, group);
+        Value scale =
+            createFrequencyScale(b, b.sub(groupEnd, groupBegin), type);
+        b.loop(groupBegin, groupEnd, [&](Value i) {
+          b.store(scale, scales, b.loadIndex(groups.positions, i));
+        });
+      });
+    });
+    groups.deallocate(b);
+  }
+
+  /// Writes `from`, a row at `position`, to `to`, scaled if there are scales.
+  void write(LoopBuilder &b, Value position, Value from, Value to) const {
+    if (!scales)
+      return b.copy(from, to);
+    Value scale = b.load(scales, position);
+    b.elementwise(from, to, [&](LoopBuilder &b, ValueRange elements) {
+      Value term = b.convertFloat(elements[0], scale.getType());
+      Value product = arith::MulFOp::create(b, term, scale);
+      return b.convertFloat(product, elements[1].getType());
+    });
+  }
+
+  void deallocate(LoopBuilder &b) const {
+    if (scales)
+      b.deallocate(scales);
+  }
+
+private:
+  Value scales;
+};
+
+/// Counts what each block keeps, then has each block write it where its turn is.
+struct SparseGradToLoops : OpRewritePattern<SparseGradOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(SparseGradOp op,
+                                PatternRewriter &rewriter) const override {
+    if (failed(verifyReady(rewriter, op)))
+      return failure();
+    LoopBuilder b(op.getLoc(), rewriter);
+    OpFoldResult rowLength =
+        embedding::getMixedSize(rewriter, op.getLoc(), op.getValues(), 1);
+    Type element = cast<MemRefType>(op.getValues().getType()).getElementType();
+    Value numRows = op.getNumRows();
+    Value paddingRow = getPaddingRow(b, op);
+    RowNames names(b, op.getIndices(), numRows, op.getOutOfRange(), paddingRow);
+    FrequencyScales scales(b, op.getIndices(), numRows, op.getOutOfRange(),
+                           paddingRow,
+                           op.getScaleGradByFreq() ? getAccumulatorType(element)
+                                                   : Type());
+    Flattened gradOutput(b, op.getGradOutput(), /*numTrailingDims=*/1);
+
+    Blocks blocks(b, names.size(), getRowBytes(b, rowLength, element),
+                  kMinBlockBytes, kMaxBlocks);
+    auto isKept = [&](Value row) { return b.less(row, numRows); };
+    auto asIndex = [&](Value flag) -> Value {
+      return arith::IndexCastUIOp::create(b, b.getIndexType(), flag);
+    };
+    Value starts = b.allocate(
+        MemRefType::get({ShapedType::kDynamic}, b.getIndexType()),
+        blocks.blockCount);
+    blocks.forEach(b, [&](Value block, Value begin, Value end) {
+      Value kept = b.loop(begin, end, b.index(0),
+                          [&](Value i, ValueRange sum) -> SmallVector<Value> {
+                            Value flag = isKept(names.get(b, i));
+                            return {b.add(sum[0], asIndex(flag))};
+                          })[0];
+      b.store(kept, starts, block);
+    });
+    Value total = b.loop(b.index(0), blocks.blockCount, b.index(0),
+                         [&](Value block, ValueRange sum) -> SmallVector<Value> {
+                           Value kept = b.load(starts, block);
+                           b.store(sum[0], starts, block);
+                           return {b.add(sum[0], kept)};
+                         })[0];
+    b.store(b.toI64(total), op.getCount());
+    blocks.forEach(b, [&](Value block, Value begin, Value end) {
+      b.loop(begin, end, b.load(starts, block),
+             [&](Value i, ValueRange entry) -> SmallVector<Value> {
+               Value row = names.get(b, i);
+               Value flag = isKept(row);
+               b.ifTrue(flag, [&] {
+                 b.store(b.toI64(row), op.getRows(), entry[0]);
+                 if (isZeroInteger(rowLength))
+                   return;
+                 scales.write(
+                     b, i, gradOutput.row(b, i, b.getIndexAttr(0), rowLength),
+                     takeRow(b, b.getLoc(), op.getValues(),
+                             OpFoldResult(entry[0]), rowLength));
+               });
+               return {b.add(entry[0], asIndex(flag))};
+             });
+    });
+    b.deallocate(starts);
+    scales.deallocate(b);
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+/// A gather, with zeros where no row is named.
+struct DoubleBackwardToLoops : OpRewritePattern<DoubleBackwardOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(DoubleBackwardOp op,
+                                PatternRewriter &rewriter) const override {
+    if (failed(verifyReady(rewriter, op)))
+      return failure();
+    LoopBuilder b(op.getLoc(), rewriter);
+    Value table = op.getGradGradTable();
+    OpFoldResult rowLength =
+        embedding::getMixedSize(rewriter, op.getLoc(), table, 1);
+    if (isZeroInteger(rowLength)) {
+      rewriter.eraseOp(op);
+      return success();
+    }
+    Type element = cast<MemRefType>(table.getType()).getElementType();
+    Value numRows = b.value(op.getMixedNumRows(b));
+    Value paddingRow = getPaddingRow(b, op);
+    RowNames names(b, op.getIndices(), numRows, op.getOutOfRange(), paddingRow);
+    FrequencyScales scales(b, op.getIndices(), numRows, op.getOutOfRange(),
+                           paddingRow,
+                           op.getScaleGradByFreq() ? getAccumulatorType(element)
+                                                   : Type());
+    Flattened out(b, op.getInit(), /*numTrailingDims=*/1);
+    bool hasNoRows = op.getStaticNumRows() == 0;
+    Blocks blocks(b, names.size(), getRowBytes(b, rowLength, element),
+                  kMinBlockBytes, kMaxBlocks);
+    blocks.forEach(b, [&](Value, Value begin, Value end) {
+      b.loop(begin, end, [&](Value i) {
+        Value to = out.row(b, i, b.getIndexAttr(0), rowLength);
+        auto clear = [&] { b.fill(to, b.constant(element, 0.0)); };
+        // IR knows no slice of one row of a table of none.
+        if (hasNoRows)
+          return clear();
+        Value row = names.get(b, i);
+        auto write = [&] {
+          scales.write(b, i,
+                       takeRow(b, b.getLoc(), table, OpFoldResult(row),
+                               rowLength),
+                       to);
+        };
+        if (names.isTotal())
+          return write();
+        b.ifTrue(b.less(row, numRows), write, clear);
+      });
+    });
+    scales.deallocate(b);
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+} // namespace
+
+void embedding::populateGradientsToLoopsPatterns(RewritePatternSet &patterns) {
+  patterns.add<DenseGradToLoops, CoalesceToLoops, SparseGradToLoops,
+               DoubleBackwardToLoops>(patterns.getContext());
+}

@@ -1,0 +1,244 @@
+//===- GroupToLoops.cpp - Radix sort of positions by row ----------------===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Grouping.h"
+
+using namespace mlir;
+using namespace mlir::embedding;
+
+/// Bits of a row that one pass of the sort looks at, at most: the counters of a
+/// block then stay in the first-level cache.
+static constexpr int64_t kMaxDigitBits = 10;
+/// Positions that make a block of the sort, and the most blocks.
+static constexpr int64_t kMinBlockPositions = 16 * 1024;
+static constexpr int64_t kMaxSortBlocks = 256;
+
+Value RowNames::get(LoopBuilder &b, Value position) const {
+  Value row = b.toIndex(flat.load(b, position));
+  if (mode == OutOfRange::clamp) {
+    // In a table of no rows this is 0, and so V.
+    Value last = b.sub(numRows, b.index(1));
+    row = b.max(b.min(row, last), b.index(0));
+  } else if (mode == OutOfRange::zero) {
+    // One unsigned comparison covers the negative indices.
+    Value isIn = b.cmp(arith::CmpIPredicate::ult, row, numRows);
+    row = b.select(isIn, row, numRows);
+  }
+  if (paddingRow)
+    row = b.select(b.equal(row, paddingRow), numRows, row);
+  return row;
+}
+
+Groups::Groups(LoopBuilder &b, Value indices, Value numRows, OutOfRange mode,
+               Value paddingRow) {
+  auto int64s = MemRefType::get({ShapedType::kDynamic}, b.getI64Type());
+  Value size = Flattened(b, indices, /*numTrailingDims=*/0).size();
+  rows = b.allocate(int64s, size);
+  offsets = b.allocate(int64s, b.add(size, b.index(1)));
+  positions = b.allocate(int64s, size);
+  count = b.allocate(MemRefType::get({}, b.getI64Type()));
+  GroupOp::create(b, TypeRange(), indices, numRows, paddingRow, rows, offsets,
+                  positions, count, /*padding_idx=*/std::nullopt, mode);
+}
+
+namespace {
+
+//===----------------------------------------------------------------------===//
+// GroupOp
+//===----------------------------------------------------------------------===//
+
+/// A radix sort, the least significant digit first, of pairs: the row in the
+/// upper bits of an i64 and the position in the lower ones. Each pass counts
+/// the digits of every block, turns the counts into where each digit of each
+/// block begins, and moves the pairs there. Passes are as few as digits of
+/// `kMaxDigitBits` allow, so that the time is linear in N. Positions that name
+/// no row sort behind all others, as row V.
+class RadixSort {
+public:
+  RadixSort(LoopBuilder &b, GroupOp op, const RowNames &names, Value numRows)
+      : b(b), op(op), names(names), numRows(numRows), size(names.size()),
+        blocks(b, size, b.index(1), kMinBlockPositions, kMaxSortBlocks) {
+    positionBits =
+        b.bitWidth(b.toI64(b.max(b.sub(size, b.index(1)), b.index(0))));
+    Value lastRow = names.isTotal() ? b.sub(numRows, b.index(1)) : numRows;
+    Value rowBits = b.max(b.bitWidth(b.toI64(lastRow)), b.i64(1));
+    passCount = b.divUp(rowBits, b.i64(kMaxDigitBits));
+    digitBits = b.divUp(rowBits, passCount);
+    bucketCount = b.toIndex(b.shiftLeft(b.i64(1), digitBits));
+
+    auto int64s = MemRefType::get({ShapedType::kDynamic}, b.getI64Type());
+    auto countersType = MemRefType::get(
+        {ShapedType::kDynamic, int64_t(1) << kMaxDigitBits}, b.getI64Type());
+    buffers = {b.allocate(int64s, size), b.allocate(int64s, size)};
+    counters = b.allocate(countersType, blocks.blockCount);
+  }
+
+  void run() {
+    makePairs();
+    auto loop = scf::ForOp::create(b, b.index(0), b.toIndex(passCount),
+                                   b.index(1), ValueRange(buffers));
+    {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(loop.getBody());
+      Value from = loop.getRegionIterArgs()[0];
+      Value to = loop.getRegionIterArgs()[1];
+      Value shift = b.add(positionBits,
+                          b.mul(b.toI64(loop.getInductionVar()), digitBits));
+      sortByDigit(from, to, shift);
+      scf::YieldOp::create(b, ValueRange{to, from});
+    }
+    cutIntoGroups(loop.getResult(0));
+    for (Value buffer : {buffers[0], buffers[1], counters})
+      b.deallocate(buffer);
+  }
+
+private:
+  void makePairs() {
+    blocks.forEach(b, [&](Value, Value begin, Value end) {
+      b.loop(begin, end, [&](Value position) {
+        Value row = b.toI64(names.get(b, position));
+        b.store(b.bitOr(b.shiftLeft(row, positionBits), b.toI64(position)),
+                buffers[0], position);
+      });
+    });
+  }
+
+  Value digitOf(Value pair, Value shift) {
+    Value mask = b.sub(bucketCount, b.index(1));
+    return b.bitAnd(b.toIndex(b.shiftRight(pair, shift)), mask);
+  }
+
+  void sortByDigit(Value from, Value to, Value shift) {
+    blocks.forEach(b, [&](Value block, Value begin, Value end) {
+      b.loop(b.index(0), bucketCount, [&](Value bucket) {
+        b.store(b.i64(0), counters, {block, bucket});
+      });
+      b.loop(begin, end, [&](Value i) {
+        Value bucket = digitOf(b.load(from, i), shift);
+        Value count = b.load(counters, {block, bucket});
+        b.store(b.add(count, b.i64(1)), counters, {block, bucket});
+      });
+    });
+    b.loop(b.index(0), bucketCount, b.i64(0),
+           [&](Value bucket, ValueRange outer) -> SmallVector<Value> {
+             return b.loop(
+                 b.index(0), blocks.blockCount, outer,
+                 [&](Value block, ValueRange sum) -> SmallVector<Value> {
+                   Value count = b.load(counters, {block, bucket});
+                   b.store(sum[0], counters, {block, bucket});
+                   return {b.add(sum[0], count)};
+                 });
+           });
+    blocks.forEach(b, [&](Value block, Value begin, Value end) {
+      b.loop(begin, end, [&](Value i) {
+        Value pair = b.load(from, i);
+        Value bucket = digitOf(pair, shift);
+        Value place = b.load(counters, {block, bucket});
+        b.store(pair, to, b.toIndex(place));
+        b.store(b.add(place, b.i64(1)), counters, {block, bucket});
+      });
+    });
+  }
+
+  Value rowOf(Value pair) { return b.shiftRight(pair, positionBits); }
+
+  /// Whether the pair at `i` of `sorted` begins a group, and its row.
+  std::pair<Value, Value> beginsGroup(Value sorted, Value i) {
+    Value row = rowOf(b.load(sorted, i));
+    Value previous = b.max(b.sub(i, b.index(1)), b.index(0));
+    Value isFirst = b.equal(i, b.index(0));
+    Value isOther = b.cmp(arith::CmpIPredicate::ne, row,
+                          rowOf(b.load(sorted, previous)));
+    Value begins = b.bitOr(isFirst, isOther);
+    if (!names.isTotal())
+      begins = b.bitAnd(begins, b.less(row, b.toI64(numRows)));
+    return {begins, row};
+  }
+
+  void cutIntoGroups(Value sorted) {
+    // Column 0 counts the groups that begin in a block, column 1 the positions
+    // in groups.
+    blocks.forEach(b, [&](Value block, Value begin, Value end) {
+      SmallVector<Value> counts = b.loop(
+          begin, end, {b.i64(0), b.i64(0)},
+          [&](Value i, ValueRange counts) -> SmallVector<Value> {
+            auto [begins, row] = beginsGroup(sorted, i);
+            Value isNamed =
+                names.isTotal()
+                    ? Value(arith::ConstantIntOp::create(b, 1, 1))
+                    : b.less(row, b.toI64(numRows));
+            auto increment = [&](Value flag) -> Value {
+              return arith::ExtUIOp::create(b, b.getI64Type(), flag);
+            };
+            return {b.add(counts[0], increment(begins)),
+                    b.add(counts[1], increment(isNamed))};
+          });
+      b.store(counts[0], counters, {block, b.index(0)});
+      b.store(counts[1], counters, {block, b.index(1)});
+    });
+    SmallVector<Value> totals =
+        b.loop(b.index(0), blocks.blockCount, {b.i64(0), b.i64(0)},
+               [&](Value block, ValueRange sums) -> SmallVector<Value> {
+                 Value groups = b.load(counters, {block, b.index(0)});
+                 Value named = b.load(counters, {block, b.index(1)});
+                 b.store(sums[0], counters, {block, b.index(0)});
+                 return {b.add(sums[0], groups), b.add(sums[1], named)};
+               });
+    b.store(totals[0], op.getCount());
+    b.store(totals[1], op.getOffsets(), b.toIndex(totals[0]));
+
+    Value mask = b.sub(b.shiftLeft(b.i64(1), positionBits), b.i64(1));
+    blocks.forEach(b, [&](Value block, Value begin, Value end) {
+      Value firstGroup = b.loadIndex(counters, {block, b.index(0)});
+      b.loop(begin, end, firstGroup,
+             [&](Value i, ValueRange group) -> SmallVector<Value> {
+               b.store(b.bitAnd(b.load(sorted, i), mask), op.getPositions(), i);
+               auto [begins, row] = beginsGroup(sorted, i);
+               b.ifTrue(begins, [&, row = row] {
+                 b.store(row, op.getRows(), group[0]);
+                 b.store(b.toI64(i), op.getOffsets(), group[0]);
+               });
+               return {b.add(group[0], arith::IndexCastUIOp::create(
+                                           b, b.getIndexType(), begins))};
+             });
+    });
+  }
+
+  LoopBuilder &b;
+  GroupOp op;
+  const RowNames &names;
+  Value numRows;
+  Value size;
+  Blocks blocks;
+  Value positionBits, digitBits, passCount, bucketCount;
+  SmallVector<Value, 2> buffers;
+  Value counters;
+};
+
+struct GroupToRadixSort : OpRewritePattern<GroupOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(GroupOp op,
+                                PatternRewriter &rewriter) const override {
+    if (failed(verifyReady(rewriter, op)))
+      return failure();
+    LoopBuilder b(op.getLoc(), rewriter);
+    Value numRows = b.value(op.getMixedNumRows(b));
+    RowNames names(b, op.getIndices(), numRows, op.getOutOfRange(),
+                   getPaddingRow(b, op));
+    RadixSort(b, op, names, numRows).run();
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+} // namespace
+
+void embedding::populateGroupToLoopsPatterns(RewritePatternSet &patterns) {
+  patterns.add<GroupToRadixSort>(patterns.getContext());
+}

@@ -1,0 +1,122 @@
+//===- Grouping.h - Groups of positions in lowerings ------------*- C++ -*-===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Renorm and the gradients are compositions of the four moves. They all begin
+// with a group.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef EMBEDDING_LIB_CONVERSION_EMBEDDINGTOLOOPS_GROUPING_H
+#define EMBEDDING_LIB_CONVERSION_EMBEDDINGTOLOOPS_GROUPING_H
+
+#include "../../Utils/LoopBuilder.h"
+#include "embedding/IR/Embedding.h"
+
+namespace mlir::embedding {
+
+/// Bytes moved that make a block of a parallel loop, and the most blocks.
+inline constexpr int64_t kMinBlockBytes = 64 * 1024;
+inline constexpr int64_t kMaxBlocks = 1024;
+
+/// Whether `op` is on memrefs and its check has been taken out: what the
+/// lowerings of the training half expect.
+inline LogicalResult verifyReady(RewriterBase &rewriter,
+                                 RowIndexingOpInterface op) {
+  if (isa<TensorType>(op.getIndices().getType()))
+    return rewriter.notifyMatchFailure(op, "not bufferized yet");
+  if (op.getOutOfRange() == OutOfRange::check)
+    return rewriter.notifyMatchFailure(op, "the check is not split yet");
+  return success();
+}
+
+/// The bytes of a row of `rowLength` elements of `element`, at least 1.
+inline Value getRowBytes(LoopBuilder &b, OpFoldResult rowLength, Type element) {
+  Value bytes = b.mul(b.value(rowLength),
+                      b.index(element.getIntOrFloatBitWidth() / 8));
+  return b.max(bytes, b.index(1));
+}
+
+/// The type that sums of `element` are taken in.
+inline Type getAccumulatorType(Type element) {
+  return element.isF64() ? element : Float32Type::get(element.getContext());
+}
+
+/// The padding row counted from the start, or null: it names no row if it is
+/// dynamic and out of range.
+template <typename OpTy> Value getPaddingRow(LoopBuilder &b, OpTy op) {
+  if (!op.getPaddingIdx() && !op.getDynamicPaddingIdx())
+    return nullptr;
+  Value padding = op.getDynamicPaddingIdx();
+  if (!padding)
+    padding = b.index(*op.getPaddingIdx());
+  Value numRows = b.value(op.getMixedNumRows(b));
+  return b.select(b.less(padding, b.index(0)), b.add(padding, numRows),
+                  padding);
+}
+
+/// What an index names, under a treatment of those out of range and without the
+/// padding row.
+class RowNames {
+public:
+  /// `numRows` and `paddingRow` are of type index; the latter may be null.
+  RowNames(LoopBuilder &b, Value indices, Value numRows, OutOfRange mode,
+           Value paddingRow)
+      : flat(b, indices, /*numTrailingDims=*/0), numRows(numRows), mode(mode),
+        paddingRow(paddingRow) {}
+
+  Value size() const { return flat.size(); }
+  /// Whether every position names a row.
+  bool isTotal() const { return mode == OutOfRange::assume && !paddingRow; }
+
+  /// The row that `position` names, or `numRows` if it names none.
+  Value get(LoopBuilder &b, Value position) const;
+
+private:
+  Flattened flat;
+  Value numRows;
+  OutOfRange mode;
+  Value paddingRow;
+};
+
+/// The results of an `embedding.group`, in buffers of their own.
+struct Groups {
+  Value rows, offsets, positions, count;
+
+  /// Groups `indices` before they are used by the lowering of an operation.
+  Groups(LoopBuilder &b, Value indices, Value numRows, OutOfRange mode,
+         Value paddingRow);
+
+  void deallocate(LoopBuilder &b) const {
+    for (Value buffer : {rows, offsets, positions, count})
+      b.deallocate(buffer);
+  }
+
+  /// The number of groups.
+  Value size(LoopBuilder &b) const { return b.loadIndex(count); }
+  Value row(LoopBuilder &b, Value group) const {
+    return b.loadIndex(rows, group);
+  }
+  Value begin(LoopBuilder &b, Value group) const {
+    return b.loadIndex(offsets, group);
+  }
+  Value end(LoopBuilder &b, Value group) const {
+    return b.loadIndex(offsets, b.add(group, b.index(1)));
+  }
+  /// The first group that begins at or behind `offset`.
+  Value firstAtOrBehind(LoopBuilder &b, Value offset) const {
+    return b.lowerBound(offsets, size(b), b.toI64(offset));
+  }
+};
+
+void populateGroupToLoopsPatterns(RewritePatternSet &patterns);
+void populateGradientsToLoopsPatterns(RewritePatternSet &patterns);
+void populateRenormToLoopsPatterns(RewritePatternSet &patterns);
+
+} // namespace mlir::embedding
+
+#endif // EMBEDDING_LIB_CONVERSION_EMBEDDINGTOLOOPS_GROUPING_H

@@ -1,0 +1,289 @@
+//===- LoopBuilder.h - Loops and arithmetic with little ceremony -*- C++ -*-===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The lowerings of the training half are algorithms: loops, index arithmetic,
+// loads and stores. This builder lets them read like one.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef EMBEDDING_LIB_UTILS_LOOPBUILDER_H
+#define EMBEDDING_LIB_UTILS_LOOPBUILDER_H
+
+#include "TensorOrMemRef.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace mlir::embedding {
+
+/// Bodies of loops and branches are functions that build at the insertion point
+/// of this builder, which is inside the body while they run.
+class LoopBuilder : public ImplicitLocOpBuilder {
+public:
+  using ImplicitLocOpBuilder::ImplicitLocOpBuilder;
+
+  // Constants and conversions.
+  Value index(int64_t value) {
+    return arith::ConstantIndexOp::create(*this, value);
+  }
+  Value i64(int64_t value) {
+    return arith::ConstantIntOp::create(*this, value, 64);
+  }
+  Value constant(Type type, double value) {
+    return arith::ConstantOp::create(*this, getFloatAttr(type, value));
+  }
+  Value value(OpFoldResult mixed) {
+    return getValueOrCreateConstantIndexOp(*this, getLoc(), mixed);
+  }
+  Value toIndex(Value integer) {
+    return arith::IndexCastOp::create(*this, getIndexType(), integer);
+  }
+  Value toI64(Value index) {
+    return arith::IndexCastOp::create(*this, getI64Type(), index);
+  }
+
+  // Integers: index or i64 alike, never negative unless said.
+  Value add(Value a, Value b) { return arith::AddIOp::create(*this, a, b); }
+  Value sub(Value a, Value b) { return arith::SubIOp::create(*this, a, b); }
+  Value mul(Value a, Value b) { return arith::MulIOp::create(*this, a, b); }
+  Value div(Value a, Value b) { return arith::DivUIOp::create(*this, a, b); }
+  Value divUp(Value a, Value b) {
+    return arith::CeilDivUIOp::create(*this, a, b);
+  }
+  Value bitAnd(Value a, Value b) { return arith::AndIOp::create(*this, a, b); }
+  Value bitOr(Value a, Value b) { return arith::OrIOp::create(*this, a, b); }
+  Value shiftLeft(Value a, Value b) {
+    return arith::ShLIOp::create(*this, a, b);
+  }
+  Value shiftRight(Value a, Value b) {
+    return arith::ShRUIOp::create(*this, a, b);
+  }
+  /// Signed.
+  Value min(Value a, Value b) { return arith::MinSIOp::create(*this, a, b); }
+  Value max(Value a, Value b) { return arith::MaxSIOp::create(*this, a, b); }
+  Value cmp(arith::CmpIPredicate predicate, Value a, Value b) {
+    return arith::CmpIOp::create(*this, predicate, a, b);
+  }
+  Value less(Value a, Value b) {
+    return cmp(arith::CmpIPredicate::slt, a, b);
+  }
+  Value equal(Value a, Value b) { return cmp(arith::CmpIPredicate::eq, a, b); }
+  Value select(Value condition, Value a, Value b) {
+    return arith::SelectOp::create(*this, condition, a, b);
+  }
+  /// The number of bits of an i64 up to its highest one.
+  Value bitWidth(Value integer) {
+    return sub(i64(64), math::CountLeadingZerosOp::create(*this, integer));
+  }
+
+  // Memory.
+  Value allocate(MemRefType type, ValueRange sizes = {}) {
+    return memref::AllocOp::create(*this, type, sizes);
+  }
+  void deallocate(Value buffer) { memref::DeallocOp::create(*this, buffer); }
+  Value load(Value buffer, ValueRange at = {}) {
+    return memref::LoadOp::create(*this, buffer, at);
+  }
+  /// Loads an i64 as an index.
+  Value loadIndex(Value buffer, ValueRange at = {}) {
+    return toIndex(load(buffer, at));
+  }
+  void store(Value value, Value buffer, ValueRange at = {}) {
+    memref::StoreOp::create(*this, value, buffer, at);
+  }
+
+  // Control flow.
+  using Body = llvm::function_ref<void(Value)>;
+  void loop(Value begin, Value end, Value step, Body body) {
+    auto loop = scf::ForOp::create(*this, begin, end, step);
+    InsertionGuard guard(*this);
+    setInsertionPointToStart(loop.getBody());
+    body(loop.getInductionVar());
+  }
+  void loop(Value begin, Value end, Body body) {
+    loop(begin, end, index(1), body);
+  }
+  /// A loop that carries values; `body` returns those of the next iteration.
+  SmallVector<Value>
+  loop(Value begin, Value end, ValueRange carried,
+       llvm::function_ref<SmallVector<Value>(Value, ValueRange)> body) {
+    auto loop = scf::ForOp::create(*this, begin, end, index(1), carried);
+    InsertionGuard guard(*this);
+    setInsertionPointToStart(loop.getBody());
+    scf::YieldOp::create(*this,
+                         body(loop.getInductionVar(), loop.getRegionIterArgs()));
+    return loop.getResults();
+  }
+  /// A loop over [0, size) whose iterations may run at once.
+  void parallelLoop(Value size, Body body) {
+    auto forall = scf::ForallOp::create(*this, ArrayRef<OpFoldResult>{size},
+                                        ValueRange(), std::nullopt);
+    InsertionGuard guard(*this);
+    setInsertionPoint(forall.getTerminator());
+    body(forall.getInductionVar(0));
+  }
+  void ifTrue(Value condition, llvm::function_ref<void()> then,
+              llvm::function_ref<void()> otherwise = nullptr) {
+    auto ifOp = scf::IfOp::create(*this, condition,
+                                  /*withElseRegion=*/bool(otherwise));
+    InsertionGuard guard(*this);
+    setInsertionPointToStart(ifOp.thenBlock());
+    then();
+    if (otherwise) {
+      setInsertionPointToStart(ifOp.elseBlock());
+      otherwise();
+    }
+  }
+
+  /// The first index in [0, size) at which the ascending i64s of `buffer` are
+  /// at least `value`, or `size`.
+  Value lowerBound(Value buffer, Value size, Value value) {
+    auto loop = scf::WhileOp::create(
+        *this, getLoc(), TypeRange{getIndexType(), getIndexType()},
+        ValueRange{index(0), size},
+        [&](OpBuilder &b, Location loc, ValueRange range) {
+          LoopBuilder inner(loc, b);
+          scf::ConditionOp::create(b, loc, inner.less(range[0], range[1]),
+                                   range);
+        },
+        [&](OpBuilder &b, Location loc, ValueRange range) {
+          LoopBuilder inner(loc, b);
+          Value middle =
+              inner.div(inner.add(range[0], range[1]), inner.index(2));
+          Value isBelow = inner.less(inner.load(buffer, middle), value);
+          Value next = inner.add(middle, inner.index(1));
+          scf::YieldOp::create(
+              b, loc,
+              ValueRange{inner.select(isBelow, next, range[0]),
+                         inner.select(isBelow, range[1], middle)});
+        });
+    return loop.getResult(0);
+  }
+
+  /// An elementwise operation on rows of one length: `body` maps the elements
+  /// of `inputs` and of `output` to what becomes of the latter.
+  void elementwise(ValueRange inputs, Value output,
+                   llvm::function_ref<Value(LoopBuilder &, ValueRange)> body) {
+    SmallVector<AffineMap> maps(inputs.size() + 1,
+                                getMultiDimIdentityMap(1));
+    linalg::GenericOp::create(
+        *this, TypeRange(), inputs, output, maps,
+        ArrayRef<utils::IteratorType>{utils::IteratorType::parallel},
+        [&](OpBuilder &b, Location loc, ValueRange elements) {
+          LoopBuilder inner(loc, b);
+          linalg::YieldOp::create(b, loc, body(inner, elements));
+        });
+  }
+  void fill(Value output, Value value) {
+    linalg::FillOp::create(*this, value, output);
+  }
+  void copy(Value from, Value to) { linalg::CopyOp::create(*this, from, to); }
+
+  /// Converts between float types, exactly or with one rounding.
+  Value convertFloat(Value value, Type type) {
+    unsigned from = value.getType().getIntOrFloatBitWidth();
+    unsigned to = type.getIntOrFloatBitWidth();
+    // arith-expand knows bf16 from f32 and to f32 alone.
+    if (value.getType().isBF16() && type.isF64())
+      value = arith::ExtFOp::create(*this, getF32Type(), value);
+    if (from < to)
+      return arith::ExtFOp::create(*this, type, value);
+    if (from > to)
+      return arith::TruncFOp::create(*this, type, value);
+    return value;
+  }
+};
+
+/// `blockCount` blocks of `blockSize` elements, the last one shorter.
+struct Blocks {
+  Value blockCount;
+  Value blockSize;
+  Value size;
+
+  /// Cuts `size` elements of `bytes` each into at most `maxBlocks` blocks of at
+  /// least `minBlockBytes`.
+  Blocks(LoopBuilder &b, Value size, Value bytes, int64_t minBlockBytes,
+         int64_t maxBlocks)
+      : size(size) {
+    Value wanted = b.divUp(b.mul(size, bytes), b.index(minBlockBytes));
+    // No more blocks than elements, and at least one to divide by.
+    blockCount = b.max(b.min(b.min(wanted, b.index(maxBlocks)), size),
+                       b.index(1));
+    blockSize = b.divUp(size, blockCount);
+  }
+
+  /// Runs `body` for the range of each block, in parallel.
+  void forEach(LoopBuilder &b,
+               llvm::function_ref<void(Value, Value, Value)> body) const {
+    b.parallelLoop(blockCount, [&](Value block) {
+      Value begin = b.min(b.mul(block, blockSize), size);
+      body(block, begin, b.min(b.add(begin, blockSize), size));
+    });
+  }
+};
+
+/// A memref with its leading dimensions as one: those of the indices, without or
+/// with that of a row behind them.
+class Flattened {
+public:
+  Flattened(LoopBuilder &b, Value memref, int64_t numTrailingDims)
+      : memref(memref) {
+    auto type = cast<MemRefType>(memref.getType());
+    int64_t rank = type.getRank() - numTrailingDims;
+    for (int64_t dim = 0; dim < rank; ++dim)
+      sizes.push_back(
+          b.value(getMixedSize(b, b.getLoc(), memref, dim)));
+    count = b.index(1);
+    for (Value size : sizes)
+      count = b.mul(count, size);
+    if (rank <= 1 || !type.getLayout().isIdentity())
+      return;
+    SmallVector<ReassociationIndices> groups(1);
+    for (int64_t dim = 0; dim < type.getRank(); ++dim) {
+      if (dim >= rank)
+        groups.emplace_back();
+      groups.back().push_back(dim);
+    }
+    this->memref = memref::CollapseShapeOp::create(b, memref, groups);
+    sizes.assign({count});
+  }
+
+  Value size() const { return count; }
+
+  SmallVector<Value> position(LoopBuilder &b, Value flat) const {
+    if (sizes.size() <= 1)
+      return SmallVector<Value>(sizes.size(), flat);
+    return SmallVector<Value>(
+        affine::AffineDelinearizeIndexOp::create(b, flat, sizes).getResults());
+  }
+  /// An element, if there are no trailing dimensions.
+  Value load(LoopBuilder &b, Value flat) const {
+    return b.load(memref, position(b, flat));
+  }
+  /// `width` elements of a row from `column` on.
+  Value row(LoopBuilder &b, Value flat, OpFoldResult column,
+            OpFoldResult width) const {
+    return takeColumns(b, b.getLoc(), memref,
+                       getAsOpFoldResult(position(b, flat)), column, width);
+  }
+
+private:
+  Value memref;
+  SmallVector<Value> sizes;
+  Value count;
+};
+
+} // namespace mlir::embedding
+
+#endif // EMBEDDING_LIB_UTILS_LOOPBUILDER_H

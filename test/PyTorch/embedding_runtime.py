@@ -1,0 +1,214 @@
+"""The runtime's C API by ctypes, on torch tensors of the CPU."""
+
+import ctypes
+
+import torch
+
+
+class DLTensor(ctypes.Structure):
+    _fields_ = [
+        ("data", ctypes.c_void_p),
+        ("device_type", ctypes.c_int32),
+        ("device_id", ctypes.c_int32),
+        ("ndim", ctypes.c_int32),
+        ("code", ctypes.c_uint8),
+        ("bits", ctypes.c_uint8),
+        ("lanes", ctypes.c_uint16),
+        ("shape", ctypes.POINTER(ctypes.c_int64)),
+        ("strides", ctypes.POINTER(ctypes.c_int64)),
+        ("byte_offset", ctypes.c_uint64),
+    ]
+
+
+class Status(ctypes.Structure):
+    _fields_ = [
+        ("code", ctypes.c_int),
+        ("position", ctypes.c_int64),
+        ("index", ctypes.c_int64),
+        ("count", ctypes.c_int64),
+        ("message", ctypes.c_char * 488),
+    ]
+
+
+class EngineOptions(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("cpu", ctypes.c_char_p),
+        ("lowering", ctypes.c_int32),
+        ("cache_dir", ctypes.c_char_p),
+        ("cache_max_bytes", ctypes.c_uint64),
+        ("num_threads", ctypes.c_int32),
+        ("parallel_for", ctypes.c_void_p),
+        ("parallel_for_context", ctypes.c_void_p),
+        ("allocate", ctypes.c_void_p),
+        ("deallocate", ctypes.c_void_p),
+        ("allocator_context", ctypes.c_void_p),
+        ("compiler_library", ctypes.c_char_p),
+    ]
+
+
+class LookupOptions(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("out_of_range", ctypes.c_int32),
+        ("has_padding_idx", ctypes.c_int32),
+        ("padding_idx", ctypes.c_int64),
+        ("has_max_norm", ctypes.c_int32),
+        ("max_norm", ctypes.c_double),
+        ("norm_type", ctypes.c_double),
+    ]
+
+
+class RenormOptions(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("out_of_range", ctypes.c_int32),
+        ("norm_type", ctypes.c_double),
+    ]
+
+
+class GradOptions(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("out_of_range", ctypes.c_int32),
+        ("has_padding_idx", ctypes.c_int32),
+        ("padding_idx", ctypes.c_int64),
+        ("scale_grad_by_freq", ctypes.c_int32),
+    ]
+
+
+class CoalesceOptions(ctypes.Structure):
+    _fields_ = [("struct_size", ctypes.c_size_t), ("out_of_range", ctypes.c_int32)]
+
+
+TYPES = {
+    torch.float16: (2, 16),
+    torch.bfloat16: (4, 16),
+    torch.float32: (2, 32),
+    torch.float64: (2, 64),
+    torch.int8: (0, 8),
+    torch.int32: (0, 32),
+    torch.int64: (0, 64),
+}
+
+MODES = {"check": 0, "assume": 1, "clamp": 2, "zero": 3}
+
+
+class Error(Exception):
+    def __init__(self, status):
+        super().__init__(status.message.decode())
+        self.code = status.code
+        self.position, self.index, self.count = (
+            status.position,
+            status.index,
+            status.count,
+        )
+
+
+def view(tensor):
+    """A DLTensor that borrows everything from `tensor`."""
+    code, bits = TYPES[tensor.dtype]
+    size = tensor.dim()
+    return DLTensor(
+        tensor.data_ptr(), 1, 0, size, code, bits, 1,
+        (ctypes.c_int64 * max(size, 1))(*tensor.shape),
+        (ctypes.c_int64 * max(size, 1))(*tensor.stride()), 0,
+    )
+
+
+class Engine:
+    def __init__(self, library, num_threads=1, cache_dir="", lowering=0, cpu=None):
+        self.library = ctypes.CDLL(library)
+        options = EngineOptions()
+        self.library.embedding_engine_options_init(ctypes.byref(options))
+        options.num_threads = num_threads
+        options.cache_dir = cache_dir.encode()
+        options.lowering = lowering
+        options.cpu = cpu.encode() if cpu else None
+        self.engine = ctypes.c_void_p()
+        self._check(
+            self.library.embedding_engine_create,
+            ctypes.byref(options), ctypes.byref(self.engine),
+        )
+
+    def __del__(self):
+        if getattr(self, "engine", None):
+            self.library.embedding_engine_destroy(self.engine)
+
+    def _check(self, function, *arguments):
+        status = Status()
+        if function(*arguments, ctypes.byref(status)) != 0:
+            raise Error(status)
+
+    def _call(self, name, *arguments):
+        arguments = [
+            ctypes.byref(view(a)) if isinstance(a, torch.Tensor) else a
+            for a in arguments
+        ]
+        self._check(getattr(self.library, name), self.engine, *arguments)
+
+    def _options(self, type, init, mode, **fields):
+        options = type()
+        getattr(self.library, init)(ctypes.byref(options))
+        options.out_of_range = MODES[mode]
+        for name, value in fields.items():
+            setattr(options, name, value)
+        return ctypes.byref(options)
+
+    def _grad_options(self, padding_idx, scale_grad_by_freq, mode):
+        fields = {"scale_grad_by_freq": int(scale_grad_by_freq)}
+        if padding_idx is not None:
+            fields.update(has_padding_idx=1, padding_idx=padding_idx)
+        return self._options(
+            GradOptions, "embedding_grad_options_init", mode, **fields
+        )
+
+    def lookup(self, table, indices, out, mode="check", max_norm=None, norm_type=2.0):
+        fields = {}
+        if max_norm is not None:
+            fields = dict(has_max_norm=1, max_norm=max_norm, norm_type=norm_type)
+        options = self._options(
+            LookupOptions, "embedding_lookup_options_init", mode, **fields
+        )
+        self._call("embedding_lookup", table, indices, options, out)
+
+    def renorm(self, table, indices, max_norm, norm_type=2.0, mode="check"):
+        options = self._options(
+            RenormOptions, "embedding_renorm_options_init", mode, norm_type=norm_type
+        )
+        self._call(
+            "embedding_renorm", table, indices, ctypes.c_double(max_norm), options
+        )
+
+    def dense_grad(self, grad_output, indices, grad_table, padding_idx=None,
+                   scale_grad_by_freq=False, mode="check"):
+        options = self._grad_options(padding_idx, scale_grad_by_freq, mode)
+        self._call("embedding_dense_grad", grad_output, indices, options, grad_table)
+
+    def sparse_grad(self, grad_output, indices, num_rows, rows, values,
+                    padding_idx=None, scale_grad_by_freq=False, mode="check"):
+        options = self._grad_options(padding_idx, scale_grad_by_freq, mode)
+        nnz = ctypes.c_int64()
+        self._call(
+            "embedding_sparse_grad", grad_output, indices, ctypes.c_int64(num_rows),
+            options, rows, values, ctypes.byref(nnz),
+        )
+        return nnz.value
+
+    def coalesce(self, indices, values, num_rows, rows, sums, mode="check"):
+        options = self._options(
+            CoalesceOptions, "embedding_coalesce_options_init", mode
+        )
+        nnz = ctypes.c_int64()
+        self._call(
+            "embedding_coalesce", indices, values, ctypes.c_int64(num_rows), options,
+            rows, sums, ctypes.byref(nnz),
+        )
+        return nnz.value
+
+    def double_backward(self, grad_grad_table, indices, out, padding_idx=None,
+                        scale_grad_by_freq=False, mode="check"):
+        options = self._grad_options(padding_idx, scale_grad_by_freq, mode)
+        self._call(
+            "embedding_double_backward", grad_grad_table, indices, options, out
+        )
