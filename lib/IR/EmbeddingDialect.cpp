@@ -183,10 +183,10 @@ void embedding::getRowIndexingEffects(
     if (!isa<MemRefType>(operand.get().getType()))
       continue;
     bool isInit = destination.isDpsInit(&operand);
-    if (!isInit || (readsInits && operand.getOperandNumber() ==
-                                      destination.getDpsInitsMutable()
-                                          .begin()
-                                          ->getOperandNumber()))
+    if (!isInit ||
+        (readsInits &&
+         operand.getOperandNumber() ==
+             destination.getDpsInitsMutable().begin()->getOperandNumber()))
       effects.emplace_back(MemoryEffects::Read::get(), &operand);
     if (isInit)
       effects.emplace_back(MemoryEffects::Write::get(), &operand);

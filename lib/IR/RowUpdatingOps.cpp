@@ -23,8 +23,8 @@ static LogicalResult verifyRank(Operation *op, StringRef name, Value value,
                                 int64_t rank) {
   if (shapedType(value).getRank() == rank)
     return success();
-  return op->emitOpError("expected ") << name << " to have rank " << rank
-                                      << ", but got " << value.getType();
+  return op->emitOpError("expected ")
+         << name << " to have rank " << rank << ", but got " << value.getType();
 }
 
 static LogicalResult verifySameElements(Operation *op, StringRef name,
@@ -46,7 +46,8 @@ static LogicalResult verifyRowsOf(Operation *op, StringRef name, Value value,
   expected.push_back(rowLength);
   if (succeeded(verifyCompatibleShape(shapedType(value).getShape(), expected)))
     return success();
-  auto type = RankedTensorType::get(expected, shapedType(value).getElementType());
+  auto type =
+      RankedTensorType::get(expected, shapedType(value).getElementType());
   return op->emitOpError("expected ")
          << name << " to have the shape of indices and a row, as " << type
          << " has, but got " << value.getType();
@@ -75,8 +76,7 @@ static int64_t getRowLength(Value value) {
 
 template <typename OpTy> static LogicalResult verifyMaxNorm(OpTy op) {
   if (op.getMaxNorm().has_value() == static_cast<bool>(op.getDynamicMaxNorm()))
-    return op.emitOpError(
-        "expected max_norm to be either a number or a value");
+    return op.emitOpError("expected max_norm to be either a number or a value");
   if (op.getMaxNorm() && op.getMaxNorm()->isNaN())
     return op.emitOpError("expected max_norm not to be NaN");
   if (op.getNormType().isNaN())
@@ -105,9 +105,8 @@ reifyFromInits(DestinationStyleOpInterface op, OpBuilder &builder,
 #define EMBEDDING_ROW_UPDATING_OP(OpTy, readsFirstInit)                        \
   LogicalResult OpTy::reifyResultShapes(                                       \
       OpBuilder &builder, ReifiedRankedShapedTypeDims &reifiedShapes) {        \
-    return reifyFromInits(                                                     \
-        cast<DestinationStyleOpInterface>(getOperation()), builder,            \
-        reifiedShapes);                                                        \
+    return reifyFromInits(cast<DestinationStyleOpInterface>(getOperation()),   \
+                          builder, reifiedShapes);                             \
   }                                                                            \
   void OpTy::getEffects(                                                       \
       SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>      \
@@ -258,9 +257,10 @@ LogicalResult DenseGradOp::verify() {
 
 void DenseGradOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
                                               MLIRContext *context) {
-  patterns.add<AssumeConstantIndicesInRange<DenseGradOp>,
-               ReduceToCheckIfDead<DenseGradOp>,
-               NormalizePaddingIdx<DenseGradOp>>(context);
+  patterns
+      .add<AssumeConstantIndicesInRange<DenseGradOp>,
+           ReduceToCheckIfDead<DenseGradOp>, NormalizePaddingIdx<DenseGradOp>>(
+          context);
 }
 
 //===----------------------------------------------------------------------===//

@@ -49,8 +49,8 @@ struct RowIndexingOpModel
       operands.push_back(*buffer);
     }
     // The properties too, which mlir::clone forgets.
-    auto bufferized = cast<DestinationStyleOpInterface>(
-        rewriter.insert(Operation::create(
+    auto bufferized =
+        cast<DestinationStyleOpInterface>(rewriter.insert(Operation::create(
             op->getLoc(), op->getName(), TypeRange(), operands,
             op->getDiscardableAttrDictionary(), op->getPropertiesStorage(),
             BlockRange(), /*numRegions=*/0)));

@@ -95,10 +95,10 @@ struct EmbeddingCallParallelFor
 
     OpBuilder builder(&getContext());
     Type pointer = LLVM::LLVMPointerType::get(&getContext());
-    FailureOr<LLVM::LLVMFuncOp> callee = LLVM::lookupOrCreateFn(
-        builder, module, kParallelForFunction,
-        {builder.getI64Type(), pointer, pointer},
-        LLVM::LLVMVoidType::get(&getContext()));
+    FailureOr<LLVM::LLVMFuncOp> callee =
+        LLVM::lookupOrCreateFn(builder, module, kParallelForFunction,
+                               {builder.getI64Type(), pointer, pointer},
+                               LLVM::LLVMVoidType::get(&getContext()));
     if (failed(callee))
       return signalPassFailure();
     for (LLVM::LLVMFuncOp body : bodies) {

@@ -9,6 +9,7 @@
 #include "embedding/Transforms/Passes.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/TypeUtilities.h"
 
 namespace mlir::embedding {
 #define GEN_PASS_DEF_EMBEDDINGCOPYASINTEGERSPASS
@@ -47,7 +48,29 @@ struct EmbeddingCopyAsIntegers
       });
       if (onlyCopied)
         load.getResult().setType(getIntegerType(load.getType()));
+      else if (getElementTypeOrSelf(load.getType()).isBF16())
+        convertUses(load);
     });
+    getOperation()->walk([](LLVM::StoreOp store) {
+      Value value = store.getValue();
+      if (!getElementTypeOrSelf(value.getType()).isBF16())
+        return;
+      OpBuilder builder(store);
+      store.getValueMutable().assign(LLVM::BitcastOp::create(
+          builder, store.getLoc(), getIntegerType(value.getType()), value));
+    });
+  }
+
+private:
+  /// Makes `load` one of integers, and of floats again for its users.
+  static void convertUses(LLVM::LoadOp load) {
+    OpBuilder builder(load->getContext());
+    builder.setInsertionPointAfter(load);
+    Type type = load.getType();
+    load.getResult().setType(getIntegerType(type));
+    auto floats =
+        LLVM::BitcastOp::create(builder, load.getLoc(), type, load.getResult());
+    load.getResult().replaceAllUsesExcept(floats, floats);
   }
 };
 

@@ -30,7 +30,8 @@ struct EmbeddingHoistStackBuffers
         return;
       // Up to where the buffer goes anyway, or where threads part.
       Region *region = buffer->getParentRegion();
-      while (!region->getParentOp()->hasTrait<OpTrait::AutomaticAllocationScope>() &&
+      while (!region->getParentOp()
+                  ->hasTrait<OpTrait::AutomaticAllocationScope>() &&
              !isa<scf::ParallelOp, scf::ForallOp>(region->getParentOp()))
         region = region->getParentOp()->getParentRegion();
       if (region != buffer->getParentRegion())

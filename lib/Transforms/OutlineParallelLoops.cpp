@@ -51,9 +51,9 @@ static void outline(scf::ForallOp forall, func::FuncOp parent,
       (parent.getName() + "_parallel_" + Twine(number)).str(), type);
   function.setPrivate();
   function->setAttr(kParallelBodyAttrName, b.getUnitAttr());
-  function->setAttr("llvm.linkage", LLVM::LinkageAttr::get(
-                                        b.getContext(),
-                                        LLVM::linkage::Linkage::Internal));
+  function->setAttr(
+      "llvm.linkage",
+      LLVM::LinkageAttr::get(b.getContext(), LLVM::linkage::Linkage::Internal));
   func::CallOp::create(b, function, arguments);
 
   Block *entry = function.addEntryBlock();

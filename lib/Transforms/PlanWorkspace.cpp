@@ -25,18 +25,14 @@ static constexpr int64_t kAlignment = 64;
 
 /// The bytes of a buffer of `type`, rounded up to `kAlignment`.
 static Value getBytes(LoopBuilder &b, MemRefType type, ValueRange sizes) {
-  Value bytes =
-      b.index(llvm::divideCeil(type.getElementType().isIndex()
-                                   ? 64
-                                   : type.getElementTypeBitWidth(),
-                               8));
+  Value bytes = b.index(llvm::divideCeil(
+      type.getElementType().isIndex() ? 64 : type.getElementTypeBitWidth(), 8));
   for (int64_t size : type.getShape())
     if (ShapedType::isStatic(size))
       bytes = b.mul(bytes, b.index(size));
   for (Value size : sizes)
     bytes = b.mul(bytes, size);
-  return b.bitAnd(b.add(bytes, b.index(kAlignment - 1)),
-                  b.index(-kAlignment));
+  return b.bitAnd(b.add(bytes, b.index(kAlignment - 1)), b.index(-kAlignment));
 }
 
 /// Clones what computes `value` to the insertion point of `b`. Fails if that
@@ -62,8 +58,7 @@ static LogicalResult planWorkspace(func::FuncOp function, Value workspace) {
   LoopBuilder sizing(function.getLoc(), function);
   auto sizeFunction = func::FuncOp::create(
       sizing, (function.getName() + kWorkspaceBytesSuffix).str(),
-      sizing.getFunctionType(function.getArgumentTypes(),
-                             sizing.getI64Type()));
+      sizing.getFunctionType(function.getArgumentTypes(), sizing.getI64Type()));
   sizeFunction->setDiscardableAttrs(function->getDiscardableAttrDictionary());
   sizing.setInsertionPointToStart(sizeFunction.addEntryBlock());
   IRMapping mapping;
@@ -90,8 +85,8 @@ static LogicalResult planWorkspace(func::FuncOp function, Value workspace) {
       offset = b.index(0);
     auto view = memref::ViewOp::create(b, buffer.getType(), workspace, offset,
                                        buffer.getDynamicSizes());
-    offset = b.add(offset, getBytes(b, buffer.getType(),
-                                    buffer.getDynamicSizes()));
+    offset =
+        b.add(offset, getBytes(b, buffer.getType(), buffer.getDynamicSizes()));
     for (Operation *user : llvm::make_early_inc_range(buffer->getUsers()))
       if (isa<memref::DeallocOp>(user))
         user->erase();

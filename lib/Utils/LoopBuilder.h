@@ -1,4 +1,5 @@
-//===- LoopBuilder.h - Loops and arithmetic with little ceremony -*- C++ -*-===//
+//===- LoopBuilder.h - Loops and arithmetic with little ceremony -*- C++
+//-*-===//
 //
 // Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -75,9 +76,7 @@ public:
   Value cmp(arith::CmpIPredicate predicate, Value a, Value b) {
     return arith::CmpIOp::create(*this, predicate, a, b);
   }
-  Value less(Value a, Value b) {
-    return cmp(arith::CmpIPredicate::slt, a, b);
-  }
+  Value less(Value a, Value b) { return cmp(arith::CmpIPredicate::slt, a, b); }
   Value equal(Value a, Value b) { return cmp(arith::CmpIPredicate::eq, a, b); }
   Value select(Value condition, Value a, Value b) {
     return arith::SelectOp::create(*this, condition, a, b);
@@ -121,8 +120,8 @@ public:
     auto loop = scf::ForOp::create(*this, begin, end, index(1), carried);
     InsertionGuard guard(*this);
     setInsertionPointToStart(loop.getBody());
-    scf::YieldOp::create(*this,
-                         body(loop.getInductionVar(), loop.getRegionIterArgs()));
+    scf::YieldOp::create(
+        *this, body(loop.getInductionVar(), loop.getRegionIterArgs()));
     return loop.getResults();
   }
   /// A loop over [0, size) whose iterations may run at once.
@@ -175,8 +174,7 @@ public:
   /// of `inputs` and of `output` to what becomes of the latter.
   void elementwise(ValueRange inputs, Value output,
                    llvm::function_ref<Value(LoopBuilder &, ValueRange)> body) {
-    SmallVector<AffineMap> maps(inputs.size() + 1,
-                                getMultiDimIdentityMap(1));
+    SmallVector<AffineMap> maps(inputs.size() + 1, getMultiDimIdentityMap(1));
     linalg::GenericOp::create(
         *this, TypeRange(), inputs, output, maps,
         ArrayRef<utils::IteratorType>{utils::IteratorType::parallel},
@@ -218,8 +216,8 @@ struct Blocks {
       : size(size) {
     Value wanted = b.divUp(b.mul(size, bytes), b.index(minBlockBytes));
     // No more blocks than elements, and at least one to divide by.
-    blockCount = b.max(b.min(b.min(wanted, b.index(maxBlocks)), size),
-                       b.index(1));
+    blockCount =
+        b.max(b.min(b.min(wanted, b.index(maxBlocks)), size), b.index(1));
     blockSize = b.divUp(size, blockCount);
   }
 
@@ -233,8 +231,8 @@ struct Blocks {
   }
 };
 
-/// A memref with its leading dimensions as one: those of the indices, without or
-/// with that of a row behind them.
+/// A memref with its leading dimensions as one: those of the indices, without
+/// or with that of a row behind them.
 class Flattened {
 public:
   Flattened(LoopBuilder &b, Value memref, int64_t numTrailingDims)
@@ -242,8 +240,7 @@ public:
     auto type = cast<MemRefType>(memref.getType());
     int64_t rank = type.getRank() - numTrailingDims;
     for (int64_t dim = 0; dim < rank; ++dim)
-      sizes.push_back(
-          b.value(getMixedSize(b, b.getLoc(), memref, dim)));
+      sizes.push_back(b.value(getMixedSize(b, b.getLoc(), memref, dim)));
     count = b.index(1);
     for (Value size : sizes)
       count = b.mul(count, size);

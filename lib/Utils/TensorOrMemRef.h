@@ -57,8 +57,8 @@ inline Operation *takeSlice(OpBuilder &builder, Location loc, Value shaped,
                                         strides);
 }
 
-/// `width` elements from `column` on of the row of `shaped` at `position`, which
-/// names all dimensions but the last, as a value of rank 1.
+/// `width` elements from `column` on of the row of `shaped` at `position`,
+/// which names all dimensions but the last, as a value of rank 1.
 inline Value takeColumns(OpBuilder &builder, Location loc, Value shaped,
                          ArrayRef<OpFoldResult> position, OpFoldResult column,
                          OpFoldResult width) {

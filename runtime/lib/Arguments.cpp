@@ -92,10 +92,9 @@ Status embedding::runtime::checkPaddingIdx(int64_t paddingIdx,
                                            int64_t numRows) {
   if (paddingIdx >= -numRows && paddingIdx < numRows)
     return success();
-  return invalidArgument("padding_idx: expected it to be in [" +
-                         std::to_string(-numRows) + ", " +
-                         std::to_string(numRows) + "), but got " +
-                         std::to_string(paddingIdx));
+  return invalidArgument(
+      "padding_idx: expected it to be in [" + std::to_string(-numRows) + ", " +
+      std::to_string(numRows) + "), but got " + std::to_string(paddingIdx));
 }
 
 /// Calls `visit` with the address of each element, in row-major order.

@@ -48,8 +48,8 @@ Status checkPaddingIdx(int64_t paddingIdx, int64_t numRows);
 void copyToCompact(const Tensor &tensor, char *to);
 void copyFromCompact(const char *from, const Tensor &tensor);
 
-/// The rows of a tensor: runs of rows at one stride. Any tensor is made of them;
-/// most are a single run.
+/// The rows of a tensor: runs of rows at one stride. Any tensor is made of
+/// them; most are a single run.
 class RowRuns {
 public:
   explicit RowRuns(const Tensor &tensor) : tensor(tensor) {

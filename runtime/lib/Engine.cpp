@@ -155,8 +155,8 @@ static void *resolve(const char *name) {
   static const std::pair<const char *, void *> symbols[] = {
       {"embedding_parallel_for",
        reinterpret_cast<void *>(&parallelForOfKernel)},
-      {"pow", reinterpret_cast<void *>(static_cast<double (*)(double, double)>(
-                  &std::pow))},
+      {"pow", reinterpret_cast<void *>(
+                  static_cast<double (*)(double, double)>(&std::pow))},
 #if defined(__x86_64__)
       {"__extendhfsf2", reinterpret_cast<void *>(&__extendhfsf2)},
       {"__extendhfdf2", reinterpret_cast<void *>(&__extendhfdf2)},

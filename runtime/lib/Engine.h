@@ -26,7 +26,8 @@ namespace embedding::runtime {
 /// Memory from the engine's allocator, until destroyed.
 class Workspace;
 
-/// A kernel that has been loaded; never moved or removed while its engine lives.
+/// A kernel that has been loaded; never moved or removed while its engine
+/// lives.
 struct Kernel {
   KernelSpec spec;
   /// The function of the spec's kind, and the one that says how much workspace

@@ -100,9 +100,9 @@ using FindOutOfRangeKernel = void (*)(int64_t begin, int64_t end,
                                       MemRef<1> *report);
 
 /// Kernels of a whole operation, which call `embedding_parallel_for`. Indices
-/// are in range, unless the mode is clamp or zero. `paddingIdx` may name no row.
-/// Each comes with a function of the same arguments that returns the bytes of
-/// `workspace` and reads nothing but shapes.
+/// are in range, unless the mode is clamp or zero. `paddingIdx` may name no
+/// row. Each comes with a function of the same arguments that returns the bytes
+/// of `workspace` and reads nothing but shapes.
 template <typename R>
 using RenormKernel = R (*)(MemRef<1> *indices, double maxNorm, MemRef<2> *table,
                            MemRef<1> *workspace);

@@ -25,8 +25,8 @@ static size_t alignSize(size_t size) {
 /// Floats, aligned to their size.
 static Status checkFloats(const char *name, const Tensor &tensor) {
   DLDataType type = tensor.dtype();
-  bool isFloat = type.code == kDLFloat && (type.bits == 16 || type.bits == 32 ||
-                                           type.bits == 64);
+  bool isFloat = type.code == kDLFloat &&
+                 (type.bits == 16 || type.bits == 32 || type.bits == 64);
   bool isBfloat = type.code == kDLBfloat && type.bits == 16;
   if (type.lanes != 1 || (!isFloat && !isBfloat))
     return invalidArgument(std::string(name) +
@@ -189,8 +189,9 @@ public:
     return &rows.ref;
   }
 
-  /// Checks the indices and calls the kernel with `arguments` and the workspace;
-  /// or, if `outWorkspaceBytes` is not null, writes how much that is.
+  /// Checks the indices and calls the kernel with `arguments` and the
+  /// workspace; or, if `outWorkspaceBytes` is not null, writes how much that
+  /// is.
   template <template <typename> typename KernelOf, typename... Arguments>
   Status run(size_t *outWorkspaceBytes, Arguments... arguments) {
     if (Status size = checkIndexCount(); !size)
@@ -202,8 +203,8 @@ public:
     workspace.strides[0] = 1;
     auto workspaceBytes =
         reinterpret_cast<KernelOf<int64_t>>((*kernel)->workspaceBytes);
-    size_t kernelBytes =
-        alignSize(static_cast<size_t>(workspaceBytes(arguments..., &workspace)));
+    size_t kernelBytes = alignSize(
+        static_cast<size_t>(workspaceBytes(arguments..., &workspace)));
     size_t totalBytes = kernelBytes + planCopies(kernelBytes);
     if (outWorkspaceBytes) {
       *outWorkspaceBytes = totalBytes;
@@ -261,8 +262,8 @@ private:
     return Failure{EMBEDDING_UNSUPPORTED,
                    "indices: expected fewer than 2^64 / (V + 1) of them, but "
                    "got " +
-                       std::to_string(indices.numElements()) + " for V = " +
-                       std::to_string(numRows)};
+                       std::to_string(indices.numElements()) +
+                       " for V = " + std::to_string(numRows)};
   }
 
   /// Places the copies behind the first `offset` bytes; returns their bytes.
@@ -296,7 +297,9 @@ private:
       int64_t numRows;
       OutOfRangeIndices found;
     } call{reinterpret_cast<FindOutOfRangeKernel>((*kernel)->function),
-           &indexRef, numRows, {}};
+           &indexRef,
+           numRows,
+           {}};
     engine.parallelFor(
         indices.numElements(), kGrainBytes / indices.elementBytes(),
         [](void *context, int64_t begin, int64_t end) {
@@ -336,9 +339,8 @@ static Status checkGradOptions(const EmbeddingGradOptions &options,
                                int64_t numRows) {
   if (Status mode = checkOutOfRangeMode(options.out_of_range); !mode)
     return mode;
-  return options.has_padding_idx
-             ? checkPaddingIdx(options.padding_idx, numRows)
-             : success();
+  return options.has_padding_idx ? checkPaddingIdx(options.padding_idx, numRows)
+                                 : success();
 }
 
 static MemRef<1> getVector(const Tensor &tensor) {
@@ -377,14 +379,15 @@ static Status renorm(Engine &engine, const DLTensor *dlTable,
                                 tableRows);
 }
 
-Status embedding::runtime::lookupWithRenorm(
-    Engine &engine, const Tensor &table, const Tensor &indices,
-    const Tensor &out, const EmbeddingLookupOptions &options,
-    size_t *outWorkspaceBytes) {
-  if (Status valid = firstFailure(
-          {checkFloats("table", table), checkFloats("out", out),
-           checkWritten("table", table, {&indices, &out}),
-           checkNormType(options.norm_type)});
+Status
+embedding::runtime::lookupWithRenorm(Engine &engine, const Tensor &table,
+                                     const Tensor &indices, const Tensor &out,
+                                     const EmbeddingLookupOptions &options,
+                                     size_t *outWorkspaceBytes) {
+  if (Status valid =
+          firstFailure({checkFloats("table", table), checkFloats("out", out),
+                        checkWritten("table", table, {&indices, &out}),
+                        checkNormType(options.norm_type)});
       !valid)
     return valid;
   TrainingCall call(engine, KernelKind::renormLookup, indices, table.size(0),
@@ -472,9 +475,9 @@ static Status sparseGrad(Engine &engine, const DLTensor *dlGradOutput,
   MemRef<1> rowsRef = getVector(*rows);
   MemRef<0> count;
   count.aligned = outNnz;
-  return call.run<SparseGradKernel>(
-      outWorkspaceBytes, from, call.getIndices(), numRows,
-      getPaddingRow(options, numRows), &rowsRef, to, &count);
+  return call.run<SparseGradKernel>(outWorkspaceBytes, from, call.getIndices(),
+                                    numRows, getPaddingRow(options, numRows),
+                                    &rowsRef, to, &count);
 }
 
 static Status coalesce(Engine &engine, const DLTensor *dlIndices,
@@ -521,8 +524,7 @@ static Status coalesce(Engine &engine, const DLTensor *dlIndices,
 static Status doubleBackward(Engine &engine, const DLTensor *dlGradGradTable,
                              const DLTensor *dlIndices,
                              const EmbeddingGradOptions &options,
-                             const DLTensor *dlOut,
-                             size_t *outWorkspaceBytes) {
+                             const DLTensor *dlOut, size_t *outWorkspaceBytes) {
   Result<Tensor> table = getFloats(dlGradGradTable, "grad_grad_table");
   if (!table)
     return table.failure();
@@ -535,11 +537,11 @@ static Status doubleBackward(Engine &engine, const DLTensor *dlGradGradTable,
   if (Status rank = checkRank("grad_grad_table", *table, 2); !rank)
     return rank;
   int64_t numRows = table->size(0);
-  if (Status valid = firstFailure(
-          {checkSameType("out", *out, "grad_grad_table", *table),
-           checkRowsOf("out", *out, *indices, table->size(1)),
-           checkWritten("out", *out, {&*indices, &*table}),
-           checkGradOptions(options, numRows)});
+  if (Status valid =
+          firstFailure({checkSameType("out", *out, "grad_grad_table", *table),
+                        checkRowsOf("out", *out, *indices, table->size(1)),
+                        checkWritten("out", *out, {&*indices, &*table}),
+                        checkGradOptions(options, numRows)});
       !valid)
     return valid;
   TrainingCall call(engine, KernelKind::doubleBackward, *indices, numRows,
@@ -647,11 +649,12 @@ EmbeddingStatusCode embedding_dense_grad_workspace_size(
       });
 }
 
-EmbeddingStatusCode embedding_sparse_grad(
-    EmbeddingEngine *engine, const DLTensor *grad_output,
-    const DLTensor *indices, int64_t num_rows,
-    const EmbeddingGradOptions *options, const DLTensor *rows,
-    const DLTensor *values, int64_t *out_nnz, EmbeddingStatus *out_status) {
+EmbeddingStatusCode
+embedding_sparse_grad(EmbeddingEngine *engine, const DLTensor *grad_output,
+                      const DLTensor *indices, int64_t num_rows,
+                      const EmbeddingGradOptions *options, const DLTensor *rows,
+                      const DLTensor *values, int64_t *out_nnz,
+                      EmbeddingStatus *out_status) {
   return callWithOptions(
       engine, options, embedding_grad_options_init, out_status,
       [&](Engine &engine, const auto &given) -> Status {
@@ -677,12 +680,13 @@ EmbeddingStatusCode embedding_sparse_grad_workspace_size(
       });
 }
 
-EmbeddingStatusCode
-embedding_coalesce(EmbeddingEngine *engine, const DLTensor *indices,
-                   const DLTensor *values, int64_t num_rows,
-                   const EmbeddingCoalesceOptions *options,
-                   const DLTensor *rows, const DLTensor *sums, int64_t *out_nnz,
-                   EmbeddingStatus *out_status) {
+EmbeddingStatusCode embedding_coalesce(EmbeddingEngine *engine,
+                                       const DLTensor *indices,
+                                       const DLTensor *values, int64_t num_rows,
+                                       const EmbeddingCoalesceOptions *options,
+                                       const DLTensor *rows,
+                                       const DLTensor *sums, int64_t *out_nnz,
+                                       EmbeddingStatus *out_status) {
   return callWithOptions(
       engine, options, embedding_coalesce_options_init, out_status,
       [&](Engine &engine, const auto &given) -> Status {

@@ -26,7 +26,7 @@ from embedding_runtime import Engine, Error
 
 CHUNK = 128
 PARTIAL_SUMS = 16
-ROW_LENGTHS = [0, 1, 3, 5, 8, 16, 17, 64, 100, 101, 128, 300, 768]
+ROW_LENGTHS = [0, 1, 3, 16, 17, 64, 101, 300]
 FLOATS = [torch.float64, torch.float32, torch.float16, torch.bfloat16]
 INFINITY = float("inf")
 
@@ -502,9 +502,12 @@ class Case:
         if self.scale_grad_by_freq:
             self.differs("scale_grad_by_freq with sparse gradients: torch refuses")
             return
+        if self.row_length == 0:
+            self.differs("sparse gradients of empty rows: torch has no entries then")
+            return
         theirs = self.torch_gradient(grad_output, sparse=True)
-        same_bits(rows, theirs._indices()[0], "rows and torch")
-        same_bits(values, theirs._values(), "values and torch")
+        same_bits(rows, theirs._indices().reshape(-1), "rows and torch")
+        same_bits(values, theirs._values().reshape(values.shape), "values and torch")
         self.agrees("sparse_grad")
 
     def coalesce(self):
@@ -554,7 +557,7 @@ class Case:
             gathered = round_to(to_numpy(gathered) * scales[:, None], self.dtype)
         expected[kept] = gathered
         same_bits(out.reshape(expected.shape), expected, "double_backward and contract")
-        if self.torch_cannot():
+        if self.torch_cannot() or out.numel() == 0:
             return
         if self.scale_grad_by_freq:
             self.differs("scale_grad_by_freq in the second derivative: torch refuses")

@@ -25,3 +25,16 @@ llvm.func @computed(%from: !llvm.ptr, %to: !llvm.ptr) {
   llvm.store %1, %to : f32, !llvm.ptr
   llvm.return
 }
+
+// CHECK-LABEL: llvm.func @bf16_computed
+llvm.func @bf16_computed(%from: !llvm.ptr, %to: !llvm.ptr) {
+  // CHECK: %[[BITS:.*]] = llvm.load %{{.*}} : !llvm.ptr -> vector<4xi16>
+  // CHECK: %[[FLOATS:.*]] = llvm.bitcast %[[BITS]] : vector<4xi16> to vector<4xbf16>
+  // CHECK: %[[SUM:.*]] = llvm.fadd %[[FLOATS]], %[[FLOATS]]
+  // CHECK: %[[SUM_BITS:.*]] = llvm.bitcast %[[SUM]] : vector<4xbf16> to vector<4xi16>
+  // CHECK: llvm.store %[[SUM_BITS]], %{{.*}} : vector<4xi16>, !llvm.ptr
+  %0 = llvm.load %from : !llvm.ptr -> vector<4xbf16>
+  %1 = llvm.fadd %0, %0 : vector<4xbf16>
+  llvm.store %1, %to : vector<4xbf16>, !llvm.ptr
+  llvm.return
+}

@@ -13,6 +13,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "TorchPeer.h"
 #include "embedding-runtime/Runtime.hpp"
 
 #include "llvm/Support/CommandLine.h"
@@ -25,6 +26,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <dlfcn.h>
 #include <filesystem>
 #include <functional>
 #include <random>
@@ -42,6 +44,11 @@ static cl::opt<unsigned>
 static cl::opt<unsigned> numThreads("num-threads",
                                     cl::desc("Threads of the engine"),
                                     cl::init(1), cl::cat(category));
+static cl::opt<std::string>
+    filter("filter",
+           cl::desc("Only the benchmarks whose name holds this: lookup, "
+                    "dense_grad, renorm, coalesce, compilation"),
+           cl::cat(category));
 static cl::opt<std::string> jsonFile("json",
                                      cl::desc("Write the results to this file"),
                                      cl::cat(category));
@@ -227,6 +234,274 @@ static void benchmarkLookups() {
 }
 
 //===----------------------------------------------------------------------===//
+// Training
+//===----------------------------------------------------------------------===//
+
+/// PyTorch, if its library was there to build with and is there to load.
+static const embedding::bench::TorchPeer *loadTorchPeer() {
+  Dl_info info;
+  std::string path;
+  if (dladdr(reinterpret_cast<void *>(&loadTorchPeer), &info))
+    path = std::filesystem::path(info.dli_fname).parent_path().string() +
+           "/../lib/libembedding-bench-torch.so";
+  void *library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!library)
+    return nullptr;
+  auto get = reinterpret_cast<embedding::bench::GetTorchPeer>(
+      dlsym(library, embedding::bench::kGetTorchPeerName));
+  const embedding::bench::TorchPeer *peer = get ? get() : nullptr;
+  if (peer)
+    peer->setNumThreads(static_cast<int32_t>(unsigned(numThreads)));
+  return peer;
+}
+
+namespace {
+
+enum class Distribution { uniform, distinct, zipf, oneTakesHalf };
+
+struct TrainingCase {
+  int64_t numRows;
+  int64_t rowLength;
+  int64_t count;
+  Distribution distribution;
+};
+
+const char *getName(Distribution distribution) {
+  switch (distribution) {
+  case Distribution::uniform:
+    return "uniform";
+  case Distribution::distinct:
+    return "distinct";
+  case Distribution::zipf:
+    return "zipf 1.05";
+  case Distribution::oneTakesHalf:
+    return "one half";
+  }
+  return "";
+}
+
+std::vector<int64_t> draw(const TrainingCase &test) {
+  std::vector<int64_t> indices = drawUniform(test.count, test.numRows);
+  std::mt19937_64 random(2);
+  if (test.distribution == Distribution::distinct) {
+    std::vector<int64_t> rows(test.numRows);
+    for (int64_t row = 0; row < test.numRows; ++row)
+      rows[row] = row;
+    std::shuffle(rows.begin(), rows.end(), random);
+    std::copy_n(rows.begin(), std::min(test.count, test.numRows),
+                indices.begin());
+  } else if (test.distribution == Distribution::oneTakesHalf) {
+    for (int64_t &index : indices)
+      if (random() % 2)
+        index = test.numRows / 2;
+  } else if (test.distribution == Distribution::zipf) {
+    // By the inverse of the distribution function, over ranks that are shuffled
+    // by a multiplication.
+    std::vector<double> sums(test.numRows);
+    double sum = 0;
+    for (int64_t row = 0; row < test.numRows; ++row)
+      sums[row] = sum += std::pow(row + 1.0, -1.05);
+    std::uniform_real_distribution<double> uniform(0, sum);
+    for (int64_t &index : indices) {
+      auto rank = std::lower_bound(sums.begin(), sums.end(), uniform(random)) -
+                  sums.begin();
+      index = static_cast<int64_t>(static_cast<uint64_t>(rank) * 2654435761u %
+                                   static_cast<uint64_t>(test.numRows));
+    }
+  }
+  return indices;
+}
+
+/// Floats of ordinary size: sums of denormals would time something else.
+void fillFloats(const Pages &pages, int64_t count) {
+  auto *floats = reinterpret_cast<float *>(pages.data());
+  for (int64_t i = 0; i < count; ++i)
+    floats[i] = static_cast<float>(i % 977) / 977.0f - 0.5f;
+}
+
+/// Reports the medians of `contenders`, ours first, in milliseconds.
+void reportTraining(const char *name, const TrainingCase &test,
+                    const std::vector<Contender> &contenders, double bytes) {
+  double ours = median(contenders[0].seconds);
+  llvm::outs() << llvm::formatv("{0,-10} {1,9} {2,6} {3,9} {4,-10} {5,9:F3}",
+                                name, test.numRows, test.rowLength, test.count,
+                                getName(test.distribution), ours * 1e3);
+  llvm::json::Object result{{"benchmark", name},
+                            {"element", "f32"},
+                            {"distribution", getName(test.distribution)},
+                            {"num_rows", test.numRows},
+                            {"row_length", test.rowLength},
+                            {"indices", test.count},
+                            {"threads", int64_t(unsigned(numThreads))},
+                            {"seconds", ours},
+                            {"spread", spread(contenders[0].seconds)},
+                            {"bytes", int64_t(bytes)}};
+  for (size_t i = 1; i < contenders.size(); ++i) {
+    double ratio = medianRatio(contenders[0], contenders[i]);
+    llvm::outs() << llvm::formatv("  {0} {1:F3} ({2:F2}x)", contenders[i].name,
+                                  median(contenders[i].seconds) * 1e3, ratio);
+    result[contenders[i].name + "_seconds"] = median(contenders[i].seconds);
+    result["ratio_to_" + contenders[i].name] = ratio;
+  }
+  llvm::outs() << llvm::formatv("  {0:F1} GB/s\n", bytes / ours * 1e-9);
+  llvm::outs().flush();
+  results.push_back(std::move(result));
+}
+
+} // namespace
+
+static embedding::EngineOptions trainingOptions(unsigned threads) {
+  embedding::EngineOptions options;
+  options.num_threads = static_cast<int32_t>(threads);
+  return options;
+}
+
+static void benchmarkDenseGrads(const embedding::bench::TorchPeer *torch) {
+  std::vector<TrainingCase> cases = {{500'000, 64, 8192, Distribution::uniform},
+                                     {1000, 64, 100'000, Distribution::uniform},
+                                     {50'000, 128, 65'536, Distribution::zipf}};
+  if (all)
+    for (int64_t rowLength : {16, 64, 128, 768})
+      for (int64_t numRows : {50'000, 1'000'000})
+        for (int64_t count : {65'536, 1'000'000})
+          for (Distribution distribution :
+               {Distribution::uniform, Distribution::zipf,
+                Distribution::oneTakesHalf})
+            if (rowLength * std::max(numRows, count) <= 200'000'000)
+              cases.push_back({numRows, rowLength, count, distribution});
+  embedding::Engine engine(trainingOptions(numThreads));
+  for (const TrainingCase &test : cases) {
+    int64_t outBytes = test.numRows * test.rowLength * 4;
+    int64_t inBytes = test.count * test.rowLength * 4;
+    Pages gradOutput(inBytes), gradTable(outBytes);
+    fillFloats(gradOutput, inBytes / 4);
+    std::vector<int64_t> indices = draw(test);
+    auto *in = reinterpret_cast<float *>(gradOutput.data());
+    auto *out = reinterpret_cast<float *>(gradTable.data());
+    embedding::TensorView inView(in, {test.count, test.rowLength}),
+        indexView(indices.data(), {test.count}),
+        outView(out, {test.numRows, test.rowLength});
+    std::vector<Contender> contenders = {
+        {"ours", [&] { engine.denseGrad(inView, indexView, outView); }, {}},
+        {"memset", [&] { std::memset(out, 0, outBytes); }, {}}};
+    if (torch)
+      contenders.push_back({"torch",
+                            [&] {
+                              torch->denseGrad(in, indices.data(), test.count,
+                                               test.rowLength, test.numRows);
+                            },
+                            {}});
+    measure(contenders);
+    reportTraining("dense_grad", test, contenders,
+                   static_cast<double>(inBytes + outBytes + 8 * test.count));
+  }
+}
+
+static void benchmarkRenorms(const embedding::bench::TorchPeer *torch) {
+  std::vector<TrainingCase> cases = {
+      {65'536, 64, 65'536, Distribution::distinct},
+      {1'000'000, 64, 1'000'000, Distribution::distinct}};
+  if (all) {
+    cases.push_back({65'536, 768, 65'536, Distribution::distinct});
+    cases.push_back({1'000'000, 64, 65'536, Distribution::zipf});
+  }
+  embedding::Engine engine(trainingOptions(numThreads)),
+      oneThread(trainingOptions(1));
+  for (const TrainingCase &test : cases) {
+    int64_t tableBytes = test.numRows * test.rowLength * 4;
+    Pages table(tableBytes);
+    fillFloats(table, tableBytes / 4);
+    std::vector<int64_t> indices = draw(test);
+    auto *data = reinterpret_cast<float *>(table.data());
+    embedding::TensorView tableView(data, {test.numRows, test.rowLength}),
+        indexView(indices.data(), {test.count});
+    // A bound that halves with every call, so that every call writes.
+    double maxNorm = 1e6;
+    auto next = [&] { return maxNorm = maxNorm < 1e-6 ? 1e6 : maxNorm / 1.1; };
+    std::vector<Contender> contenders = {
+        {"ours", [&] { engine.renorm(tableView, indexView, next()); }, {}}};
+    if (numThreads > 1)
+      contenders.push_back(
+          {"one_thread",
+           [&] { oneThread.renorm(tableView, indexView, next()); },
+           {}});
+    // 1.7 us a row, so not for the long ones.
+    if (torch && test.count <= 100'000)
+      contenders.push_back({"torch",
+                            [&] {
+                              torch->renorm(data, test.numRows, test.rowLength,
+                                            indices.data(), test.count, next());
+                            },
+                            {}});
+    // Until the bound is below the norms.
+    while (maxNorm > 1.0)
+      next();
+    measure(contenders);
+    std::sort(indices.begin(), indices.end());
+    auto distinct =
+        std::unique(indices.begin(), indices.end()) - indices.begin();
+    reportTraining("renorm", test, contenders,
+                   2.0 * distinct * test.rowLength * 4 + 8.0 * test.count);
+  }
+}
+
+static void benchmarkCoalesces(const embedding::bench::TorchPeer *torch) {
+  std::vector<TrainingCase> cases = {
+      {50'000, 64, 65'536, Distribution::uniform}};
+  if (all)
+    cases.push_back({1'000'000, 128, 1'000'000, Distribution::zipf});
+  embedding::Engine engine(trainingOptions(numThreads));
+  for (const TrainingCase &test : cases) {
+    int64_t bytes = test.count * test.rowLength * 4;
+    Pages values(bytes), sums(bytes);
+    fillFloats(values, bytes / 4);
+    std::vector<int64_t> indices = draw(test), rows(test.count);
+    auto *in = reinterpret_cast<float *>(values.data());
+    embedding::TensorView inView(in, {test.count, test.rowLength}),
+        indexView(indices.data(), {test.count}),
+        rowsView(rows.data(), {test.count}),
+        sumsView(reinterpret_cast<float *>(sums.data()),
+                 {test.count, test.rowLength});
+    std::vector<Contender> contenders = {
+        {"ours",
+         [&] {
+           engine.coalesce(indexView, inView, test.numRows, rowsView, sumsView);
+         },
+         {}}};
+    if (torch)
+      contenders.push_back({"torch",
+                            [&] {
+                              torch->coalesce(indices.data(), in, test.count,
+                                              test.rowLength, test.numRows);
+                            },
+                            {}});
+    measure(contenders);
+    reportTraining("coalesce", test, contenders,
+                   1.5 * static_cast<double>(bytes));
+  }
+}
+
+static void benchmarkTraining() {
+  const embedding::bench::TorchPeer *torch = loadTorchPeer();
+  llvm::outs() << "\ntraining, f32, i64 indices, 4 KiB pages, " << numThreads
+               << " thread(s); ms; peer: "
+               << (torch ? std::string("torch ") + torch->version
+                         : "none found")
+               << "\n"
+               << llvm::formatv("{0,-10} {1,9} {2,6} {3,9} {4,-10} {5,9}\n",
+                                "op", "V", "D", "N", "indices", "ours");
+  auto wants = [](const char *name) {
+    return std::string(name).find(filter) != std::string::npos;
+  };
+  if (wants("dense_grad"))
+    benchmarkDenseGrads(torch);
+  if (wants("renorm"))
+    benchmarkRenorms(torch);
+  if (wants("coalesce"))
+    benchmarkCoalesces(torch);
+}
+
+//===----------------------------------------------------------------------===//
 // Compilation
 //===----------------------------------------------------------------------===//
 
@@ -305,8 +580,11 @@ int main(int argc, char **argv) {
   cl::HideUnrelatedOptions(category);
   cl::ParseCommandLineOptions(argc, argv, "Measures the runtime\n");
   try {
-    benchmarkLookups();
-    benchmarkCompilation();
+    if (std::string("lookup").find(filter) != std::string::npos)
+      benchmarkLookups();
+    benchmarkTraining();
+    if (std::string("compilation").find(filter) != std::string::npos)
+      benchmarkCompilation();
   } catch (const embedding::Error &error) {
     llvm::errs() << "embedding-bench: error: " << error.what() << "\n";
     return 1;

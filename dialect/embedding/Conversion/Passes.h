@@ -15,6 +15,9 @@
 namespace mlir {
 class RewritePatternSet;
 
+namespace LLVM {
+class LLVMDialect;
+} // namespace LLVM
 namespace affine {
 class AffineDialect;
 } // namespace affine
@@ -42,6 +45,9 @@ class SCFDialect;
 namespace tensor {
 class TensorDialect;
 } // namespace tensor
+namespace vector {
+class VectorDialect;
+} // namespace vector
 
 namespace embedding {
 
@@ -55,8 +61,8 @@ inline constexpr llvm::StringLiteral
 /// The patterns of `convert-embedding-to-linalg`.
 void populateEmbeddingToLinalgPatterns(RewritePatternSet &patterns);
 
-/// The patterns of `convert-embedding-to-loops`, to be applied one set after the
-/// other: to groups and loops over them, and from groups to loops.
+/// The patterns of `convert-embedding-to-loops`, to be applied one set after
+/// the other: to groups and loops over them, and from groups to loops.
 void populateEmbeddingToGroupsPatterns(RewritePatternSet &patterns);
 void populateEmbeddingGroupToLoopsPatterns(RewritePatternSet &patterns);
 

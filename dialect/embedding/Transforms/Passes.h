@@ -56,8 +56,7 @@ inline constexpr llvm::StringLiteral
 /// Marks the argument whose memory `embedding-plan-workspace` divides, and ends
 /// the name of the function that says how much of it there must be.
 inline constexpr llvm::StringLiteral kWorkspaceAttrName("embedding.workspace");
-inline constexpr llvm::StringLiteral
-    kWorkspaceBytesSuffix("_workspace_bytes");
+inline constexpr llvm::StringLiteral kWorkspaceBytesSuffix("_workspace_bytes");
 
 #define GEN_PASS_DECL
 #include "embedding/Transforms/Passes.h.inc"

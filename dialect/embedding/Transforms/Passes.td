@@ -305,7 +305,8 @@ def EmbeddingCopyAsIntegersPass : Pass<"embedding-copy-as-integers"> {
     the integer type of the same width. A lookup promises the bits of the row,
     and a target that has no registers for a type does not keep them: on x86
     without avx512bf16 a bf16 in flight between two blocks is widened to f32 and
-    rounded back, which quiets a NaN and calls `__truncsfbf2`.
+    rounded back, which quiets a NaN and calls `__truncsfbf2`. So a bf16 that is
+    computed with is loaded and stored as an integer too, with a bitcast.
 
     Example:
 

@@ -8,6 +8,9 @@
 
 #include "Grouping.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
 using namespace mlir;
 using namespace mlir::embedding;
 
@@ -76,17 +79,15 @@ public:
         // `end`.
         Value first = b.sub(groups.firstAtOrBehind(b, b.add(begin, b.index(1))),
                             b.index(1));
-        b.loop(first, groups.firstAtOrBehind(b, end), [&](Value group) {
-          sumChunksIn(group, begin, end, buffer);
-        });
+        b.loop(first, groups.firstAtOrBehind(b, end),
+               [&](Value group) { sumChunksIn(group, begin, end, buffer); });
       });
     });
   }
 
   /// A buffer that `writeSum` needs, for one thread.
   Value allocateSum() {
-    return memref::AllocaOp::create(b,
-                                    MemRefType::get({blockWidth}, sumType));
+    return memref::AllocaOp::create(b, MemRefType::get({blockWidth}, sumType));
   }
 
   /// Writes the sum of `group` to a row of `to`.
@@ -94,8 +95,8 @@ public:
     Value begin = groups.begin(b, group), end = groups.end(b, group);
     Value length = b.sub(end, begin);
     auto write = [&](Value sum, OpFoldResult column, OpFoldResult width) {
-      Value row = takeColumns(b, b.getLoc(), to, OpFoldResult(toRow), column,
-                              width);
+      Value row =
+          takeColumns(b, b.getLoc(), to, OpFoldResult(toRow), column, width);
       b.elementwise(sum, row, [&](LoopBuilder &b, ValueRange elements) {
         return b.convertFloat(elements[0], elementType);
       });
@@ -155,7 +156,8 @@ private:
   /// Sums columns of the rows at sorted positions [begin, end); returns where.
   Value sumChunk(Value begin, Value end, Value scale, OpFoldResult column,
                  OpFoldResult width, Value buffer) {
-    Value sum = takeColumns(b, b.getLoc(), buffer, {}, b.getIndexAttr(0), width);
+    Value sum =
+        takeColumns(b, b.getLoc(), buffer, {}, b.getIndexAttr(0), width);
     b.fill(sum, b.constant(sumType, 0.0));
     b.loop(begin, end, [&](Value i) {
       Value position = b.loadIndex(groups.positions, i);
@@ -203,8 +205,8 @@ private:
   /// Adds up the sums of `count` chunks pairwise, into that of the first.
   void addChunkSums(Value begin, Value count) {
     auto rowOf = [&](LoopBuilder &b, Value chunk) {
-      return takeRow(b, b.getLoc(), partials, OpFoldResult(getSlot(begin, chunk)),
-                     rowLength);
+      return takeRow(b, b.getLoc(), partials,
+                     OpFoldResult(getSlot(begin, chunk)), rowLength);
     };
     // Distance 2^level, while that is less than the count.
     Value levels = b.toIndex(b.bitWidth(b.toI64(b.sub(count, b.index(1)))));
@@ -237,8 +239,99 @@ private:
 // DenseGradOp
 //===----------------------------------------------------------------------===//
 
-/// Each block of the destination walks the groups of its rows and fills the gaps
-/// between them, so that every byte is written once.
+/// Fills rows of a table with zeros. If the table is larger than the caches, and
+/// its rows follow each other, with stores that bypass them: a store that does
+/// not reads the line first.
+class RowClearer {
+public:
+  RowClearer(LoopBuilder &b, Value table, OpFoldResult rowLength)
+      : b(b), table(table), rowLength(rowLength),
+        type(cast<MemRefType>(table.getType())), element(type.getElementType()) {
+    auto [staticStrides, offset] = type.getStridesAndOffset();
+    if (staticStrides.back() != 1)
+      return;
+    metadata = memref::ExtractStridedMetadataOp::create(b, table);
+    Value numRows = b.value(embedding::getMixedSize(b, b.getLoc(), table, 0));
+    Value bytes = b.mul(numRows, getRowBytes(b, rowLength, element));
+    Value isLarge = b.less(b.index(kMinStreamedBytes), bytes);
+    Value isDense = b.equal(metadata.getStrides()[0], b.value(rowLength));
+    isStreamed = b.bitAnd(isLarge, isDense);
+  }
+
+  /// Clears rows [begin, end).
+  void clear(Value begin, Value end) {
+    Value size = b.sub(end, begin);
+    b.ifTrue(b.less(b.index(0), size), [&] {
+      auto fill = [&] {
+        Operation *rows =
+            takeSlice(b, b.getLoc(), table, {begin, b.getIndexAttr(0)},
+                      {size, rowLength});
+        b.fill(rows->getResult(0), b.constant(element, 0.0));
+      };
+      if (!isStreamed)
+        return fill();
+      b.ifTrue(isStreamed, [&] { stream(begin, size); }, fill);
+    });
+  }
+
+  /// Streamed stores are in no order with others until then.
+  void finish() {
+    if (isStreamed)
+      b.ifTrue(isStreamed, [&] {
+        LLVM::FenceOp::create(b, LLVM::AtomicOrdering::seq_cst, StringRef());
+      });
+  }
+
+private:
+  /// A streamed store writes a whole line.
+  static constexpr int64_t kLineBytes = 64;
+  /// What is larger will not be read from a cache.
+  static constexpr int64_t kMinStreamedBytes = 8 << 20;
+
+  void stream(Value begin, Value size) {
+    int64_t elementBytes = element.getIntOrFloatBitWidth() / 8;
+    int64_t lanes = kLineBytes / elementBytes;
+    Value length = b.value(rowLength);
+    Value first = b.add(metadata.getOffset(), b.mul(begin, length));
+    Value count = b.mul(size, length);
+    auto flatType = MemRefType::get(
+        {ShapedType::kDynamic}, element,
+        StridedLayoutAttr::get(b.getContext(), ShapedType::kDynamic, {1}));
+    Value flat = memref::ReinterpretCastOp::create(
+        b, flatType, metadata.getBaseBuffer(), OpFoldResult(first),
+        ArrayRef<OpFoldResult>{count}, ArrayRef<OpFoldResult>{b.getIndexAttr(1)});
+
+    Value base = memref::ExtractAlignedPointerAsIndexOp::create(
+        b, metadata.getBaseBuffer());
+    Value address = b.add(base, b.mul(first, b.index(elementBytes)));
+    Value toLine = b.bitAnd(b.sub(b.index(0), address), b.index(kLineBytes - 1));
+    Value head = b.min(b.div(toLine, b.index(elementBytes)), count);
+    Value lines = b.div(b.sub(count, head), b.index(lanes));
+    Value tail = b.add(head, b.mul(lines, b.index(lanes)));
+    Value zero = b.constant(element, 0.0);
+    b.loop(b.index(0), head, [&](Value i) { b.store(zero, flat, i); });
+    auto vectorType = VectorType::get({lanes}, element);
+    Value zeros =
+        arith::ConstantOp::create(b, b.getZeroAttr(vectorType));
+    b.loop(head, tail, b.index(lanes), [&](Value i) {
+      vector::StoreOp::create(b, zeros, flat, ValueRange{i},
+                              /*nontemporal=*/true,
+                              llvm::MaybeAlign(kLineBytes));
+    });
+    b.loop(tail, count, [&](Value i) { b.store(zero, flat, i); });
+  }
+
+  LoopBuilder &b;
+  Value table;
+  OpFoldResult rowLength;
+  MemRefType type;
+  Type element;
+  memref::ExtractStridedMetadataOp metadata;
+  Value isStreamed;
+};
+
+/// Each block of the destination walks the groups of its rows and fills the
+/// gaps between them, so that every byte is written once.
 struct DenseGradToLoops : OpRewritePattern<DenseGradOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -262,6 +355,7 @@ struct DenseGradToLoops : OpRewritePattern<DenseGradOp> {
                    op.getScaleGradByFreq());
     sums.sumLongGroups();
 
+    RowClearer gaps(b, init, rowLength);
     // The bytes of a row of the destination, and of the gradients it sums.
     Value rowBytes = getRowBytes(b, rowLength, element);
     Value numIndices =
@@ -271,15 +365,6 @@ struct DenseGradToLoops : OpRewritePattern<DenseGradOp> {
                   kMinBlockBytes, kMaxBlocks);
     blocks.forEach(b, [&](Value, Value begin, Value end) {
       Value buffer = sums.allocateSum();
-      auto fillGap = [&](Value from, Value to) {
-        Value size = b.sub(to, from);
-        b.ifTrue(b.less(b.index(0), size), [&] {
-          Operation *gap =
-              takeSlice(b, b.getLoc(), init, {from, b.getIndexAttr(0)},
-                        {size, rowLength});
-          b.fill(gap->getResult(0), b.constant(element, 0.0));
-        });
-      };
       Value size = groups.size(b);
       Value first = b.lowerBound(groups.rows, size, b.toI64(begin));
       Value last = b.lowerBound(groups.rows, size, b.toI64(end));
@@ -287,11 +372,12 @@ struct DenseGradToLoops : OpRewritePattern<DenseGradOp> {
           b.loop(first, last, begin,
                  [&](Value group, ValueRange next) -> SmallVector<Value> {
                    Value row = groups.row(b, group);
-                   fillGap(next[0], row);
+                   gaps.clear(next[0], row);
                    sums.writeSum(group, init, row, buffer);
                    return {b.add(row, b.index(1))};
                  });
-      fillGap(written[0], end);
+      gaps.clear(written[0], end);
+      gaps.finish();
     });
     sums.deallocate();
     groups.deallocate(b);
@@ -391,7 +477,8 @@ private:
   Value scales;
 };
 
-/// Counts what each block keeps, then has each block write it where its turn is.
+/// Counts what each block keeps, then has each block write it where its turn
+/// is.
 struct SparseGradToLoops : OpRewritePattern<SparseGradOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -406,10 +493,9 @@ struct SparseGradToLoops : OpRewritePattern<SparseGradOp> {
     Value numRows = op.getNumRows();
     Value paddingRow = getPaddingRow(b, op);
     RowNames names(b, op.getIndices(), numRows, op.getOutOfRange(), paddingRow);
-    FrequencyScales scales(b, op.getIndices(), numRows, op.getOutOfRange(),
-                           paddingRow,
-                           op.getScaleGradByFreq() ? getAccumulatorType(element)
-                                                   : Type());
+    FrequencyScales scales(
+        b, op.getIndices(), numRows, op.getOutOfRange(), paddingRow,
+        op.getScaleGradByFreq() ? getAccumulatorType(element) : Type());
     Flattened gradOutput(b, op.getGradOutput(), /*numTrailingDims=*/1);
 
     Blocks blocks(b, names.size(), getRowBytes(b, rowLength, element),
@@ -418,9 +504,9 @@ struct SparseGradToLoops : OpRewritePattern<SparseGradOp> {
     auto asIndex = [&](Value flag) -> Value {
       return arith::IndexCastUIOp::create(b, b.getIndexType(), flag);
     };
-    Value starts = b.allocate(
-        MemRefType::get({ShapedType::kDynamic}, b.getIndexType()),
-        blocks.blockCount);
+    Value starts =
+        b.allocate(MemRefType::get({ShapedType::kDynamic}, b.getIndexType()),
+                   blocks.blockCount);
     blocks.forEach(b, [&](Value block, Value begin, Value end) {
       Value kept = b.loop(begin, end, b.index(0),
                           [&](Value i, ValueRange sum) -> SmallVector<Value> {
@@ -429,12 +515,13 @@ struct SparseGradToLoops : OpRewritePattern<SparseGradOp> {
                           })[0];
       b.store(kept, starts, block);
     });
-    Value total = b.loop(b.index(0), blocks.blockCount, b.index(0),
-                         [&](Value block, ValueRange sum) -> SmallVector<Value> {
-                           Value kept = b.load(starts, block);
-                           b.store(sum[0], starts, block);
-                           return {b.add(sum[0], kept)};
-                         })[0];
+    Value total =
+        b.loop(b.index(0), blocks.blockCount, b.index(0),
+               [&](Value block, ValueRange sum) -> SmallVector<Value> {
+                 Value kept = b.load(starts, block);
+                 b.store(sum[0], starts, block);
+                 return {b.add(sum[0], kept)};
+               })[0];
     b.store(b.toI64(total), op.getCount());
     blocks.forEach(b, [&](Value block, Value begin, Value end) {
       b.loop(begin, end, b.load(starts, block),
@@ -480,10 +567,9 @@ struct DoubleBackwardToLoops : OpRewritePattern<DoubleBackwardOp> {
     Value numRows = b.value(op.getMixedNumRows(b));
     Value paddingRow = getPaddingRow(b, op);
     RowNames names(b, op.getIndices(), numRows, op.getOutOfRange(), paddingRow);
-    FrequencyScales scales(b, op.getIndices(), numRows, op.getOutOfRange(),
-                           paddingRow,
-                           op.getScaleGradByFreq() ? getAccumulatorType(element)
-                                                   : Type());
+    FrequencyScales scales(
+        b, op.getIndices(), numRows, op.getOutOfRange(), paddingRow,
+        op.getScaleGradByFreq() ? getAccumulatorType(element) : Type());
     Flattened out(b, op.getInit(), /*numTrailingDims=*/1);
     bool hasNoRows = op.getStaticNumRows() == 0;
     Blocks blocks(b, names.size(), getRowBytes(b, rowLength, element),
@@ -497,10 +583,9 @@ struct DoubleBackwardToLoops : OpRewritePattern<DoubleBackwardOp> {
           return clear();
         Value row = names.get(b, i);
         auto write = [&] {
-          scales.write(b, i,
-                       takeRow(b, b.getLoc(), table, OpFoldResult(row),
-                               rowLength),
-                       to);
+          scales.write(
+              b, i, takeRow(b, b.getLoc(), table, OpFoldResult(row), rowLength),
+              to);
         };
         if (names.isTotal())
           return write();

@@ -152,8 +152,8 @@ private:
     Value row = rowOf(b.load(sorted, i));
     Value previous = b.max(b.sub(i, b.index(1)), b.index(0));
     Value isFirst = b.equal(i, b.index(0));
-    Value isOther = b.cmp(arith::CmpIPredicate::ne, row,
-                          rowOf(b.load(sorted, previous)));
+    Value isOther =
+        b.cmp(arith::CmpIPredicate::ne, row, rowOf(b.load(sorted, previous)));
     Value begins = b.bitOr(isFirst, isOther);
     if (!names.isTotal())
       begins = b.bitAnd(begins, b.less(row, b.toI64(numRows)));
@@ -164,20 +164,20 @@ private:
     // Column 0 counts the groups that begin in a block, column 1 the positions
     // in groups.
     blocks.forEach(b, [&](Value block, Value begin, Value end) {
-      SmallVector<Value> counts = b.loop(
-          begin, end, {b.i64(0), b.i64(0)},
-          [&](Value i, ValueRange counts) -> SmallVector<Value> {
-            auto [begins, row] = beginsGroup(sorted, i);
-            Value isNamed =
-                names.isTotal()
-                    ? Value(arith::ConstantIntOp::create(b, 1, 1))
-                    : b.less(row, b.toI64(numRows));
-            auto increment = [&](Value flag) -> Value {
-              return arith::ExtUIOp::create(b, b.getI64Type(), flag);
-            };
-            return {b.add(counts[0], increment(begins)),
-                    b.add(counts[1], increment(isNamed))};
-          });
+      SmallVector<Value> counts =
+          b.loop(begin, end, {b.i64(0), b.i64(0)},
+                 [&](Value i, ValueRange counts) -> SmallVector<Value> {
+                   auto [begins, row] = beginsGroup(sorted, i);
+                   Value isNamed =
+                       names.isTotal()
+                           ? Value(arith::ConstantIntOp::create(b, 1, 1))
+                           : b.less(row, b.toI64(numRows));
+                   auto increment = [&](Value flag) -> Value {
+                     return arith::ExtUIOp::create(b, b.getI64Type(), flag);
+                   };
+                   return {b.add(counts[0], increment(begins)),
+                           b.add(counts[1], increment(isNamed))};
+                 });
       b.store(counts[0], counters, {block, b.index(0)});
       b.store(counts[1], counters, {block, b.index(1)});
     });

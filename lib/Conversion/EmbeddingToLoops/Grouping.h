@@ -36,8 +36,8 @@ inline LogicalResult verifyReady(RewriterBase &rewriter,
 
 /// The bytes of a row of `rowLength` elements of `element`, at least 1.
 inline Value getRowBytes(LoopBuilder &b, OpFoldResult rowLength, Type element) {
-  Value bytes = b.mul(b.value(rowLength),
-                      b.index(element.getIntOrFloatBitWidth() / 8));
+  Value bytes =
+      b.mul(b.value(rowLength), b.index(element.getIntOrFloatBitWidth() / 8));
   return b.max(bytes, b.index(1));
 }
 

@@ -28,15 +28,14 @@ static Value roundOnce(LoopBuilder &b, Value f64, Type type) {
   Type f32 = b.getF32Type(), i32 = b.getI32Type();
   Value nearest = arith::TruncFOp::create(b, f32, f64);
   Value back = arith::ExtFOp::create(b, b.getF64Type(), nearest);
-  auto magnitude = [&](Value x) -> Value {
-    return math::AbsFOp::create(b, x);
-  };
-  auto compare = [&](arith::CmpFPredicate predicate, Value x, Value y) -> Value {
+  auto magnitude = [&](Value x) -> Value { return math::AbsFOp::create(b, x); };
+  auto compare = [&](arith::CmpFPredicate predicate, Value x,
+                     Value y) -> Value {
     return arith::CmpFOp::create(b, predicate, x, y);
   };
   Value isInexact = compare(arith::CmpFPredicate::UNE, back, f64);
-  Value isAbove = compare(arith::CmpFPredicate::OGT, magnitude(back),
-                          magnitude(f64));
+  Value isAbove =
+      compare(arith::CmpFPredicate::OGT, magnitude(back), magnitude(f64));
   Value bits = arith::BitcastOp::create(b, i32, nearest);
   auto asInt = [&](Value flag) -> Value {
     return arith::ExtUIOp::create(b, i32, flag);
@@ -63,8 +62,8 @@ public:
 
   /// The norm of the row at `position` of `table`.
   Value build(Value table, Value row, Value partials) {
-    double none = std::isinf(p) && p < 0 ? std::numeric_limits<double>::infinity()
-                                         : 0.0;
+    double none =
+        std::isinf(p) && p < 0 ? std::numeric_limits<double>::infinity() : 0.0;
     b.fill(partials, b.constant(b.getF64Type(), none));
     auto addPiece = [&](OpFoldResult column, OpFoldResult width) {
       Value piece =
@@ -98,10 +97,9 @@ public:
         return takeColumns(b, b.getLoc(), partials, {}, b.getIndexAttr(column),
                            b.getIndexAttr(half));
       };
-      b.elementwise(part(half), part(0),
-                    [&](LoopBuilder &b, ValueRange sums) {
-                      return combine(b, sums[1], sums[0]);
-                    });
+      b.elementwise(part(half), part(0), [&](LoopBuilder &b, ValueRange sums) {
+        return combine(b, sums[1], sums[0]);
+      });
     }
     return finish(b.load(partials, b.index(0)));
   }
@@ -111,8 +109,8 @@ private:
   Value term(LoopBuilder &b, Value element) const {
     Value x = b.convertFloat(element, b.getF64Type());
     if (p == 0.0) {
-      Value isNonZero = arith::CmpFOp::create(
-          b, arith::CmpFPredicate::UNE, x, b.constant(b.getF64Type(), 0.0));
+      Value isNonZero = arith::CmpFOp::create(b, arith::CmpFPredicate::UNE, x,
+                                              b.constant(b.getF64Type(), 0.0));
       return arith::UIToFPOp::create(b, b.getF64Type(), isNonZero);
     }
     if (p == 2.0)
@@ -160,20 +158,20 @@ public:
 
   void shorten(Value row, Value partials) {
     // The norm as the table would hold it, compared as f64.
-    Value rounded = b.convertFloat(
-        roundOnce(b, norm.build(table, row, partials), element),
-        b.getF64Type());
-    Value isLonger = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT,
-                                           rounded, maxNorm);
+    Value rounded =
+        b.convertFloat(roundOnce(b, norm.build(table, row, partials), element),
+                       b.getF64Type());
+    Value isLonger =
+        arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, rounded, maxNorm);
     b.ifTrue(isLonger, [&] {
-      Value divisor = arith::AddFOp::create(
-          b, rounded, b.constant(b.getF64Type(), 1e-7));
-      Value factor = roundOnce(
-          b, arith::DivFOp::create(b, maxNorm, divisor), element);
+      Value divisor =
+          arith::AddFOp::create(b, rounded, b.constant(b.getF64Type(), 1e-7));
+      Value factor =
+          roundOnce(b, arith::DivFOp::create(b, maxNorm, divisor), element);
       Type productType = getAccumulatorType(element);
       Value wide = b.convertFloat(factor, productType);
-      b.elementwise({}, takeRow(b, b.getLoc(), table, OpFoldResult(row),
-                                rowLength),
+      b.elementwise({},
+                    takeRow(b, b.getLoc(), table, OpFoldResult(row), rowLength),
                     [&](LoopBuilder &b, ValueRange elements) {
                       Value x = b.convertFloat(elements[0], productType);
                       Value product = arith::MulFOp::create(b, x, wide);
@@ -239,8 +237,8 @@ struct RenormToLoops : OpRewritePattern<RenormOp> {
 // RenormLookupOp
 //===----------------------------------------------------------------------===//
 
-/// The thread that shortens a row copies it to its positions, while it is in the
-/// first-level cache. Only where they are very many do all threads copy.
+/// The thread that shortens a row copies it to its positions, while it is in
+/// the first-level cache. Only where they are very many do all threads copy.
 struct RenormLookupToLoops : OpRewritePattern<RenormLookupOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -277,8 +275,7 @@ struct RenormLookupToLoops : OpRewritePattern<RenormLookupOp> {
     Value maxCopies = b.index(kMaxCopiesByOwner);
 
     Value total = b.loadIndex(groups.offsets, groups.size(b));
-    Value copiesPerGroup =
-        b.divUp(total, b.max(groups.size(b), b.index(1)));
+    Value copiesPerGroup = b.divUp(total, b.max(groups.size(b), b.index(1)));
     Blocks owners(b, groups.size(b),
                   b.mul(rowBytes, b.add(copiesPerGroup, b.index(1))),
                   kMinBlockBytes, kMaxBlocks);
@@ -309,9 +306,8 @@ struct RenormLookupToLoops : OpRewritePattern<RenormLookupOp> {
       Value unnamed = b.sub(out.size(), total);
       Blocks rest(b, unnamed, rowBytes, kMinBlockBytes, kMaxBlocks);
       rest.forEach(b, [&](Value, Value begin, Value end) {
-        b.loop(b.add(total, begin), b.add(total, end), [&](Value i) {
-          b.fill(outRow(i), b.constant(element, 0.0));
-        });
+        b.loop(b.add(total, begin), b.add(total, end),
+               [&](Value i) { b.fill(outRow(i), b.constant(element, 0.0)); });
       });
     }
     groups.deallocate(b);

@@ -16,7 +16,8 @@
 |* - Every function that can fail returns an `EmbeddingStatusCode` and, if
 |*   `out_status` is not null, describes the failure there. It never aborts, and
 |*   no exception leaves it.
-|* - A struct of options starts with its size. Set it, and the defaults, with the
+|* - A struct of options starts with its size. Set it, and the defaults, with
+the
 |*   `..._init` function; fields that later versions add keep their defaults.
 |* - An engine may be used by any number of threads at once. Creating and
 |*   destroying one is not synchronized with its other uses.
@@ -262,7 +263,8 @@ embedding_lookup(EmbeddingEngine *engine, const DLTensor *table,
 |*   at padded positions are not read: no NaN leaks from there.
 |* - Every index is checked before anything is written. A call that fails leaves
 |*   its outputs, a table above all, bit for bit as they were.
-|* - What is read may be strided in any way; what is written too, unless said, if
+|* - What is read may be strided in any way; what is written too, unless said,
+if
 |*   its elements share no memory with each other or with other operands.
 |* - Workspace memory comes from the engine's allocator, in at most one piece.
 |*   Each function has a companion, `..._workspace_size`, of the same arguments
@@ -293,11 +295,10 @@ embedding_renorm_options_init(EmbeddingRenormOptions *options);
  * compared, and the factor computed, in float64; the factor is rounded to the
  * type of the table. A row whose norm is NaN, or any row if max_norm is, stays
  * as it is. */
-EMBEDDING_RUNTIME_EXPORT EmbeddingStatusCode
-embedding_renorm(EmbeddingEngine *engine, const DLTensor *table,
-                 const DLTensor *indices, double max_norm,
-                 const EmbeddingRenormOptions *options,
-                 EmbeddingStatus *out_status);
+EMBEDDING_RUNTIME_EXPORT EmbeddingStatusCode embedding_renorm(
+    EmbeddingEngine *engine, const DLTensor *table, const DLTensor *indices,
+    double max_norm, const EmbeddingRenormOptions *options,
+    EmbeddingStatus *out_status);
 
 typedef struct EmbeddingGradOptions {
   size_t struct_size;
@@ -379,19 +380,18 @@ EMBEDDING_RUNTIME_EXPORT EmbeddingStatusCode embedding_renorm_workspace_size(
     double max_norm, const EmbeddingRenormOptions *options, size_t *out_bytes,
     EmbeddingStatus *out_status);
 EMBEDDING_RUNTIME_EXPORT EmbeddingStatusCode
-embedding_dense_grad_workspace_size(EmbeddingEngine *engine,
-                                    const DLTensor *grad_output,
-                                    const DLTensor *indices,
-                                    const EmbeddingGradOptions *options,
-                                    const DLTensor *grad_table,
-                                    size_t *out_bytes,
-                                    EmbeddingStatus *out_status);
-EMBEDDING_RUNTIME_EXPORT EmbeddingStatusCode
-embedding_sparse_grad_workspace_size(
+embedding_dense_grad_workspace_size(
     EmbeddingEngine *engine, const DLTensor *grad_output,
-    const DLTensor *indices, int64_t num_rows,
-    const EmbeddingGradOptions *options, const DLTensor *rows,
-    const DLTensor *values, size_t *out_bytes, EmbeddingStatus *out_status);
+    const DLTensor *indices, const EmbeddingGradOptions *options,
+    const DLTensor *grad_table, size_t *out_bytes, EmbeddingStatus *out_status);
+EMBEDDING_RUNTIME_EXPORT EmbeddingStatusCode
+embedding_sparse_grad_workspace_size(EmbeddingEngine *engine,
+                                     const DLTensor *grad_output,
+                                     const DLTensor *indices, int64_t num_rows,
+                                     const EmbeddingGradOptions *options,
+                                     const DLTensor *rows,
+                                     const DLTensor *values, size_t *out_bytes,
+                                     EmbeddingStatus *out_status);
 EMBEDDING_RUNTIME_EXPORT EmbeddingStatusCode embedding_coalesce_workspace_size(
     EmbeddingEngine *engine, const DLTensor *indices, const DLTensor *values,
     int64_t num_rows, const EmbeddingCoalesceOptions *options,
@@ -402,8 +402,7 @@ embedding_double_backward_workspace_size(EmbeddingEngine *engine,
                                          const DLTensor *grad_grad_table,
                                          const DLTensor *indices,
                                          const EmbeddingGradOptions *options,
-                                         const DLTensor *out,
-                                         size_t *out_bytes,
+                                         const DLTensor *out, size_t *out_bytes,
                                          EmbeddingStatus *out_status);
 
 #ifdef __cplusplus

@@ -143,9 +143,9 @@ static std::string getOperationIR(const KernelSpec &spec) {
                            ? "?"
                            : std::to_string(spec.rowLength);
   const char *elementPrefix = spec.elementCode == kDLBfloat ? "bf" : "f";
-  std::string rows = llvm::formatv(
-      "memref<?x{0}x{1}{2}, strided<[?, {3}]>>", length, elementPrefix,
-      8 * spec.elementBytes, spec.isContiguous ? "1" : "?");
+  std::string rows = llvm::formatv("memref<?x{0}x{1}{2}, strided<[?, {3}]>>",
+                                   length, elementPrefix, 8 * spec.elementBytes,
+                                   spec.isContiguous ? "1" : "?");
   std::string indices = llvm::formatv("memref<?xi{0}>", spec.indexBits);
   std::string mode =
       llvm::formatv("out_of_range({0})", getName(spec.outOfRange));
@@ -164,8 +164,8 @@ static std::string getOperationIR(const KernelSpec &spec) {
   case KernelKind::renorm:
     arguments = "%indices: " + indices + ", %max_norm: f64, %table: " + rows;
     operation = "embedding.renorm max_norm(%max_norm) " + normType + " " +
-                mode + " ins(%indices : " + indices + ") outs(%table : " +
-                rows + ")";
+                mode + " ins(%indices : " + indices +
+                ") outs(%table : " + rows + ")";
     break;
   case KernelKind::renormLookup:
     arguments = "%indices: " + indices + ", %max_norm: f64, %table: " + rows +
@@ -177,8 +177,9 @@ static std::string getOperationIR(const KernelSpec &spec) {
   case KernelKind::denseGrad:
     arguments = "%from: " + rows + ", %indices: " + indices +
                 ", %padding: index, %to: " + rows;
-    operation = "embedding.dense_grad " + gradOptions + " ins(%from, %indices : " +
-                rows + ", " + indices + ") outs(%to : " + rows + ")";
+    operation = "embedding.dense_grad " + gradOptions +
+                " ins(%from, %indices : " + rows + ", " + indices +
+                ") outs(%to : " + rows + ")";
     break;
   case KernelKind::doubleBackward:
     arguments = "%from: " + rows + ", %indices: " + indices +
