@@ -31,6 +31,7 @@ using namespace mlir::embedding;
 static void addEmbeddingToLinalg(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  pm.addPass(createEmbeddingFuseRenormLookupPass());
   pm.addPass(createEmbeddingElideChecksPass());
   pm.addPass(createEmbeddingSplitChecksPass());
   pm.addPass(createConvertEmbeddingToFuncPass());

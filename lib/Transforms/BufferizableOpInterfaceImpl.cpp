@@ -34,6 +34,17 @@ struct RowIndexingOpModel
            (kReadsFirstInit && &operand == destination.getDpsInitOperand(0));
   }
 
+  LogicalResult resolveConflicts(Operation *op, RewriterBase &rewriter,
+                                 const AnalysisState &analysisState,
+                                 const BufferizationState &state) const {
+    // Tables are large: a copy should not go unnoticed.
+    OpOperand &first = *cast<DestinationStyleOpInterface>(op).getDpsInitOperand(0);
+    if (kReadsFirstInit && !analysisState.isInPlace(first))
+      op->emitRemark("copies the table, because its value before is read again");
+    return cast<BufferizableOpInterface>(op).resolveTensorOpOperandConflicts(
+        rewriter, analysisState, state);
+  }
+
   LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
                           const BufferizationOptions &options,
                           BufferizationState &state) const {

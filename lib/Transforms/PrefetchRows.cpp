@@ -77,13 +77,32 @@ static int64_t getElementBytes(Type type) {
                              : 0;
 }
 
-/// The induction variable `rowsAhead` iterations ahead, or of the last one.
+/// Where the iterations end that offsets may be loaded for: where the loop ends
+/// or, if it walks a piece of a vector of offsets, where that ends. What follows
+/// the piece is the next to be read, if it is read at all.
+static Value getEndOfOffsets(OpBuilder &builder, scf::ForOp loop,
+                             ArrayRef<Operation *> slice) {
+  for (Operation *op : slice) {
+    auto load = dyn_cast<memref::LoadOp>(op);
+    if (load && load.getIndices().size() == 1 &&
+        load.getIndices().front() == loop.getInductionVar()) {
+      OpBuilder::InsertionGuard guard(builder);
+      builder.setInsertionPoint(loop);
+      Value zero = arith::ConstantIndexOp::create(builder, load.getLoc(), 0);
+      return memref::DimOp::create(builder, load.getLoc(), load.getMemRef(),
+                                   zero);
+    }
+  }
+  return loop.getUpperBound();
+}
+
+/// The induction variable `rowsAhead` iterations ahead, or the last before `end`.
 static Value createLaterIteration(OpBuilder &builder, scf::ForOp loop,
-                                  int64_t rowsAhead) {
+                                  int64_t rowsAhead, Value end) {
   Location loc = loop.getLoc();
   Value distance = arith::ConstantIndexOp::create(builder, loc, rowsAhead);
   Value one = arith::ConstantIndexOp::create(builder, loc, 1);
-  Value last = arith::SubIOp::create(builder, loc, loop.getUpperBound(), one);
+  Value last = arith::SubIOp::create(builder, loc, end, one);
   Value ahead =
       arith::AddIOp::create(builder, loc, loop.getInductionVar(), distance);
   return arith::MinSIOp::create(builder, loc, ahead, last);
@@ -157,7 +176,9 @@ struct EmbeddingPrefetchRows
     OpBuilder builder = OpBuilder::atBlockBegin(loop.getBody());
     IRMapping mapping;
     mapping.map(loop.getInductionVar(),
-                createLaterIteration(builder, loop, distance));
+                createLaterIteration(
+                    builder, loop, distance,
+                    getEndOfOffsets(builder, loop, slice.getArrayRef())));
     for (Operation *op : slice)
       builder.clone(*op, mapping);
     SmallVector<Value> address;

@@ -644,6 +644,7 @@ def main():
     parser.add_argument("library", help="libembedding-runtime.so")
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--cases", type=int, default=400)
+    parser.add_argument("--first", type=int, default=0, help="the number of the first case")
     parser.add_argument("--case", type=int, help="run this case alone")
     parser.add_argument("--cache-dir", default="")
     parser.add_argument("--naive", action="store_true")
@@ -656,7 +657,7 @@ def main():
                for threads in (1, 3)]
     np.seterr(all="ignore")
     failures = 0
-    numbers = range(arguments.cases)
+    numbers = range(arguments.first, arguments.first + arguments.cases)
     if arguments.case is not None:
         numbers = [arguments.case]
     for number in numbers:

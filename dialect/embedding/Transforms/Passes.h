@@ -64,6 +64,9 @@ inline constexpr llvm::StringLiteral kWorkspaceBytesSuffix("_workspace_bytes");
 /// The patterns of `embedding-split-checks`.
 void populateSplitChecksPatterns(RewritePatternSet &patterns);
 
+/// The patterns of `embedding-fuse-renorm-lookup`.
+void populateFuseRenormLookupPatterns(RewritePatternSet &patterns);
+
 #define GEN_PASS_REGISTRATION
 #include "embedding/Transforms/Passes.h.inc"
 

@@ -11,11 +11,41 @@
 
 include "mlir/Pass/PassBase.td"
 
+def EmbeddingFuseRenormLookupPass : Pass<"embedding-fuse-renorm-lookup"> {
+  let summary = "Make a renorm and the lookup after it one operation";
+  let description = [{
+    An `embedding.renorm` followed by an `embedding.lookup` of the same indices in
+    the same table, as `max_norm` of `torch.nn.functional.embedding` asks for,
+    becomes an `embedding.renorm_lookup`, which reads each row once. On tensors
+    the lookup reads the result of the renorm, which nothing reads before it; on
+    memrefs nothing in between touches memory. Both must treat indices out of
+    range alike.
+
+    Example:
+
+    ```mlir
+    %t1 = embedding.renorm max_norm(1.0)
+            ins(%i : tensor<?xi64>) outs(%t0 : tensor<?x64xf32>) -> tensor<?x64xf32>
+    %y = embedding.lookup ins(%t1, %i : tensor<?x64xf32>, tensor<?xi64>)
+           outs(%init : tensor<?x64xf32>) -> tensor<?x64xf32>
+    ```
+
+    becomes
+
+    ```mlir
+    %t1, %y = embedding.renorm_lookup max_norm(1.0)
+                ins(%i : tensor<?xi64>)
+                outs(%t0, %init : tensor<?x64xf32>, tensor<?x64xf32>)
+                -> tensor<?x64xf32>, tensor<?x64xf32>
+    ```
+  }];
+}
+
 def EmbeddingElideChecksPass : Pass<"embedding-elide-checks"> {
   let summary = "Drop the out-of-range treatment of indices proven in range";
   let description = [{
-    Runs integer range analysis and sets `out_of_range(assume)` on every lookup
-    whose indices lie in `[0, V)` by construction: constants, remainders, masks,
+    Runs integer range analysis and sets `out_of_range(assume)` on every operation
+    of the dialect whose indices lie in `[0, V)` by construction: constants, remainders, masks,
     minima and maxima, and what is computed from them. V must be static.
 
     Example: in
@@ -32,11 +62,12 @@ def EmbeddingElideChecksPass : Pass<"embedding-elide-checks"> {
 }
 
 def EmbeddingSplitChecksPass : Pass<"embedding-split-checks"> {
-  let summary = "Take the check of a lookup out of the lookup";
+  let summary = "Take the checks of operations out of them";
   let description = [{
-    A lookup in `check` mode becomes `embedding.find_out_of_range` over all of
+    A lookup in `check` mode, or any other operation of the dialect, becomes `embedding.find_out_of_range` over all of
     its indices, `embedding.report_out_of_range`, and, only if every index is in
-    range, the lookup in `assume` mode. The loop over rows then carries no test,
+    range, the operation in `assume` mode. So nothing is written before every index
+    is known to be in range. The loop over rows then carries no test,
     and the lookup may be tiled: flat positions stay those of the whole operand.
 
     Example: on memrefs,
@@ -73,8 +104,10 @@ def EmbeddingPrefetchRowsPass : Pass<"embedding-prefetch-rows"> {
     In an `scf.for` that reads a `memref.subview` at an offset loaded from
     memory, such as a row named by an index, the offset of a later iteration is
     known long before its row is needed. This pass repeats the computation of
-    the offset for the iteration `rows-ahead` ahead (the last one, near the end)
-    and prefetches every cache line of that subview into the second-level cache.
+    the offset for the iteration `rows-ahead` ahead (near the end, for the last one,
+    or, if the loop walks a piece of a vector of indices, for what follows in the
+    vector) and prefetches every cache line of that subview into the second-level
+    cache.
     See S. Ainsworth and T. M. Jones, "Software Prefetching for Indirect Memory
     Accesses", CGO 2017.
 
