@@ -19,6 +19,14 @@ namespace mlir::embedding {
 using namespace mlir;
 using namespace mlir::embedding;
 
+/// Where the buffer is given back, or where threads part. (An scf.for says that it
+/// gives buffers back, but its lowering does not do so.)
+static bool endsHoisting(Operation *op) {
+  return isa<scf::ParallelOp, scf::ForallOp>(op) ||
+         (op->hasTrait<OpTrait::AutomaticAllocationScope>() &&
+          !isa<scf::ForOp>(op));
+}
+
 namespace {
 
 struct EmbeddingHoistStackBuffers
@@ -28,11 +36,8 @@ struct EmbeddingHoistStackBuffers
     getOperation()->walk([](memref::AllocaOp buffer) {
       if (buffer->getNumOperands() > 0)
         return;
-      // Up to where the buffer goes anyway, or where threads part.
       Region *region = buffer->getParentRegion();
-      while (!region->getParentOp()
-                  ->hasTrait<OpTrait::AutomaticAllocationScope>() &&
-             !isa<scf::ParallelOp, scf::ForallOp>(region->getParentOp()))
+      while (!endsHoisting(region->getParentOp()))
         region = region->getParentOp()->getParentRegion();
       if (region != buffer->getParentRegion())
         buffer->moveBefore(&region->front(), region->front().begin());

@@ -11,7 +11,6 @@
 #include "CompilerFingerprint.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
@@ -141,32 +140,9 @@ static void parallelForOfKernel(int64_t size, EmbeddingRangeFunction range,
   currentEngine->parallelFor(size, /*grain=*/1, range, context);
 }
 
-#if defined(__x86_64__)
-// Of the compiler's own library, for CPUs without conversions of f16.
-extern "C" {
-void __extendhfsf2();
-void __extendhfdf2();
-void __truncsfhf2();
-void __truncdfhf2();
-}
-#endif
-
 static void *resolve(const char *name) {
-  static const std::pair<const char *, void *> symbols[] = {
-      {"embedding_parallel_for",
-       reinterpret_cast<void *>(&parallelForOfKernel)},
-      {"pow", reinterpret_cast<void *>(
-                  static_cast<double (*)(double, double)>(&std::pow))},
-#if defined(__x86_64__)
-      {"__extendhfsf2", reinterpret_cast<void *>(&__extendhfsf2)},
-      {"__extendhfdf2", reinterpret_cast<void *>(&__extendhfdf2)},
-      {"__truncsfhf2", reinterpret_cast<void *>(&__truncsfhf2)},
-      {"__truncdfhf2", reinterpret_cast<void *>(&__truncdfhf2)},
-#endif
-  };
-  for (auto [known, address] : symbols)
-    if (std::strcmp(known, name) == 0)
-      return address;
+  if (std::strcmp(name, "embedding_parallel_for") == 0)
+    return reinterpret_cast<void *>(&parallelForOfKernel);
   return resolveInProcess(name);
 }
 

@@ -9,6 +9,7 @@
 #include "ObjectLoader.h"
 
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <dlfcn.h>
 #include <elf.h>
@@ -23,7 +24,31 @@ static Failure damaged(const std::string &what) {
   return {EMBEDDING_INTERNAL, "object: " + what};
 }
 
+#if defined(__x86_64__)
+// Of the C compiler's own library, which need not be there to be found by name:
+// conversions of f16 on CPUs without them.
+extern "C" {
+void __extendhfsf2();
+void __extendhfdf2();
+void __truncsfhf2();
+void __truncdfhf2();
+}
+#endif
+
 void *embedding::runtime::resolveInProcess(const char *name) {
+  static const std::pair<const char *, void *> symbols[] = {
+      {"pow", reinterpret_cast<void *>(
+                  static_cast<double (*)(double, double)>(&std::pow))},
+#if defined(__x86_64__)
+      {"__extendhfsf2", reinterpret_cast<void *>(&__extendhfsf2)},
+      {"__extendhfdf2", reinterpret_cast<void *>(&__extendhfdf2)},
+      {"__truncsfhf2", reinterpret_cast<void *>(&__truncsfhf2)},
+      {"__truncdfhf2", reinterpret_cast<void *>(&__truncdfhf2)},
+#endif
+  };
+  for (auto [known, address] : symbols)
+    if (std::strcmp(known, name) == 0)
+      return address;
   return dlsym(RTLD_DEFAULT, name);
 }
 

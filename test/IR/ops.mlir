@@ -78,3 +78,70 @@ func.func @out_of_range(%t: tensor<8x?xi64>, %m: memref<4xi32>, %num_rows: index
   embedding.report_out_of_range %position, %index, %count
   return
 }
+
+// CHECK-LABEL: func @training_on_tensors
+func.func @training_on_tensors(
+    %t: tensor<?x64xf32>, %i: tensor<8x?xi32>, %y: tensor<8x?x64xf32>,
+    %flat: tensor<?xi64>, %v: tensor<?x64xf32>, %r: tensor<?xi64>,
+    %o: tensor<?xi64>, %p: tensor<?xi64>, %c: tensor<i64>, %m: f64, %n: index,
+    %k: index) {
+  // CHECK: embedding.renorm max_norm(1.500000e+00) norm_type(0x7FF0000000000000) ins(%{{.*}} : tensor<8x?xi32>) outs(%{{.*}} : tensor<?x64xf32>) -> tensor<?x64xf32>
+  %0 = embedding.renorm max_norm(1.5) norm_type(0x7FF0000000000000)
+         ins(%i : tensor<8x?xi32>) outs(%t : tensor<?x64xf32>) -> tensor<?x64xf32>
+  // CHECK: embedding.renorm_lookup max_norm(%{{.*}}) out_of_range(zero) ins(%{{.*}} : tensor<8x?xi32>) outs(%{{.*}}, %{{.*}} : tensor<?x64xf32>, tensor<8x?x64xf32>) -> tensor<?x64xf32>, tensor<8x?x64xf32>
+  %1:2 = embedding.renorm_lookup max_norm(%m) out_of_range(zero)
+           ins(%i : tensor<8x?xi32>) outs(%t, %y : tensor<?x64xf32>, tensor<8x?x64xf32>)
+           -> tensor<?x64xf32>, tensor<8x?x64xf32>
+  // CHECK: embedding.dense_grad padding_idx(-1) scale_grad_by_freq out_of_range(clamp) {tag} ins(%{{.*}}, %{{.*}} : tensor<8x?x64xf32>, tensor<8x?xi32>) outs(%{{.*}} : tensor<?x64xf32>) -> tensor<?x64xf32>
+  %2 = embedding.dense_grad padding_idx(-1) scale_grad_by_freq out_of_range(clamp) {tag}
+         ins(%y, %i : tensor<8x?x64xf32>, tensor<8x?xi32>)
+         outs(%t : tensor<?x64xf32>) -> tensor<?x64xf32>
+  // CHECK: embedding.sparse_grad num_rows(%{{.*}}) padding_idx(%{{.*}}) ins({{.*}}) outs({{.*}}) -> tensor<?xi64>, tensor<?x64xf32>, tensor<i64>
+  %3:3 = embedding.sparse_grad num_rows(%n) padding_idx(%k)
+           ins(%y, %i : tensor<8x?x64xf32>, tensor<8x?xi32>)
+           outs(%r, %v, %c : tensor<?xi64>, tensor<?x64xf32>, tensor<i64>)
+           -> tensor<?xi64>, tensor<?x64xf32>, tensor<i64>
+  // CHECK: embedding.coalesce num_rows(%{{.*}}) ins({{.*}}) outs({{.*}}) -> tensor<?xi64>, tensor<?x64xf32>, tensor<i64>
+  %4:3 = embedding.coalesce num_rows(%n)
+           ins(%flat, %v : tensor<?xi64>, tensor<?x64xf32>)
+           outs(%r, %v, %c : tensor<?xi64>, tensor<?x64xf32>, tensor<i64>)
+           -> tensor<?xi64>, tensor<?x64xf32>, tensor<i64>
+  // CHECK: embedding.double_backward padding_idx(3) ins({{.*}}) outs({{.*}}) -> tensor<8x?x64xf32>
+  %5 = embedding.double_backward padding_idx(3)
+         ins(%t, %i : tensor<?x64xf32>, tensor<8x?xi32>)
+         outs(%y : tensor<8x?x64xf32>) -> tensor<8x?x64xf32>
+  // CHECK: embedding.group num_rows(%{{.*}}) padding_idx(3) ins({{.*}}) outs({{.*}}) -> tensor<?xi64>, tensor<?xi64>, tensor<?xi64>, tensor<i64>
+  %6:4 = embedding.group num_rows(%n) padding_idx(3) ins(%i : tensor<8x?xi32>)
+           outs(%r, %o, %p, %c : tensor<?xi64>, tensor<?xi64>, tensor<?xi64>, tensor<i64>)
+           -> tensor<?xi64>, tensor<?xi64>, tensor<?xi64>, tensor<i64>
+  return
+}
+
+// CHECK-LABEL: func @training_on_memrefs
+func.func @training_on_memrefs(
+    %t: memref<9x4xbf16>, %i: memref<i64>, %y: memref<4xbf16>,
+    %flat: memref<2xi64>, %v: memref<2x4xbf16>, %r: memref<2xi64>,
+    %r1: memref<1xi64>, %v1: memref<1x4xbf16>, %o: memref<3xi64>,
+    %p: memref<2xi64>, %c: memref<i64>, %n: index) {
+  // CHECK: embedding.renorm max_norm(0.000000e+00) ins(%{{.*}} : memref<i64>) outs(%{{.*}} : memref<9x4xbf16>){{$}}
+  embedding.renorm max_norm(0.0) ins(%i : memref<i64>) outs(%t : memref<9x4xbf16>)
+  // CHECK: embedding.renorm_lookup
+  embedding.renorm_lookup max_norm(1.0) ins(%i : memref<i64>)
+    outs(%t, %y : memref<9x4xbf16>, memref<4xbf16>)
+  // CHECK: embedding.dense_grad
+  embedding.dense_grad ins(%y, %i : memref<4xbf16>, memref<i64>)
+    outs(%t : memref<9x4xbf16>)
+  // CHECK: embedding.sparse_grad
+  embedding.sparse_grad num_rows(%n) ins(%y, %i : memref<4xbf16>, memref<i64>)
+    outs(%r1, %v1, %c : memref<1xi64>, memref<1x4xbf16>, memref<i64>)
+  // CHECK: embedding.coalesce
+  embedding.coalesce num_rows(%n) ins(%flat, %v : memref<2xi64>, memref<2x4xbf16>)
+    outs(%r, %v, %c : memref<2xi64>, memref<2x4xbf16>, memref<i64>)
+  // CHECK: embedding.double_backward
+  embedding.double_backward ins(%t, %i : memref<9x4xbf16>, memref<i64>)
+    outs(%y : memref<4xbf16>)
+  // CHECK: embedding.group
+  embedding.group num_rows(%n) ins(%flat : memref<2xi64>)
+    outs(%r, %o, %p, %c : memref<2xi64>, memref<3xi64>, memref<2xi64>, memref<i64>)
+  return
+}

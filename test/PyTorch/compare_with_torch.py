@@ -502,6 +502,9 @@ class Case:
         if self.scale_grad_by_freq:
             self.differs("scale_grad_by_freq with sparse gradients: torch refuses")
             return
+        if self.indices.dim() == 0 and self.padding_idx is not None:
+            self.differs("sparse gradients of a rank-0 index with padding_idx: torch fails")
+            return
         if self.row_length == 0:
             self.differs("sparse gradients of empty rows: torch has no entries then")
             return

@@ -1,0 +1,41 @@
+// RUN: embedding-opt %s --embedding-hoist-stack-buffers | FileCheck %s
+
+// CHECK-LABEL: func @out_of_loops
+func.func @out_of_loops(%n: index) {
+  // CHECK: memref.alloca() : memref<4xf32>
+  // CHECK: scf.for
+  // CHECK: scf.for
+  // CHECK-NOT: memref.alloca() : memref<4xf32>
+  // CHECK: memref.alloca(%{{.*}}) : memref<?xf32>
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  scf.for %i = %c0 to %n step %c1 {
+    scf.for %j = %c0 to %n step %c1 {
+      %static = memref.alloca() : memref<4xf32>
+      %dynamic = memref.alloca(%n) : memref<?xf32>
+      func.call @use(%static, %dynamic) : (memref<4xf32>, memref<?xf32>) -> ()
+    }
+  }
+  return
+}
+
+// Each thread needs its own.
+// CHECK-LABEL: func @into_parallel_loops
+func.func @into_parallel_loops(%n: index) {
+  // CHECK-NOT: memref.alloca
+  // CHECK: scf.parallel
+  // CHECK: memref.alloca() : memref<4xf32>
+  // CHECK: scf.for
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %other = memref.alloc(%n) : memref<?xf32>
+  scf.parallel (%i) = (%c0) to (%n) step (%c1) {
+    scf.for %j = %c0 to %n step %c1 {
+      %static = memref.alloca() : memref<4xf32>
+      func.call @use(%static, %other) : (memref<4xf32>, memref<?xf32>) -> ()
+    }
+  }
+  return
+}
+
+func.func private @use(memref<4xf32>, memref<?xf32>)
