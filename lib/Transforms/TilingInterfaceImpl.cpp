@@ -17,6 +17,17 @@
 using namespace mlir;
 using namespace mlir::embedding;
 
+/// The positions that a check reports are those of the whole, and each bad index
+/// is reported once.
+static LogicalResult verifyNoCheck(RowIndexingOpInterface op) {
+  if (op.getOutOfRange() != OutOfRange::check)
+    return success();
+  return op->emitOpError("cannot be tiled in 'check' mode, because the "
+                         "positions that it reports would become those "
+                         "within the tile; run 'embedding-split-checks' "
+                         "first");
+}
+
 namespace {
 
 /// The loops of a lookup are the dimensions of its result: those of the indices
@@ -47,11 +58,8 @@ struct LookupOpTiling
                          ArrayRef<OpFoldResult> offsets,
                          ArrayRef<OpFoldResult> sizes) const {
     auto lookup = cast<LookupOp>(op);
-    if (lookup.getOutOfRange() == OutOfRange::check)
-      return op->emitOpError("cannot be tiled in 'check' mode, because the "
-                             "positions that it reports would become those "
-                             "within the tile; run 'embedding-split-checks' "
-                             "first");
+    if (failed(verifyNoCheck(lookup)))
+      return failure();
     Location loc = op->getLoc();
     SmallVector<Operation *> slices;
     Value table = lookup.getTable();
@@ -139,12 +147,81 @@ struct LookupOpTiling
   }
 };
 
+/// What is summed or scaled by row is independent from column to column, and
+/// from row to row only where the indices say so: one loop, over the columns of
+/// the first input and of the destination.
+template <typename OpTy>
+struct ColumnTiling
+    : TilingInterface::ExternalModel<ColumnTiling<OpTy>, OpTy> {
+  SmallVector<utils::IteratorType> getLoopIteratorTypes(Operation *) const {
+    return {utils::IteratorType::parallel};
+  }
+
+  SmallVector<Range> getIterationDomain(Operation *op,
+                                        OpBuilder &builder) const {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPoint(op);
+    return {{builder.getIndexAttr(0), getSizes(op, builder).back(),
+             builder.getIndexAttr(1)}};
+  }
+
+  FailureOr<TilingResult>
+  getTiledImplementation(Operation *op, OpBuilder &builder,
+                         ArrayRef<OpFoldResult> offsets,
+                         ArrayRef<OpFoldResult> sizes) const {
+    if (failed(verifyNoCheck(cast<RowIndexingOpInterface>(op))))
+      return failure();
+    SmallVector<Value> operands(op->getOperands());
+    SmallVector<Operation *> slices;
+    for (Value *operand : {&operands.front(), &operands.back()}) {
+      SmallVector<OpFoldResult> tileSizes =
+          embedding::getMixedSizes(builder, op->getLoc(), *operand);
+      SmallVector<OpFoldResult> tileOffsets(tileSizes.size(),
+                                            builder.getIndexAttr(0));
+      tileSizes.back() = sizes.front();
+      tileOffsets.back() = offsets.front();
+      slices.push_back(
+          takeSlice(builder, op->getLoc(), *operand, tileOffsets, tileSizes));
+      *operand = slices.back()->getResult(0);
+    }
+    SmallVector<Type> types;
+    if (op->getNumResults() > 0)
+      types.push_back(operands.back().getType());
+    Operation *tiled = builder.insert(Operation::create(
+        op->getLoc(), op->getName(), types, operands,
+        op->getDiscardableAttrDictionary(), op->getPropertiesStorage(),
+        BlockRange(), /*numRegions=*/0));
+    return TilingResult{
+        {tiled}, SmallVector<Value>(tiled->getResults()), slices};
+  }
+
+  LogicalResult getResultTilePosition(
+      Operation *op, OpBuilder &builder, unsigned,
+      ArrayRef<OpFoldResult> offsets, ArrayRef<OpFoldResult> sizes,
+      SmallVector<OpFoldResult> &resultOffsets,
+      SmallVector<OpFoldResult> &resultSizes) const {
+    resultSizes = getSizes(op, builder);
+    resultOffsets.assign(resultSizes.size(), builder.getIndexAttr(0));
+    resultSizes.back() = sizes.front();
+    resultOffsets.back() = offsets.front();
+    return success();
+  }
+
+private:
+  static SmallVector<OpFoldResult> getSizes(Operation *op, OpBuilder &builder) {
+    return embedding::getMixedSizes(
+        builder, op->getLoc(), op->getOperand(op->getNumOperands() - 1));
+  }
+};
+
 } // namespace
 
 void embedding::registerTilingInterfaceExternalModels(
     DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, EmbeddingDialect *) {
     LookupOp::attachInterface<LookupOpTiling>(*context);
+    DenseGradOp::attachInterface<ColumnTiling<DenseGradOp>>(*context);
+    DoubleBackwardOp::attachInterface<ColumnTiling<DoubleBackwardOp>>(*context);
     context->loadDialect<memref::MemRefDialect, tensor::TensorDialect,
                          affine::AffineDialect>();
   });

@@ -55,3 +55,41 @@ func.func @find(%indices: tensor<4x?xi32>, %num_rows: index) -> i64 {
   %0:3 = embedding.find_out_of_range %indices, %num_rows : tensor<4x?xi32>
   return %0#2 : i64
 }
+
+// -----
+
+// The table is the destination: no copy.
+// CHECK-LABEL: func @renorm_in_place
+// CHECK-SAME: %[[TABLE:.*]]: memref<?x64xf32>, %[[INDICES:.*]]: memref<?xi64>
+func.func @renorm_in_place(%table: tensor<?x64xf32>, %indices: tensor<?xi64>)
+    -> tensor<?x64xf32> {
+  // CHECK-NOT: memref.alloc
+  // CHECK: embedding.renorm max_norm(1.000000e+00) out_of_range(clamp) {tag} ins(%[[INDICES]] : {{.*}}) outs(%[[TABLE]] : memref<?x64xf32>)
+  // CHECK: return %[[TABLE]]
+  %0 = embedding.renorm max_norm(1.0) out_of_range(clamp) {tag}
+         ins(%indices : tensor<?xi64>) outs(%table : tensor<?x64xf32>) -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// -----
+
+// A gradient overwrites its destination; scalars stay what they are.
+// CHECK-LABEL: func @gradients
+// CHECK-SAME: %[[DY:.*]]: memref<4x3xf32>, %[[I:.*]]: memref<4xi64>, %[[R:.*]]: memref<4xi64>, %[[V:.*]]: memref<4x3xf32>, %[[C:.*]]: memref<i64>, %[[N:.*]]: index
+func.func @gradients(%dy: tensor<4x3xf32>, %i: tensor<4xi64>, %r: tensor<4xi64>,
+                     %v: tensor<4x3xf32>, %c: tensor<i64>, %n: index)
+    -> (tensor<4xi64>, tensor<4x3xf32>, tensor<i64>, tensor<9x3xf32>) {
+  // CHECK: embedding.sparse_grad num_rows(%[[N]]) padding_idx(1) scale_grad_by_freq ins(%[[DY]], %[[I]] : {{.*}}) outs(%[[R]], %[[V]], %[[C]] :
+  %0:3 = embedding.sparse_grad num_rows(%n) padding_idx(1) scale_grad_by_freq
+           ins(%dy, %i : tensor<4x3xf32>, tensor<4xi64>)
+           outs(%r, %v, %c : tensor<4xi64>, tensor<4x3xf32>, tensor<i64>)
+           -> tensor<4xi64>, tensor<4x3xf32>, tensor<i64>
+  // CHECK: %[[GRAD:.*]] = memref.alloc() {{.*}} : memref<9x3xf32>
+  // CHECK-NOT: memref.copy
+  // CHECK: embedding.dense_grad {{.*}} outs(%[[GRAD]] :
+  %init = tensor.empty() : tensor<9x3xf32>
+  %1 = embedding.dense_grad ins(%dy, %i : tensor<4x3xf32>, tensor<4xi64>)
+         outs(%init : tensor<9x3xf32>) -> tensor<9x3xf32>
+  return %0#0, %0#1, %0#2, %1
+    : tensor<4xi64>, tensor<4x3xf32>, tensor<i64>, tensor<9x3xf32>
+}

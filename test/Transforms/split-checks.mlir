@@ -43,3 +43,40 @@ func.func @others(%table: memref<10x64xf32>, %indices: memref<?xi64>,
     outs(%out : memref<?x64xf32>)
   return
 }
+
+// Every operation with indices has its check taken out, before it writes.
+// CHECK-LABEL: func @training
+// CHECK-SAME: %{{.*}}: memref<5x3xf32>, %[[I:[a-z0-9]*]]: memref<2xi64>
+func.func @training(%t: memref<5x3xf32>, %i: memref<2xi64>, %dy: memref<2x3xf32>,
+                    %r: memref<2xi64>, %c: memref<i64>, %n: index) {
+  // CHECK: %{{.*}}, %{{.*}}, %[[COUNT:.*]] = embedding.find_out_of_range %[[I]], %c5
+  // CHECK: embedding.report_out_of_range
+  // CHECK: %[[IN_RANGE:.*]] = arith.cmpi eq, %[[COUNT]]
+  // CHECK: scf.if %[[IN_RANGE]] {
+  // CHECK:   embedding.renorm max_norm(1.000000e+00) norm_type(1.000000e+00) out_of_range(assume)
+  embedding.renorm max_norm(1.0) norm_type(1.0) ins(%i : memref<2xi64>)
+    outs(%t : memref<5x3xf32>)
+  // CHECK: embedding.find_out_of_range %[[I]], %{{.*}}
+  // CHECK: scf.if
+  // CHECK:   embedding.sparse_grad num_rows(%{{.*}}) padding_idx(1) scale_grad_by_freq out_of_range(assume)
+  embedding.sparse_grad num_rows(%n) padding_idx(1) scale_grad_by_freq
+    ins(%dy, %i : memref<2x3xf32>, memref<2xi64>)
+    outs(%r, %dy, %c : memref<2xi64>, memref<2x3xf32>, memref<i64>)
+  return
+}
+
+// CHECK-LABEL: func @results_of_several
+// CHECK-SAME: %[[T:.*]]: tensor<5x3xf32>, %{{.*}}: tensor<2xi64>, %[[O:.*]]: tensor<2x3xf32>
+func.func @results_of_several(%t: tensor<5x3xf32>, %i: tensor<2xi64>, %o: tensor<2x3xf32>)
+    -> (tensor<5x3xf32>, tensor<2x3xf32>) {
+  // CHECK: %[[IF:.*]]:2 = scf.if %{{.*}} -> (tensor<5x3xf32>, tensor<2x3xf32>)
+  // CHECK:   %[[BOTH:.*]]:2 = embedding.renorm_lookup
+  // CHECK:   scf.yield %[[BOTH]]#0, %[[BOTH]]#1
+  // CHECK: } else {
+  // CHECK:   scf.yield %[[T]], %[[O]]
+  // CHECK: return %[[IF]]#0, %[[IF]]#1
+  %0:2 = embedding.renorm_lookup max_norm(1.0) ins(%i : tensor<2xi64>)
+           outs(%t, %o : tensor<5x3xf32>, tensor<2x3xf32>)
+           -> tensor<5x3xf32>, tensor<2x3xf32>
+  return %0#0, %0#1 : tensor<5x3xf32>, tensor<2x3xf32>
+}

@@ -1,0 +1,153 @@
+// What each operation is composed of. That it computes the right thing is tested
+// by running it.
+// RUN: embedding-opt %s --convert-embedding-to-loops --canonicalize --split-input-file | FileCheck %s
+
+// A radix sort: pairs, then for each digit counts, their sums and the moves.
+// CHECK-LABEL: func @group
+// CHECK-SAME: %[[INDICES:.*]]: memref<?xi32>, %{{.*}}: index, %[[ROWS:.*]]: memref<?xi64>, %[[OFFSETS:.*]]: memref<?xi64>, %[[POSITIONS:.*]]: memref<?xi64>, %[[COUNT:.*]]: memref<i64>
+func.func @group(%i: memref<?xi32>, %n: index, %r: memref<?xi64>, %o: memref<?xi64>,
+                 %p: memref<?xi64>, %c: memref<i64>) {
+  // CHECK-NOT: embedding.group
+  // CHECK: %[[FROM:.*]] = memref.alloc(%{{.*}}) : memref<?xi64>
+  // CHECK: %[[TO:.*]] = memref.alloc(%{{.*}}) : memref<?xi64>
+  // CHECK: %[[COUNTERS:.*]] = memref.alloc(%{{.*}}) : memref<?x1024xi64>
+  // CHECK: scf.forall
+  // CHECK:   memref.load %[[INDICES]]
+  // CHECK:   memref.store %{{.*}}, %[[FROM]]
+  // CHECK: scf.for {{.*}} iter_args(%{{.*}} = %[[FROM]], %{{.*}} = %[[TO]])
+  // CHECK:   scf.forall
+  // CHECK:     memref.store %{{.*}}, %[[COUNTERS]]
+  // CHECK:   scf.for
+  // CHECK:   scf.forall
+  // CHECK: scf.forall
+  // CHECK: memref.store %{{.*}}, %[[COUNT]][]
+  // CHECK: scf.forall
+  // CHECK:   memref.store %{{.*}}, %[[POSITIONS]]
+  // CHECK:   memref.store %{{.*}}, %[[ROWS]]
+  // CHECK:   memref.store %{{.*}}, %[[OFFSETS]]
+  // CHECK-DAG: memref.dealloc %[[FROM]]
+  // CHECK-DAG: memref.dealloc %[[TO]]
+  // CHECK-DAG: memref.dealloc %[[COUNTERS]]
+  embedding.group num_rows(%n) out_of_range(assume) ins(%i : memref<?xi32>)
+    outs(%r, %o, %p, %c : memref<?xi64>, memref<?xi64>, memref<?xi64>, memref<i64>)
+  return
+}
+
+// -----
+
+// Group, then a norm and a scaled row for each group.
+// CHECK-LABEL: func @renorm
+// CHECK-SAME: %[[TABLE:.*]]: memref<?x40xf16>
+func.func @renorm(%t: memref<?x40xf16>, %i: memref<?xi64>) {
+  // CHECK: scf.forall
+  // CHECK:   %[[SUMS:.*]] = memref.alloca() : memref<16xf64>
+  // CHECK:   memref.subview %[[TABLE]][%{{.*}}, %{{.*}}] [1, 16] [1, 1]
+  // CHECK:   linalg.generic
+  // CHECK:     arith.extf
+  // CHECK:     arith.mulf
+  // CHECK:     arith.addf
+  // Two whole pieces in a loop, and the 8 elements that are left.
+  // CHECK:   memref.subview %[[TABLE]][%{{.*}}, 32] [1, 8] [1, 1]
+  // CHECK:   math.sqrt
+  // CHECK:   arith.cmpf ogt
+  // CHECK:   scf.if
+  // CHECK:     arith.divf
+  // CHECK:     memref.subview %[[TABLE]][%{{.*}}, 0] [1, 40] [1, 1]
+  // CHECK:     linalg.generic
+  embedding.renorm max_norm(1.0) out_of_range(assume)
+    ins(%i : memref<?xi64>) outs(%t : memref<?x40xf16>)
+  return
+}
+
+// -----
+
+// No square root where there is no square.
+// CHECK-LABEL: func @norm_types
+func.func @norm_types(%t: memref<?x16xf32>, %i: memref<?xi64>) {
+  // CHECK-NOT: math.sqrt
+  // CHECK: arith.maximumf
+  // CHECK-NOT: math.powf
+  embedding.renorm max_norm(1.0) norm_type(0x7FF0000000000000) out_of_range(assume)
+    ins(%i : memref<?xi64>) outs(%t : memref<?x16xf32>)
+  // CHECK: math.powf
+  embedding.renorm max_norm(1.0) norm_type(3.0) out_of_range(assume)
+    ins(%i : memref<?xi64>) outs(%t : memref<?x16xf32>)
+  return
+}
+
+// -----
+
+// Group, sums of the chunks of long groups, then gaps and sums in one walk.
+// CHECK-LABEL: func @dense_grad
+// CHECK-SAME: %[[DY:.*]]: memref<?x64xbf16>, %{{.*}}: memref<?xi64>, %[[GRAD:.*]]: memref<?x64xbf16>
+func.func @dense_grad(%dy: memref<?x64xbf16>, %i: memref<?xi64>, %g: memref<?x64xbf16>) {
+  // CHECK: %[[PARTIALS:.*]] = memref.alloc(%{{.*}}) : memref<?x64xf32>
+  // CHECK: scf.forall
+  // CHECK:   memref.alloca() : memref<64xf32>
+  // CHECK:   linalg.fill
+  // CHECK:   memref.subview %[[DY]]
+  // CHECK:   linalg.generic
+  // CHECK:     arith.extf {{.*}} : bf16 to f32
+  // CHECK:     arith.addf {{.*}} : f32
+  // CHECK:   linalg.copy {{.*}}
+  // CHECK: scf.forall
+  // CHECK:   vector.store {{.*}}nontemporal = true
+  // CHECK:   memref.subview %[[GRAD]]
+  // CHECK:   linalg.generic
+  // CHECK:     arith.truncf {{.*}} : f32 to bf16
+  embedding.dense_grad out_of_range(assume) ins(%dy, %i : memref<?x64xbf16>, memref<?xi64>)
+    outs(%g : memref<?x64xbf16>)
+  return
+}
+
+// -----
+
+// The row is copied out where it was shortened.
+// CHECK-LABEL: func @renorm_lookup
+// CHECK-SAME: %[[TABLE:.*]]: memref<?x8xf32>, %{{.*}}: memref<?xi64>, %[[OUT:.*]]: memref<?x8xf32>
+func.func @renorm_lookup(%t: memref<?x8xf32>, %i: memref<?xi64>, %o: memref<?x8xf32>) {
+  // CHECK: math.sqrt
+  // CHECK: scf.if
+  // CHECK: memref.subview %[[TABLE]]
+  // CHECK: memref.subview %[[OUT]]
+  // CHECK: linalg.copy
+  embedding.renorm_lookup max_norm(1.0) out_of_range(assume) ins(%i : memref<?xi64>)
+    outs(%t, %o : memref<?x8xf32>, memref<?x8xf32>)
+  return
+}
+
+// -----
+
+// What is on tensors or unchecked is left alone.
+// CHECK-LABEL: func @not_ready
+func.func @not_ready(%t: tensor<5x8xf32>, %m: memref<5x8xf32>, %i: tensor<3xi64>,
+                     %j: memref<3xi64>) -> tensor<5x8xf32> {
+  // CHECK: embedding.renorm
+  // CHECK: embedding.renorm
+  %0 = embedding.renorm max_norm(1.0) out_of_range(assume)
+         ins(%i : tensor<3xi64>) outs(%t : tensor<5x8xf32>) -> tensor<5x8xf32>
+  embedding.renorm max_norm(1.0) ins(%j : memref<3xi64>) outs(%m : memref<5x8xf32>)
+  return %0 : tensor<5x8xf32>
+}
+
+// -----
+
+// Tables without rows or with empty ones.
+// CHECK-LABEL: func @empty
+func.func @empty(%none: memref<0x8xf32>, %narrow: memref<5x0xf32>, %i: memref<3xi64>,
+                 %o: memref<3x8xf32>, %dy: memref<3x8xf32>) {
+  // CHECK-NEXT: %{{.*}} = arith.constant
+  // CHECK-NEXT: scf.forall
+  // CHECK: linalg.fill
+  // CHECK-NOT: memref.alloc
+  // CHECK: return
+  embedding.renorm max_norm(1.0) out_of_range(zero)
+    ins(%i : memref<3xi64>) outs(%none : memref<0x8xf32>)
+  embedding.renorm max_norm(1.0) out_of_range(zero)
+    ins(%i : memref<3xi64>) outs(%narrow : memref<5x0xf32>)
+  embedding.renorm_lookup max_norm(1.0) out_of_range(zero) ins(%i : memref<3xi64>)
+    outs(%none, %o : memref<0x8xf32>, memref<3x8xf32>)
+  embedding.dense_grad out_of_range(zero) ins(%dy, %i : memref<3x8xf32>, memref<3xi64>)
+    outs(%none : memref<0x8xf32>)
+  return
+}
