@@ -16,14 +16,14 @@ config.environment["PATH"] = os.pathsep.join(
     [config.embedding_tools_dir, config.llvm_tools_dir, os.environ["PATH"]]
 )
 
-# The Python that has NumPy: Debian's, whatever else comes first in PATH.
+# The Python that has NumPy and PyTorch: Debian's, whatever comes first in PATH.
 def find_python():
     for name in ("/usr/bin/python3", "python3"):
         path = shutil.which(name)
-        if path and subprocess.run([path, "-c", "import numpy"],
+        if path and subprocess.run([path, "-c", "import numpy, torch"],
                                    capture_output=True).returncode == 0:
             return path
-    lit_config.fatal("no Python with NumPy: install python3-numpy")
+    lit_config.fatal("no Python with NumPy and PyTorch: install python3-numpy and python3-torch")
 
 config.substitutions.append(("%python", find_python()))
 config.substitutions.append(("%src_root", config.embedding_src_root))

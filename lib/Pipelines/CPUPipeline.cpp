@@ -94,8 +94,12 @@ static void addLowerToLLVM(OpPassManager &pm,
   pm.addPass(createLowerAffinePass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
-  if (options.parallelism == CPUParallelism::openmp)
+  if (options.parallelism == CPUParallelism::openmp) {
     pm.addPass(createConvertSCFToOpenMPPass());
+    // A buffer for each thread, not for each iteration; and no scopes, whose
+    // bodies could not become control flow.
+    pm.addNestedPass<func::FuncOp>(createEmbeddingHoistStackBuffersPass());
+  }
   pm.addPass(createSCFToControlFlowPass());
   // Without it, a conversion to bf16 would call a function that few C libraries
   // have.

@@ -38,9 +38,12 @@ struct RowIndexingOpModel
                                  const AnalysisState &analysisState,
                                  const BufferizationState &state) const {
     // Tables are large: a copy should not go unnoticed.
-    OpOperand &first = *cast<DestinationStyleOpInterface>(op).getDpsInitOperand(0);
-    if (kReadsFirstInit && !analysisState.isInPlace(first))
-      op->emitRemark("copies the table, because its value before is read again");
+    OpOperand &first =
+        *cast<DestinationStyleOpInterface>(op).getDpsInitOperand(0);
+    if (kReadsFirstInit && isa<TensorType>(first.get().getType()) &&
+        !analysisState.isInPlace(first))
+      op->emitRemark(
+          "copies the table, because its value before is read again");
     return cast<BufferizableOpInterface>(op).resolveTensorOpOperandConflicts(
         rewriter, analysisState, state);
   }

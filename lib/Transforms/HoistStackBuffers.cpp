@@ -19,12 +19,13 @@ namespace mlir::embedding {
 using namespace mlir;
 using namespace mlir::embedding;
 
-/// Where the buffer is given back, or where threads part. (An scf.for says that it
-/// gives buffers back, but its lowering does not do so.)
+/// Where the buffer is given back, or where threads part. (An scf.for says that
+/// it gives buffers back, but its lowering does not do so. An alloca_scope
+/// does, and giving back later is fine.)
 static bool endsHoisting(Operation *op) {
   return isa<scf::ParallelOp, scf::ForallOp>(op) ||
          (op->hasTrait<OpTrait::AutomaticAllocationScope>() &&
-          !isa<scf::ForOp>(op));
+          !isa<scf::ForOp, memref::AllocaScopeOp>(op));
 }
 
 namespace {
@@ -41,6 +42,21 @@ struct EmbeddingHoistStackBuffers
         region = region->getParentOp()->getParentRegion();
       if (region != buffer->getParentRegion())
         buffer->moveBefore(&region->front(), region->front().begin());
+    });
+    // Upstream inlines a scope without buffers only if it knows the effects of
+    // all that is in it.
+    getOperation()->walk([](memref::AllocaScopeOp scope) {
+      Block &body = scope.getBodyRegion().front();
+      bool hasBuffers =
+          scope.walk([](memref::AllocaOp) { return WalkResult::interrupt(); })
+              .wasInterrupted();
+      if (hasBuffers || scope.getNumResults() > 0)
+        return;
+      Operation *terminator = body.getTerminator();
+      scope->getBlock()->getOperations().splice(
+          scope->getIterator(), body.getOperations(), body.begin(),
+          terminator->getIterator());
+      scope.erase();
     });
   }
 };

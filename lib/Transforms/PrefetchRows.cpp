@@ -78,8 +78,8 @@ static int64_t getElementBytes(Type type) {
 }
 
 /// Where the iterations end that offsets may be loaded for: where the loop ends
-/// or, if it walks a piece of a vector of offsets, where that ends. What follows
-/// the piece is the next to be read, if it is read at all.
+/// or, if it walks a piece of a vector of offsets, where that ends. What
+/// follows the piece is the next to be read, if it is read at all.
 static Value getEndOfOffsets(OpBuilder &builder, scf::ForOp loop,
                              ArrayRef<Operation *> slice) {
   for (Operation *op : slice) {
@@ -96,7 +96,8 @@ static Value getEndOfOffsets(OpBuilder &builder, scf::ForOp loop,
   return loop.getUpperBound();
 }
 
-/// The induction variable `rowsAhead` iterations ahead, or the last before `end`.
+/// The induction variable `rowsAhead` iterations ahead, or the last before
+/// `end`.
 static Value createLaterIteration(OpBuilder &builder, scf::ForOp loop,
                                   int64_t rowsAhead, Value end) {
   Location loc = loop.getLoc();

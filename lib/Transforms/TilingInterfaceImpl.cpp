@@ -17,8 +17,8 @@
 using namespace mlir;
 using namespace mlir::embedding;
 
-/// The positions that a check reports are those of the whole, and each bad index
-/// is reported once.
+/// The positions that a check reports are those of the whole, and each bad
+/// index is reported once.
 static LogicalResult verifyNoCheck(RowIndexingOpInterface op) {
   if (op.getOutOfRange() != OutOfRange::check)
     return success();
@@ -151,8 +151,7 @@ struct LookupOpTiling
 /// from row to row only where the indices say so: one loop, over the columns of
 /// the first input and of the destination.
 template <typename OpTy>
-struct ColumnTiling
-    : TilingInterface::ExternalModel<ColumnTiling<OpTy>, OpTy> {
+struct ColumnTiling : TilingInterface::ExternalModel<ColumnTiling<OpTy>, OpTy> {
   SmallVector<utils::IteratorType> getLoopIteratorTypes(Operation *) const {
     return {utils::IteratorType::parallel};
   }
@@ -195,11 +194,12 @@ struct ColumnTiling
         {tiled}, SmallVector<Value>(tiled->getResults()), slices};
   }
 
-  LogicalResult getResultTilePosition(
-      Operation *op, OpBuilder &builder, unsigned,
-      ArrayRef<OpFoldResult> offsets, ArrayRef<OpFoldResult> sizes,
-      SmallVector<OpFoldResult> &resultOffsets,
-      SmallVector<OpFoldResult> &resultSizes) const {
+  LogicalResult
+  getResultTilePosition(Operation *op, OpBuilder &builder, unsigned,
+                        ArrayRef<OpFoldResult> offsets,
+                        ArrayRef<OpFoldResult> sizes,
+                        SmallVector<OpFoldResult> &resultOffsets,
+                        SmallVector<OpFoldResult> &resultSizes) const {
     resultSizes = getSizes(op, builder);
     resultOffsets.assign(resultSizes.size(), builder.getIndexAttr(0));
     resultSizes.back() = sizes.front();
@@ -209,8 +209,8 @@ struct ColumnTiling
 
 private:
   static SmallVector<OpFoldResult> getSizes(Operation *op, OpBuilder &builder) {
-    return embedding::getMixedSizes(
-        builder, op->getLoc(), op->getOperand(op->getNumOperands() - 1));
+    return embedding::getMixedSizes(builder, op->getLoc(),
+                                    op->getOperand(op->getNumOperands() - 1));
   }
 };
 

@@ -25,7 +25,7 @@
 // V4-NEXT: vaddps 64(%{{.*}}), %zmm{{[0-9]+}}, %zmm{{[0-9]+}}
 // V4-NEXT: vaddps 128(%{{.*}}), %zmm{{[0-9]+}}, %zmm{{[0-9]+}}
 // V4-NEXT: vaddps 192(%{{.*}}), %zmm{{[0-9]+}}, %zmm{{[0-9]+}}
-// V4: vmovntps
+// V4: vmovnt
 
 // No conversion of bf16 is a call.
 // BASE-NOT: __truncsfbf2
@@ -35,7 +35,7 @@ func.func @dense_grad(%dy: memref<?x64xf32>, %i: memref<?xi64>, %g: memref<?x64x
     outs(%g : memref<?x64xf32>)
   embedding.renorm max_norm(1.0) out_of_range(assume) ins(%i : memref<?xi64>)
     outs(%g16 : memref<?x7xbf16>)
-  embedding.double_backward scale_grad_by_freq padding_idx(1) out_of_range(assume)
+  embedding.double_backward padding_idx(1) scale_grad_by_freq out_of_range(assume)
     ins(%g16, %i : memref<?x7xbf16>, memref<?xi64>) outs(%dy16 : memref<?x7xbf16>)
   return
 }

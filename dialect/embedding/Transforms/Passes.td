@@ -156,7 +156,7 @@ def EmbeddingHoistStackBuffersPass : Pass<"embedding-hoist-stack-buffers"> {
     iteration, and LLVM keeps no such buffer in registers. This pass moves it to
     the start of the function, or of the parallel loop that it is in, whose
     iterations each need their own. What it holds at the start of an iteration
-    must not matter.
+    must not matter. A `memref.alloca_scope` that is left without buffers goes.
 
     Example:
 
