@@ -239,14 +239,15 @@ private:
 // DenseGradOp
 //===----------------------------------------------------------------------===//
 
-/// Fills rows of a table with zeros. If the table is larger than the caches, and
-/// its rows follow each other, with stores that bypass them: a store that does
-/// not reads the line first.
+/// Fills rows of a table with zeros. If the table is larger than the caches,
+/// and its rows follow each other, with stores that bypass them: a store that
+/// does not reads the line first.
 class RowClearer {
 public:
   RowClearer(LoopBuilder &b, Value table, OpFoldResult rowLength)
       : b(b), table(table), rowLength(rowLength),
-        type(cast<MemRefType>(table.getType())), element(type.getElementType()) {
+        type(cast<MemRefType>(table.getType())),
+        element(type.getElementType()) {
     auto [staticStrides, offset] = type.getStridesAndOffset();
     if (staticStrides.back() != 1)
       return;
@@ -299,20 +300,21 @@ private:
         StridedLayoutAttr::get(b.getContext(), ShapedType::kDynamic, {1}));
     Value flat = memref::ReinterpretCastOp::create(
         b, flatType, metadata.getBaseBuffer(), OpFoldResult(first),
-        ArrayRef<OpFoldResult>{count}, ArrayRef<OpFoldResult>{b.getIndexAttr(1)});
+        ArrayRef<OpFoldResult>{count},
+        ArrayRef<OpFoldResult>{b.getIndexAttr(1)});
 
     Value base = memref::ExtractAlignedPointerAsIndexOp::create(
         b, metadata.getBaseBuffer());
     Value address = b.add(base, b.mul(first, b.index(elementBytes)));
-    Value toLine = b.bitAnd(b.sub(b.index(0), address), b.index(kLineBytes - 1));
+    Value toLine =
+        b.bitAnd(b.sub(b.index(0), address), b.index(kLineBytes - 1));
     Value head = b.min(b.div(toLine, b.index(elementBytes)), count);
     Value lines = b.div(b.sub(count, head), b.index(lanes));
     Value tail = b.add(head, b.mul(lines, b.index(lanes)));
     Value zero = b.constant(element, 0.0);
     b.loop(b.index(0), head, [&](Value i) { b.store(zero, flat, i); });
     auto vectorType = VectorType::get({lanes}, element);
-    Value zeros =
-        arith::ConstantOp::create(b, b.getZeroAttr(vectorType));
+    Value zeros = arith::ConstantOp::create(b, b.getZeroAttr(vectorType));
     b.loop(head, tail, b.index(lanes), [&](Value i) {
       vector::StoreOp::create(b, zeros, flat, ValueRange{i},
                               /*nontemporal=*/true,
