@@ -574,15 +574,28 @@ void embedding_coalesce_options_init(EmbeddingCoalesceOptions *options) {
   options->struct_size = sizeof(*options);
 }
 
+namespace {
+
+/// An argument that may not be null.
+struct Required {
+  const void *pointer = nullptr;
+  const char *name = nullptr;
+};
+
+} // namespace
+
 /// Calls `body` with the engine and the options over their defaults.
 template <typename Options, typename Body>
 static EmbeddingStatusCode
 callWithOptions(EmbeddingEngine *engine, const Options *options,
-                void (*init)(Options *), EmbeddingStatus *outStatus,
-                const Body &body) {
+                void (*init)(Options *), Required required,
+                EmbeddingStatus *outStatus, const Body &body) {
   return callAtBoundary(outStatus, [&]() -> Status {
     if (!engine)
       return invalidArgument("expected engine not to be null");
+    if (required.name && !required.pointer)
+      return invalidArgument(std::string("expected ") + required.name +
+                             " not to be null");
     Options given;
     init(&given);
     copyOptions(options, given);
@@ -590,18 +603,12 @@ callWithOptions(EmbeddingEngine *engine, const Options *options,
   });
 }
 
-static Status notNull(const void *pointer, const char *name) {
-  return pointer ? success()
-                 : invalidArgument(std::string("expected ") + name +
-                                   " not to be null");
-}
-
 EmbeddingStatusCode embedding_renorm(EmbeddingEngine *engine,
                                      const DLTensor *table,
                                      const DLTensor *indices, double max_norm,
                                      const EmbeddingRenormOptions *options,
                                      EmbeddingStatus *out_status) {
-  return callWithOptions(engine, options, embedding_renorm_options_init,
+  return callWithOptions(engine, options, embedding_renorm_options_init, {},
                          out_status, [&](Engine &engine, const auto &given) {
                            return renorm(engine, table, indices, max_norm,
                                          given, nullptr);
@@ -613,10 +620,8 @@ EmbeddingStatusCode embedding_renorm_workspace_size(
     double max_norm, const EmbeddingRenormOptions *options, size_t *out_bytes,
     EmbeddingStatus *out_status) {
   return callWithOptions(
-      engine, options, embedding_renorm_options_init, out_status,
-      [&](Engine &engine, const auto &given) -> Status {
-        if (Status valid = notNull(out_bytes, "out_bytes"); !valid)
-          return valid;
+      engine, options, embedding_renorm_options_init, {out_bytes, "out_bytes"},
+      out_status, [&](Engine &engine, const auto &given) {
         return renorm(engine, table, indices, max_norm, given, out_bytes);
       });
 }
@@ -627,7 +632,7 @@ EmbeddingStatusCode embedding_dense_grad(EmbeddingEngine *engine,
                                          const EmbeddingGradOptions *options,
                                          const DLTensor *grad_table,
                                          EmbeddingStatus *out_status) {
-  return callWithOptions(engine, options, embedding_grad_options_init,
+  return callWithOptions(engine, options, embedding_grad_options_init, {},
                          out_status, [&](Engine &engine, const auto &given) {
                            return denseGrad(engine, grad_output, indices, given,
                                             grad_table, nullptr);
@@ -639,14 +644,12 @@ EmbeddingStatusCode embedding_dense_grad_workspace_size(
     const DLTensor *indices, const EmbeddingGradOptions *options,
     const DLTensor *grad_table, size_t *out_bytes,
     EmbeddingStatus *out_status) {
-  return callWithOptions(
-      engine, options, embedding_grad_options_init, out_status,
-      [&](Engine &engine, const auto &given) -> Status {
-        if (Status valid = notNull(out_bytes, "out_bytes"); !valid)
-          return valid;
-        return denseGrad(engine, grad_output, indices, given, grad_table,
-                         out_bytes);
-      });
+  return callWithOptions(engine, options, embedding_grad_options_init,
+                         {out_bytes, "out_bytes"}, out_status,
+                         [&](Engine &engine, const auto &given) {
+                           return denseGrad(engine, grad_output, indices, given,
+                                            grad_table, out_bytes);
+                         });
 }
 
 EmbeddingStatusCode
@@ -656,10 +659,8 @@ embedding_sparse_grad(EmbeddingEngine *engine, const DLTensor *grad_output,
                       const DLTensor *values, int64_t *out_nnz,
                       EmbeddingStatus *out_status) {
   return callWithOptions(
-      engine, options, embedding_grad_options_init, out_status,
-      [&](Engine &engine, const auto &given) -> Status {
-        if (Status valid = notNull(out_nnz, "out_nnz"); !valid)
-          return valid;
+      engine, options, embedding_grad_options_init, {out_nnz, "out_nnz"},
+      out_status, [&](Engine &engine, const auto &given) {
         return sparseGrad(engine, grad_output, indices, num_rows, given, rows,
                           values, out_nnz, nullptr);
       });
@@ -671,10 +672,8 @@ EmbeddingStatusCode embedding_sparse_grad_workspace_size(
     const EmbeddingGradOptions *options, const DLTensor *rows,
     const DLTensor *values, size_t *out_bytes, EmbeddingStatus *out_status) {
   return callWithOptions(
-      engine, options, embedding_grad_options_init, out_status,
-      [&](Engine &engine, const auto &given) -> Status {
-        if (Status valid = notNull(out_bytes, "out_bytes"); !valid)
-          return valid;
+      engine, options, embedding_grad_options_init, {out_bytes, "out_bytes"},
+      out_status, [&](Engine &engine, const auto &given) {
         return sparseGrad(engine, grad_output, indices, num_rows, given, rows,
                           values, nullptr, out_bytes);
       });
@@ -687,14 +686,12 @@ EmbeddingStatusCode embedding_coalesce(EmbeddingEngine *engine,
                                        const DLTensor *rows,
                                        const DLTensor *sums, int64_t *out_nnz,
                                        EmbeddingStatus *out_status) {
-  return callWithOptions(
-      engine, options, embedding_coalesce_options_init, out_status,
-      [&](Engine &engine, const auto &given) -> Status {
-        if (Status valid = notNull(out_nnz, "out_nnz"); !valid)
-          return valid;
-        return coalesce(engine, indices, values, num_rows, given, rows, sums,
-                        out_nnz, nullptr);
-      });
+  return callWithOptions(engine, options, embedding_coalesce_options_init,
+                         {out_nnz, "out_nnz"}, out_status,
+                         [&](Engine &engine, const auto &given) {
+                           return coalesce(engine, indices, values, num_rows,
+                                           given, rows, sums, out_nnz, nullptr);
+                         });
 }
 
 EmbeddingStatusCode embedding_coalesce_workspace_size(
@@ -702,21 +699,20 @@ EmbeddingStatusCode embedding_coalesce_workspace_size(
     int64_t num_rows, const EmbeddingCoalesceOptions *options,
     const DLTensor *rows, const DLTensor *sums, size_t *out_bytes,
     EmbeddingStatus *out_status) {
-  return callWithOptions(
-      engine, options, embedding_coalesce_options_init, out_status,
-      [&](Engine &engine, const auto &given) -> Status {
-        if (Status valid = notNull(out_bytes, "out_bytes"); !valid)
-          return valid;
-        return coalesce(engine, indices, values, num_rows, given, rows, sums,
-                        nullptr, out_bytes);
-      });
+  return callWithOptions(engine, options, embedding_coalesce_options_init,
+                         {out_bytes, "out_bytes"}, out_status,
+                         [&](Engine &engine, const auto &given) {
+                           return coalesce(engine, indices, values, num_rows,
+                                           given, rows, sums, nullptr,
+                                           out_bytes);
+                         });
 }
 
 EmbeddingStatusCode embedding_double_backward(
     EmbeddingEngine *engine, const DLTensor *grad_grad_table,
     const DLTensor *indices, const EmbeddingGradOptions *options,
     const DLTensor *out, EmbeddingStatus *out_status) {
-  return callWithOptions(engine, options, embedding_grad_options_init,
+  return callWithOptions(engine, options, embedding_grad_options_init, {},
                          out_status, [&](Engine &engine, const auto &given) {
                            return doubleBackward(engine, grad_grad_table,
                                                  indices, given, out, nullptr);
@@ -728,10 +724,8 @@ EmbeddingStatusCode embedding_double_backward_workspace_size(
     const DLTensor *indices, const EmbeddingGradOptions *options,
     const DLTensor *out, size_t *out_bytes, EmbeddingStatus *out_status) {
   return callWithOptions(
-      engine, options, embedding_grad_options_init, out_status,
-      [&](Engine &engine, const auto &given) -> Status {
-        if (Status valid = notNull(out_bytes, "out_bytes"); !valid)
-          return valid;
+      engine, options, embedding_grad_options_init, {out_bytes, "out_bytes"},
+      out_status, [&](Engine &engine, const auto &given) {
         return doubleBackward(engine, grad_grad_table, indices, given, out,
                               out_bytes);
       });

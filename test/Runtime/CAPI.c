@@ -59,6 +59,22 @@ int main(void) {
                   EMBEDDING_OUT_OF_RANGE ||
               status.position != 1 || status.index != -1 || status.count != 1;
 
+  /* The gradient of the rows above: ones where they were looked up. */
+  indices_data[1] = 0;
+  float ones[3][3] = {{1, 1, 1}, {1, 1, 1}, {1, 1, 1}}, grad_data[4][3];
+  const float expected_grad[4][3] = {
+      {1, 1, 1}, {0, 0, 0}, {1, 1, 1}, {0, 0, 0}};
+  DLTensor grad_output = makeTensor(ones, kDLFloat, 32, out_shape, 2);
+  DLTensor grad = makeTensor(grad_data, kDLFloat, 32, table_shape, 2);
+  EmbeddingGradOptions grad_options;
+  embedding_grad_options_init(&grad_options);
+  grad_options.has_padding_idx = 1;
+  grad_options.padding_idx = -1;
+  failures +=
+      embedding_dense_grad(engine, &grad_output, &indices, &grad_options, &grad,
+                           &status) != EMBEDDING_OK ||
+      memcmp(grad_data, expected_grad, sizeof(expected_grad)) != 0;
+
   embedding_engine_destroy(engine);
   if (failures)
     fprintf(stderr, "%d failures\n", failures);

@@ -129,11 +129,11 @@ static std::string getFindOutOfRangeIR(const KernelSpec &spec) {
 // Kernels of an operation: its loops call the runtime's threads
 //===----------------------------------------------------------------------===//
 
-/// {0} is its arguments and {1} the operation itself.
+/// {0} is its arguments, {1} the operation and {2} the rest of it.
 static constexpr char kOperationKernel[] = R"mlir(
 func.func @kernel({0}, %workspace: memref<?xi8> {{embedding.workspace})
     attributes {{llvm.emit_c_interface, llvm.linkage = #llvm.linkage<internal>} {{
-  {1}
+  embedding.{1} {2}
   return
 }
 )mlir";
@@ -163,37 +163,29 @@ static std::string getOperationIR(const KernelSpec &spec) {
   switch (spec.kind) {
   case KernelKind::renorm:
     arguments = "%indices: " + indices + ", %max_norm: f64, %table: " + rows;
-    operation = "embedding.renorm max_norm(%max_norm) " + normType + " " +
-                mode + " ins(%indices : " + indices +
-                ") outs(%table : " + rows + ")";
+    operation = "max_norm(%max_norm) " + normType + " " + mode +
+                " ins(%indices : " + indices + ") outs(%table : " + rows + ")";
     break;
   case KernelKind::renormLookup:
     arguments = "%indices: " + indices + ", %max_norm: f64, %table: " + rows +
                 ", %out: " + rows;
-    operation = "embedding.renorm_lookup max_norm(%max_norm) " + normType +
-                " " + mode + " ins(%indices : " + indices +
-                ") outs(%table, %out : " + rows + ", " + rows + ")";
+    operation = "max_norm(%max_norm) " + normType + " " + mode +
+                " ins(%indices : " + indices + ") outs(%table, %out : " + rows +
+                ", " + rows + ")";
     break;
   case KernelKind::denseGrad:
-    arguments = "%from: " + rows + ", %indices: " + indices +
-                ", %padding: index, %to: " + rows;
-    operation = "embedding.dense_grad " + gradOptions +
-                " ins(%from, %indices : " + rows + ", " + indices +
-                ") outs(%to : " + rows + ")";
-    break;
   case KernelKind::doubleBackward:
     arguments = "%from: " + rows + ", %indices: " + indices +
                 ", %padding: index, %to: " + rows;
-    operation = "embedding.double_backward " + gradOptions +
-                " ins(%from, %indices : " + rows + ", " + indices +
-                ") outs(%to : " + rows + ")";
+    operation = gradOptions + " ins(%from, %indices : " + rows + ", " +
+                indices + ") outs(%to : " + rows + ")";
     break;
   case KernelKind::sparseGrad:
     arguments = "%from: " + rows + ", %indices: " + indices +
                 ", %num_rows: index, %padding: index, %rows: memref<?xi64>, "
                 "%values: " +
                 rows + ", %count: memref<i64>";
-    operation = "embedding.sparse_grad num_rows(%num_rows) " + gradOptions +
+    operation = "num_rows(%num_rows) " + gradOptions +
                 " ins(%from, %indices : " + rows + ", " + indices +
                 ") outs(%rows, %values, %count : memref<?xi64>, " + rows +
                 ", memref<i64>)";
@@ -202,7 +194,7 @@ static std::string getOperationIR(const KernelSpec &spec) {
     arguments = "%indices: " + indices + ", %values: " + rows +
                 ", %num_rows: index, %rows: memref<?xi64>, %sums: " + rows +
                 ", %count: memref<i64>";
-    operation = "embedding.coalesce num_rows(%num_rows) " + mode +
+    operation = "num_rows(%num_rows) " + mode +
                 " ins(%indices, %values : " + indices + ", " + rows +
                 ") outs(%rows, %sums, %count : memref<?xi64>, " + rows +
                 ", memref<i64>)";
@@ -211,7 +203,8 @@ static std::string getOperationIR(const KernelSpec &spec) {
   case KernelKind::findOutOfRange:
     llvm_unreachable("a kernel of a range");
   }
-  return llvm::formatv(kOperationKernel, arguments, operation);
+  return llvm::formatv(kOperationKernel, arguments, getName(spec.kind),
+                       operation);
 }
 
 static std::string getIR(const KernelSpec &spec) {
