@@ -29,7 +29,9 @@ if [ $lint = 1 ]; then
   # What is not built here, for want of an optional library, has no flags.
   git ls-files 'dialect/*.cpp' 'lib/*.cpp' 'runtime/*.cpp' 'tools/*.cpp' |
     while read -r file; do
-      grep -qF "\"$PWD/$file\"" build/compile_commands.json && echo "$file"
+      if grep -qF "\"$PWD/$file\"" build/compile_commands.json; then
+        echo "$file"
+      fi
     done |
     xargs -P "$(nproc)" -n 4 clang-tidy-22 -p build --quiet --warnings-as-errors='*'
 fi
