@@ -40,5 +40,35 @@ func.func @same(%table: tensor<10x3xf32>, %indices: tensor<4xi64>,
   return %0, %1 : tensor<4x3xf32>, tensor<4x3xf32>
 }
 
+// A renorm reads the table that it writes: what was stored before it stays. A
+// gradient overwrites its destination.
+// CSE-LABEL: func @reads_and_writes
+func.func @reads_and_writes(%t: memref<10x3xf32>, %i: memref<4xi64>, %k: index)
+    -> (f32, f32) {
+  // CSE: memref.load
+  // CSE: embedding.renorm
+  // CSE: memref.load
+  %0 = memref.load %t[%k, %k] : memref<10x3xf32>
+  embedding.renorm max_norm(1.0) out_of_range(assume) ins(%i : memref<4xi64>)
+    outs(%t : memref<10x3xf32>)
+  %1 = memref.load %t[%k, %k] : memref<10x3xf32>
+  return %0, %1 : f32, f32
+}
+
+// On tensors it has no effect but its check.
+// CSE-LABEL: func @same_group
+func.func @same_group(%i: tensor<4xi64>, %n: index, %r: tensor<4xi64>, %o: tensor<5xi64>,
+                      %p: tensor<4xi64>, %c: tensor<i64>) -> (tensor<4xi64>, tensor<4xi64>) {
+  // CSE: %[[GROUP:.*]]:4 = embedding.group
+  // CSE-NOT: embedding.group
+  // CSE: return %[[GROUP]]#0, %[[GROUP]]#2
+  %0:4 = embedding.group num_rows(%n) out_of_range(clamp) ins(%i : tensor<4xi64>)
+           outs(%r, %o, %p, %c : tensor<4xi64>, tensor<5xi64>, tensor<4xi64>, tensor<i64>)
+           -> tensor<4xi64>, tensor<5xi64>, tensor<4xi64>, tensor<i64>
+  %1:4 = embedding.group num_rows(%n) out_of_range(clamp) ins(%i : tensor<4xi64>)
+           outs(%r, %o, %p, %c : tensor<4xi64>, tensor<5xi64>, tensor<4xi64>, tensor<i64>)
+           -> tensor<4xi64>, tensor<5xi64>, tensor<4xi64>, tensor<i64>
+  return %0#0, %1#2 : tensor<4xi64>, tensor<4xi64>
+}
 
 func.func private @use(tensor<4x3xf32>, tensor<4x3xf32>, tensor<4x3xf32>)
