@@ -144,13 +144,15 @@ OpFoldResult embedding::getMixedNumRows(OpBuilder &builder, Location loc,
   return tableOrNumRows;
 }
 
-void embedding::createCheck(OpBuilder &builder, RowIndexingOpInterface op) {
+FindOutOfRangeOp embedding::createCheck(OpBuilder &builder,
+                                        RowIndexingOpInterface op) {
   Location loc = op.getLoc();
   Value numRows = getValueOrCreateConstantIndexOp(builder, loc,
                                                   op.getMixedNumRows(builder));
   auto found = FindOutOfRangeOp::create(builder, loc, op.getIndices(), numRows);
   ReportOutOfRangeOp::create(builder, loc, found.getPosition(),
                              found.getIndex(), found.getCount());
+  return found;
 }
 
 LogicalResult embedding::verifyOneForm(Operation *op) {

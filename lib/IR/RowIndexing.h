@@ -30,8 +30,8 @@ struct OutOfRangeIndices {
 };
 OutOfRangeIndices findOutOfRange(DenseIntElementsAttr indices, int64_t numRows);
 
-/// Creates the check of `op` alone.
-void createCheck(OpBuilder &builder, RowIndexingOpInterface op);
+/// Creates the check of `op` alone; returns what it found.
+FindOutOfRangeOp createCheck(OpBuilder &builder, RowIndexingOpInterface op);
 
 /// All operands with a shape are tensors, or all are memrefs.
 LogicalResult verifyOneForm(Operation *op);

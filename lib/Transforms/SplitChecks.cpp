@@ -6,14 +6,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "embedding/IR/Embedding.h"
+#include "../IR/RowIndexing.h"
 #include "embedding/Transforms/Passes.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Arith/Utils/Utils.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
 
 namespace mlir::embedding {
@@ -35,12 +31,7 @@ struct SplitCheck : OpInterfaceRewritePattern<RowIndexingOpInterface> {
     if (op.getOutOfRange() != OutOfRange::check)
       return failure();
     Location loc = op.getLoc();
-    Value numRows = getValueOrCreateConstantIndexOp(
-        rewriter, loc, op.getMixedNumRows(rewriter));
-    auto found =
-        FindOutOfRangeOp::create(rewriter, loc, op.getIndices(), numRows);
-    ReportOutOfRangeOp::create(rewriter, loc, found.getPosition(),
-                               found.getIndex(), found.getCount());
+    FindOutOfRangeOp found = createCheck(rewriter, op);
     Value zero = arith::ConstantIntOp::create(rewriter, loc, 0, 64);
     Value inRange = arith::CmpIOp::create(
         rewriter, loc, arith::CmpIPredicate::eq, found.getCount(), zero);

@@ -19,11 +19,6 @@ using namespace embedding::test;
 
 namespace {
 
-constexpr DLDataType kBFloat16 = {kDLBfloat, 16, 1};
-constexpr DLDataType kFloat16 = {kDLFloat, 16, 1};
-constexpr DLDataType kFloat32 = {kDLFloat, 32, 1};
-constexpr DLDataType kFloat64 = {kDLFloat, 64, 1};
-
 /// A tensor with memory of its own, guarded on both sides.
 class OwnedTensor {
 public:
@@ -106,17 +101,7 @@ template <typename Index> std::vector<Index> cornerIndices(int64_t numRows) {
   return all;
 }
 
-/// Every test runs with an engine of each lowering.
-class LookupMatrix : public testing::TestWithParam<EmbeddingLowering> {
-protected:
-  static EngineOptions optionsFor(EmbeddingLowering lowering) {
-    EngineOptions options = uncached();
-    options.lowering = lowering;
-    return options;
-  }
-
-  Engine engine{optionsFor(GetParam())};
-};
+class LookupMatrix : public EachLowering {};
 
 } // namespace
 
@@ -395,28 +380,8 @@ TEST(Lookup, CallersParallelFor) {
 }
 
 TEST(Lookup, CallersAllocator) {
-  struct Heap {
-    size_t bytes = 0;
-    int live = 0;
-    bool isExhausted = false;
-  } heap;
-  EngineOptions options = uncached();
-  options.allocator_context = &heap;
-  options.allocate = [](void *context, size_t size,
-                        size_t alignment) -> void * {
-    auto *heap = static_cast<Heap *>(context);
-    if (heap->isExhausted)
-      return nullptr;
-    heap->bytes = size;
-    ++heap->live;
-    return std::aligned_alloc(alignment,
-                              (size + alignment - 1) / alignment * alignment);
-  };
-  options.deallocate = [](void *context, void *memory, size_t, size_t) {
-    --static_cast<Heap *>(context)->live;
-    std::free(memory);
-  };
-  Engine engine(options);
+  Heap heap;
+  Engine engine(heap.options());
   OwnedTensor table(kFloat32, {60, 3});
   std::vector<int64_t> indices(30, 59);
   TensorView strided(indices.data(), {5, 3}, {1, 5});

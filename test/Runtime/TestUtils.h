@@ -18,6 +18,11 @@
 
 namespace embedding::test {
 
+inline constexpr DLDataType kBFloat16 = {kDLBfloat, 16, 1};
+inline constexpr DLDataType kFloat16 = {kDLFloat, 16, 1};
+inline constexpr DLDataType kFloat32 = {kDLFloat, 32, 1};
+inline constexpr DLDataType kFloat64 = {kDLFloat, 64, 1};
+
 /// A directory that goes when this object does.
 class TemporaryDirectory {
 public:
@@ -43,6 +48,48 @@ inline EngineOptions uncached(int numThreads = 1) {
   options.num_threads = numThreads;
   return options;
 }
+
+/// An allocator that counts, and that can be out of memory.
+struct Heap {
+  size_t bytes = 0;
+  int allocations = 0;
+  int live = 0;
+  bool isExhausted = false;
+
+  EngineOptions options() {
+    EngineOptions options = uncached();
+    options.allocator_context = this;
+    options.allocate = [](void *context, size_t size, size_t alignment) {
+      auto *heap = static_cast<Heap *>(context);
+      if (heap->isExhausted)
+        return static_cast<void *>(nullptr);
+      heap->bytes = size;
+      ++heap->allocations;
+      ++heap->live;
+      return std::aligned_alloc(alignment,
+                                (size + alignment - 1) / alignment * alignment);
+    };
+    options.deallocate = [](void *context, void *memory, size_t size, size_t) {
+      auto *heap = static_cast<Heap *>(context);
+      EXPECT_EQ(size, heap->bytes);
+      --heap->live;
+      std::free(memory);
+    };
+    return options;
+  }
+};
+
+/// A test that runs with an engine of each lowering.
+class EachLowering : public testing::TestWithParam<EmbeddingLowering> {
+protected:
+  static EngineOptions optionsFor(EmbeddingLowering lowering) {
+    EngineOptions options = uncached();
+    options.lowering = lowering;
+    return options;
+  }
+
+  Engine engine{optionsFor(GetParam())};
+};
 
 /// Bytes that look like nothing in particular.
 inline std::vector<char> randomBytes(size_t size, uint64_t seed) {

@@ -20,10 +20,6 @@ using namespace embedding::test;
 
 namespace {
 
-constexpr DLDataType kBFloat16 = {kDLBfloat, 16, 1};
-constexpr DLDataType kFloat16 = {kDLFloat, 16, 1};
-constexpr DLDataType kFloat32 = {kDLFloat, 32, 1};
-constexpr DLDataType kFloat64 = {kDLFloat, 64, 1};
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// Floats of any type, in a compact tensor.
@@ -167,16 +163,7 @@ void expectRenorm(Engine &engine, DLDataType type, int64_t numRows,
   }
 }
 
-class Training : public testing::TestWithParam<EmbeddingLowering> {
-protected:
-  static EngineOptions optionsFor(EmbeddingLowering lowering) {
-    EngineOptions options = uncached();
-    options.lowering = lowering;
-    return options;
-  }
-
-  Engine engine{optionsFor(GetParam())};
-};
+class Training : public EachLowering {};
 
 } // namespace
 
@@ -391,39 +378,6 @@ TEST(TrainingEngines, LookupWithRenormIsRenormAndLookup) {
     EXPECT_EQ(out, expected);
   }
 }
-
-namespace {
-
-struct Heap {
-  size_t bytes = 0;
-  int allocations = 0;
-  int live = 0;
-  bool isExhausted = false;
-
-  EngineOptions options() {
-    EngineOptions options = uncached();
-    options.allocator_context = this;
-    options.allocate = [](void *context, size_t size, size_t alignment) {
-      auto *heap = static_cast<Heap *>(context);
-      if (heap->isExhausted)
-        return static_cast<void *>(nullptr);
-      heap->bytes = size;
-      ++heap->allocations;
-      ++heap->live;
-      return std::aligned_alloc(alignment,
-                                (size + alignment - 1) / alignment * alignment);
-    };
-    options.deallocate = [](void *context, void *memory, size_t size, size_t) {
-      auto *heap = static_cast<Heap *>(context);
-      EXPECT_EQ(size, heap->bytes);
-      --heap->live;
-      std::free(memory);
-    };
-    return options;
-  }
-};
-
-} // namespace
 
 TEST(TrainingEngines, WorkspaceIsWhatWasAnnounced) {
   Heap heap;
