@@ -20,6 +20,24 @@ static at::Tensor borrow(float *data, at::IntArrayRef shape) {
 static at::Tensor borrow(int64_t *data, int64_t size) {
   return at::from_blob(data, {size}, at::kLong);
 }
+static at::Tensor borrow(void *data, at::IntArrayRef shape,
+                         int32_t elementBytes) {
+  return at::from_blob(data, shape, elementBytes == 2 ? at::kHalf : at::kFloat);
+}
+
+static void indexSelect(void *table, int64_t numRows, int64_t rowLength,
+                        int32_t elementBytes, int64_t *indices, int64_t count,
+                        void *out) {
+  at::Tensor to = borrow(out, {count, rowLength}, elementBytes);
+  at::index_select_out(to, borrow(table, {numRows, rowLength}, elementBytes),
+                       /*dim=*/0, borrow(indices, count));
+}
+
+static void embed(void *table, int64_t numRows, int64_t rowLength,
+                  int32_t elementBytes, int64_t *indices, int64_t count) {
+  at::embedding(borrow(table, {numRows, rowLength}, elementBytes),
+                borrow(indices, count));
+}
 
 static void denseGrad(float *gradOutput, int64_t *indices, int64_t count,
                       int64_t rowLength, int64_t numRows) {
@@ -47,6 +65,8 @@ extern "C" __attribute__((visibility("default"))) const TorchPeer *
 embedding_bench_get_torch_peer() {
   static const TorchPeer peer = {
       TORCH_VERSION, [](int32_t count) { at::set_num_threads(count); },
-      denseGrad, renorm, coalesce};
+      indexSelect,   embed,
+      denseGrad,     renorm,
+      coalesce};
   return &peer;
 }

@@ -19,11 +19,20 @@
 
 namespace embedding::bench {
 
-/// Operations of PyTorch on borrowed memory, f32 and i64, compact. Outputs are
-/// PyTorch's own: it has no form that writes to a given one.
+/// Operations of PyTorch on borrowed memory, f32 unless said, and i64, compact.
+/// Outputs that are not named are PyTorch's own, fresh in each call: it has no
+/// form that writes to a given one.
 struct TorchPeer {
   const char *version;
   void (*setNumThreads)(int32_t count);
+  /// `torch.index_select(table, 0, indices, out=out)`; elements of 2 bytes are
+  /// f16.
+  void (*indexSelect)(void *table, int64_t numRows, int64_t rowLength,
+                      int32_t elementBytes, int64_t *indices, int64_t count,
+                      void *out);
+  /// `F.embedding(indices, table)`
+  void (*embedding)(void *table, int64_t numRows, int64_t rowLength,
+                    int32_t elementBytes, int64_t *indices, int64_t count);
   void (*denseGrad)(float *gradOutput, int64_t *indices, int64_t count,
                     int64_t rowLength, int64_t numRows);
   void (*renorm)(float *table, int64_t numRows, int64_t rowLength,
@@ -34,6 +43,10 @@ struct TorchPeer {
 
 using GetTorchPeer = const TorchPeer *(*)();
 inline constexpr char kGetTorchPeerName[] = "embedding_bench_get_torch_peer";
+
+/// PyTorch with as many threads as asked for, or null if its library was not
+/// there to build with or is not there to load.
+const TorchPeer *loadTorchPeer();
 
 } // namespace embedding::bench
 
