@@ -62,6 +62,9 @@ static void addRowLowering(OpPassManager &pm,
   pm.addPass(createConvertEmbeddingToLoopsPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  // While temporary buffers can be told from the outputs.
+  if (options.vectorize && options.streamStores)
+    pm.addNestedPass<func::FuncOp>(createEmbeddingStreamStoresPass());
   pm.addPass(createEmbeddingPlanWorkspacePass());
   if (options.parallelism == CPUParallelism::callback)
     pm.addPass(createEmbeddingOutlineParallelLoopsPass());
@@ -88,7 +91,8 @@ static void addLowerToLLVM(OpPassManager &pm,
                            const CPUPipelineOptions &options) {
   OpPassManager &funcs = pm.nest<func::FuncOp>();
   funcs.addPass(createConvertVectorToSCFPass());
-  funcs.addPass(memref::createFoldMemRefAliasOpsPass());
+  // Subviews are expanded, not folded into loads and stores, since upstream's
+  // folding forgets that a store is nontemporal, and its alignment.
   funcs.addPass(memref::createExpandStridedMetadataPass());
   funcs.addPass(affine::createAffineExpandIndexOpsPass());
   pm.addPass(createLowerAffinePass());

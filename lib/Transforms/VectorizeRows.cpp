@@ -121,8 +121,35 @@ private:
     // operation, which loops handle.
     Operation *piece = tiled->tiledOps.front();
     rewriter.setInsertionPoint(piece);
-    if (succeeded(linalg::vectorize(rewriter, piece)))
-      rewriter.eraseOp(piece);
+    if (failed(linalg::vectorize(rewriter, piece)))
+      return;
+    if (auto alignment = op->getAttrOfType<IntegerAttr>(kStreamedAttrName))
+      streamStores(cast<linalg::LinalgOp>(piece).getDpsInits()[0],
+                   alignment.getInt());
+    rewriter.eraseOp(piece);
+  }
+
+  /// Streams the vectors that are written to `piece` of a row as they are.
+  void streamStores(Value piece, int64_t rowAlignment) {
+    OpBuilder::InsertionGuard guard(rewriter);
+    for (Operation *user : llvm::make_early_inc_range(piece.getUsers())) {
+      auto write = dyn_cast<vector::TransferWriteOp>(user);
+      // The whole piece: whether that is in bounds is not yet written there.
+      if (!write || write.getMask() ||
+          write.getVectorType().getShape() !=
+              cast<MemRefType>(piece.getType()).getShape() ||
+          !llvm::all_of(write.getIndices(),
+                        [](Value index) { return isZeroInteger(index); }) ||
+          !write.getPermutationMap().isIdentity())
+        continue;
+      VectorType type = write.getVectorType();
+      int64_t bytes = type.getNumElements() * type.getElementTypeBitWidth() / 8;
+      rewriter.setInsertionPoint(write);
+      rewriter.replaceOpWithNewOp<vector::StoreOp>(
+          write, write.getVector(), write.getBase(), write.getIndices(),
+          /*nontemporal=*/true,
+          llvm::MaybeAlign(std::min(bytes, rowAlignment)));
+    }
   }
 
   /// Whole vectors from the start of the row up to `end`, as a loop.

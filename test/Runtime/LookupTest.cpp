@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <sys/mman.h>
 #include <thread>
 
@@ -104,6 +105,42 @@ template <typename Index> std::vector<Index> cornerIndices(int64_t numRows) {
 class LookupMatrix : public EachLowering {};
 
 } // namespace
+
+// Rows of large outputs are stored around the caches, in vectors of what
+// divides their bytes and addresses; 128 bytes of padding between rows are left
+// alone.
+TEST_P(LookupMatrix, LargeOutputs) {
+  constexpr int64_t kOutBytes = 9 << 20;
+  constexpr int64_t kNumRows = 300;
+  for (int64_t rowLength : {4, 8, 16, 24, 25, 100, 128, 768}) {
+    SCOPED_TRACE("D = " + std::to_string(rowLength));
+    int64_t count = kOutBytes / (rowLength * 4);
+    std::vector<int64_t> indices(count);
+    for (int64_t i = 0; i < count; ++i)
+      indices[i] = i * 7919 % kNumRows;
+    OwnedTensor table(kFloat32, {kNumRows, rowLength});
+    TensorView indexView(indices.data(), {count});
+    for (size_t misalignment : {0, 4, 16, 32})
+      expectLookup(engine, table.view(), indexView, kFloat32,
+                   EMBEDDING_OUT_OF_RANGE_CHECK, misalignment);
+
+    OwnedTensor padded(kFloat32, {count, rowLength + 32});
+    std::vector<char> before(padded.data(), padded.data() + padded.size());
+    engine.lookup(table.view(), indexView,
+                  TensorView(padded.data(), kFloat32, {count, rowLength},
+                             {rowLength + 32, 1}));
+    int64_t differences = 0;
+    for (int64_t i = 0; i < count; ++i) {
+      int64_t at = i * (rowLength + 32) * 4, end = at + rowLength * 4;
+      differences +=
+          std::memcmp(padded.data() + at,
+                      table.data() + indices[i] * rowLength * 4,
+                      rowLength * 4) != 0 ||
+          std::memcmp(padded.data() + end, before.data() + end, 32 * 4) != 0;
+    }
+    EXPECT_EQ(differences, 0);
+  }
+}
 
 TEST_P(LookupMatrix, TypesAndRowLengths) {
   constexpr int64_t kNumRows = 50;

@@ -306,6 +306,53 @@ TEST(TrainingEngines, AnyNumberOfThreadsGivesTheSameBits) {
   }
 }
 
+// Rows of large outputs are stored around the caches.
+TEST(TrainingEngines, LargeOutputsHaveTheBitsOfTheNaiveLowering) {
+  constexpr int64_t kNumRows = 40000, kCount = 41000;
+  std::mt19937_64 random(9);
+  std::vector<int64_t> indices(kCount);
+  for (int64_t &index : indices)
+    index = random() % 8 == 0 ? 500 : static_cast<int64_t>(random() % kNumRows);
+  for (int64_t rowLength : {64, 100, 300}) {
+    SCOPED_TRACE("D = " + std::to_string(rowLength));
+    Floats gradOutput = Floats::random(kFloat32, {kCount, rowLength}, 5);
+    Floats table = Floats::random(kFloat32, {kNumRows, rowLength}, 6);
+    auto compute = [&](EmbeddingLowering lowering) {
+      EngineOptions engineOptions = uncached();
+      engineOptions.lowering = lowering;
+      engineOptions.num_threads = 2;
+      Engine engine(engineOptions);
+      Floats grad(kFloat32, {kNumRows, rowLength}),
+          sums(kFloat32, {kCount, rowLength}),
+          values(kFloat32, {kCount, rowLength}),
+          gathered(kFloat32, {kCount, rowLength}),
+          out(kFloat32, {kCount, rowLength}), shortened = table;
+      // Rows of sparse results behind the last are not written.
+      sums.fill(0);
+      values.fill(0);
+      std::vector<int64_t> rows(kCount);
+      GradOptions options;
+      options.has_padding_idx = 1;
+      options.padding_idx = 7;
+      engine.denseGrad(gradOutput.view(), viewOf(indices), grad.view(),
+                       options);
+      engine.coalesce(viewOf(indices), gradOutput.view(), kNumRows,
+                      viewOf(rows), sums.view());
+      engine.sparseGrad(gradOutput.view(), viewOf(indices), kNumRows,
+                        viewOf(rows), values.view(), options);
+      engine.doubleBackward(table.view(), viewOf(indices), gathered.view(),
+                            options);
+      LookupOptions lookup;
+      lookup.has_max_norm = 1;
+      lookup.max_norm = 2.5;
+      engine.lookup(shortened.view(), viewOf(indices), out.view(), lookup);
+      return std::vector<Floats>{grad, sums, values, gathered, out, shortened};
+    };
+    EXPECT_TRUE(compute(EMBEDDING_LOWERING_OPTIMIZED) ==
+                compute(EMBEDDING_LOWERING_NAIVE));
+  }
+}
+
 TEST(TrainingEngines, AnyCPUGivesTheSameBits) {
   for (DLDataType type : {kFloat16, kBFloat16}) {
     Engine native(uncached(2));

@@ -96,3 +96,16 @@ func.func @not_vectorized(%column: memref<64xf32, strided<[3]>>, %dest: memref<6
   linalg.copy ins(%complex : memref<64xcomplex<f32>>) outs(%complex_dest : memref<64xcomplex<f32>>)
   return
 }
+
+// -----
+
+// Streamed stores keep the alignment of the row, or of a shorter piece.
+// CHECK-LABEL: func @streamed
+func.func @streamed(%row: memref<40xf32>, %dest: memref<40xf32>) {
+  // CHECK-COUNT-2: vector.store %{{.*}} {alignment = 32 : i64, nontemporal = true} : {{.*}}, vector<16xf32>
+  // CHECK: vector.store %{{.*}} {alignment = 32 : i64, nontemporal = true} : {{.*}}, vector<8xf32>
+  // CHECK-NOT: vector.store
+  linalg.copy {embedding.streamed = 32 : i64}
+    ins(%row : memref<40xf32>) outs(%dest : memref<40xf32>)
+  return
+}

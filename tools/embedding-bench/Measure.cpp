@@ -18,6 +18,7 @@
 #include <cmath>
 #include <dlfcn.h>
 #include <filesystem>
+#include <numeric>
 #include <random>
 #include <sys/mman.h>
 
@@ -50,12 +51,17 @@ static double time(const std::function<void()> &run) {
 
 void embedding::bench::measure(std::vector<Contender> &contenders,
                                unsigned repeats) {
-  for (unsigned round = 0; round <= repeats; ++round)
-    for (Contender &contender : contenders) {
-      double elapsed = time(contender.run);
+  std::vector<size_t> order(contenders.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::mt19937 random(1);
+  for (unsigned round = 0; round <= repeats; ++round) {
+    for (size_t i : order) {
+      double elapsed = time(contenders[i].run);
       if (round > 0)
-        contender.seconds.push_back(elapsed);
+        contenders[i].seconds.push_back(elapsed);
     }
+    std::shuffle(order.begin(), order.end(), random);
+  }
 }
 
 size_t embedding::bench::findFastest(

@@ -60,7 +60,8 @@ double getMedian(std::vector<double> values);
 double getSpread(std::vector<double> values);
 
 /// Runs the contenders in turn `repeats` times, after one round that does not
-/// count.
+/// count; each round in another order, since each finds the caches as the one
+/// before left them.
 void measure(std::vector<Contender> &contenders, unsigned repeats);
 
 /// The index of the fastest contender, each at its best of `repeats` runs.

@@ -30,6 +30,10 @@ struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
       llvm::cl::desc("Bytes of the widest vector: 16 for SSE and Neon, 32 for "
                      "AVX2, 64 for AVX-512"),
       llvm::cl::init(32)};
+  PassOptions::Option<bool> streamStores{
+      *this, "stream-stores",
+      llvm::cl::desc("Store rows of large outputs around the caches"),
+      llvm::cl::init(true)};
   PassOptions::Option<bool> prefetch{
       *this, "prefetch",
       llvm::cl::desc("Prefetch the rows of later iterations"),

@@ -57,6 +57,9 @@ inline constexpr llvm::StringLiteral
 /// the name of the function that says how much of it there must be.
 inline constexpr llvm::StringLiteral kWorkspaceAttrName("embedding.workspace");
 inline constexpr llvm::StringLiteral kWorkspaceBytesSuffix("_workspace_bytes");
+/// The alignment in bytes of the row that a linalg operation writes around the
+/// caches.
+inline constexpr llvm::StringLiteral kStreamedAttrName("embedding.streamed");
 
 #define GEN_PASS_DECL
 #include "embedding/Transforms/Passes.h.inc"

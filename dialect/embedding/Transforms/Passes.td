@@ -98,6 +98,50 @@ def EmbeddingSplitChecksPass : Pass<"embedding-split-checks"> {
   ];
 }
 
+def EmbeddingStreamStoresPass
+    : Pass<"embedding-stream-stores", "::mlir::func::FuncOp"> {
+  let summary = "Store rows of large outputs around the caches";
+  let description = [{
+    A store to a line that is in no cache reads the line first, and writing rows
+    of an output larger than the caches evicts what is of use. In loops over rows
+    this pass gives each linalg operation that writes a row of static length, and
+    does not read it, a second form whose stores are to be streamed, and chooses
+    between the two by a condition computed once: the output has at least
+    `min-bytes`, and its rows are aligned to the largest power of two (at least
+    16, at most 64 bytes) that divides their length.
+
+    Outputs are arguments of the function and allocations that nobody frees in
+    it; other buffers are read soon. The second form carries the attribute
+    `embedding.streamed`, its alignment in bytes, which `embedding-vectorize-rows`
+    heeds. Streamed stores are in no order with others until a fence, which is
+    placed at the end of each iteration of a parallel loop, or behind the loop
+    where the iteration is a row.
+
+    Example: `linalg.copy ins(%row) outs(%dest)`, where `%dest` is a row of
+    `%out: memref<?x128xf32>`, becomes
+
+    ```mlir
+    scf.if %is_streamed {
+      linalg.copy {embedding.streamed = 64 : i64} ins(%row) outs(%dest)
+    } else {
+      linalg.copy ins(%row) outs(%dest)
+    }
+    ```
+  }];
+  let options = [
+    Option<"minBytes", "min-bytes", "int64_t", /*default=*/"8 << 20",
+           "Bytes of the least output whose rows are streamed">
+  ];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"
+  ];
+  let statistics = [
+    Statistic<"numStreamed", "num-streamed",
+              "Operations that got a streamed form">
+  ];
+}
+
 def EmbeddingPrefetchRowsPass : Pass<"embedding-prefetch-rows"> {
   let summary = "Prefetch the rows that later iterations will read";
   let description = [{

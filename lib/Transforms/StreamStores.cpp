@@ -1,0 +1,193 @@
+//===- StreamStores.cpp - Store rows of large outputs around the caches ---===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "../Utils/LoopBuilder.h"
+#include "embedding/Transforms/Passes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Interfaces/LoopLikeInterface.h"
+
+namespace mlir::embedding {
+#define GEN_PASS_DEF_EMBEDDINGSTREAMSTORESPASS
+#include "embedding/Transforms/Passes.h.inc"
+} // namespace mlir::embedding
+
+using namespace mlir;
+using namespace mlir::embedding;
+
+/// Streamed stores are gathered to lines; narrower ones than the least vector
+/// gain nothing.
+static constexpr int64_t kLineBytes = 64;
+static constexpr int64_t kMinAlignment = 16;
+
+/// The largest power of two up to a line that divides `offset`, as far as can
+/// be told: a constant, or the counter of a loop of constant start and step.
+static int64_t getDivisor(OpFoldResult offset) {
+  if (std::optional<int64_t> constant = getConstantIntValue(offset)) {
+    if (*constant == 0)
+      return kLineBytes;
+    return std::min(*constant & -*constant, kLineBytes);
+  }
+  auto argument = dyn_cast<BlockArgument>(cast<Value>(offset));
+  auto loop = argument
+                  ? dyn_cast<scf::ForOp>(argument.getOwner()->getParentOp())
+                  : nullptr;
+  if (!loop || argument != loop.getInductionVar())
+    return 1;
+  auto getConstantDivisor = [](Value bound) -> int64_t {
+    return getConstantIntValue(bound) ? getDivisor(bound) : 1;
+  };
+  return std::min(getConstantDivisor(loop.getLowerBound()),
+                  getConstantDivisor(loop.getStep()));
+}
+
+/// What `memref` is a view of.
+static Value getViewed(Value memref) {
+  while (auto view = memref.getDefiningOp<memref::SubViewOp>())
+    memref = view.getSource();
+  return memref;
+}
+
+namespace {
+
+/// An output that a row is part of.
+struct Destination {
+  Value output;
+  /// The alignment of the row if that of the output and its outer strides are
+  /// no less.
+  int64_t alignment;
+};
+
+struct EmbeddingStreamStores
+    : embedding::impl::EmbeddingStreamStoresPassBase<EmbeddingStreamStores> {
+  using EmbeddingStreamStoresPassBase::EmbeddingStreamStoresPassBase;
+
+  void runOnOperation() override {
+    SmallVector<linalg::LinalgOp> ops;
+    getOperation()->walk([&](linalg::LinalgOp op) {
+      if (op->getParentOfType<LoopLikeOpInterface>())
+        ops.push_back(op);
+    });
+    // Whether an output is streamed, by the alignment that this takes.
+    DenseMap<std::pair<Value, int64_t>, Value> conditions;
+    llvm::SetVector<std::pair<Operation *, Value>> fences;
+    for (linalg::LinalgOp op : ops) {
+      FailureOr<Destination> destination = getDestination(op);
+      if (failed(destination))
+        continue;
+      auto [output, alignment] = *destination;
+      Value &condition = conditions[{output, alignment}];
+      if (!condition)
+        condition = buildCondition(output, alignment);
+      LoopBuilder b(op.getLoc(), op);
+      b.ifTrue(
+          condition,
+          [&, alignment = alignment] {
+            b.clone(*op.getOperation())
+                ->setAttr(kStreamedAttrName, b.getI64IntegerAttr(alignment));
+          },
+          [&] { b.clone(*op.getOperation()); });
+      fences.insert({getFencePoint(op), condition});
+      op.erase();
+      ++numStreamed;
+    }
+    for (auto [point, condition] : fences) {
+      LoopBuilder b(point->getLoc(), point);
+      b.ifTrue(condition, [&b] {
+        LLVM::FenceOp::create(b, LLVM::AtomicOrdering::seq_cst, StringRef());
+      });
+    }
+  }
+
+  /// What `op` writes a row of and does not read, if streaming is an option.
+  static FailureOr<Destination> getDestination(linalg::LinalgOp op) {
+    if (!op.hasPureBufferSemantics() || op.getNumDpsInits() != 1 ||
+        op.getNumLoops() != 1 || op.getNumParallelLoops() != 1 ||
+        op.payloadUsesValueFromOperand(op.getDpsInitOperand(0)) ||
+        !op.getMatchingIndexingMap(op.getDpsInitOperand(0)).isIdentity())
+      return failure();
+    Value row = op.getDpsInits()[0];
+    auto type = cast<MemRefType>(row.getType());
+    if (!type.hasStaticShape() || !type.isLastDimUnitStride() ||
+        !type.getElementType().isIntOrFloat())
+      return failure();
+    int64_t bits = type.getElementTypeBitWidth();
+    if (bits % 8 != 0)
+      return failure();
+    int64_t elements = getDivisor(Builder(op).getIndexAttr(type.getDimSize(0)));
+    for (Value input : op.getDpsInputs())
+      if (getViewed(input) == getViewed(row))
+        return failure();
+    while (auto view = row.getDefiningOp<memref::SubViewOp>()) {
+      if (!isConstantIntValue(view.getMixedStrides().back(), 1))
+        return failure();
+      elements = std::min(elements, getDivisor(view.getMixedOffsets().back()));
+      row = view.getSource();
+    }
+    int64_t alignment = std::min(elements * (bits / 8), kLineBytes);
+    if (alignment < kMinAlignment || !isOutput(row) ||
+        !cast<MemRefType>(row.getType()).isLastDimUnitStride() ||
+        cast<MemRefType>(row.getType()).getRank() < 2)
+      return failure();
+    return Destination{row, alignment};
+  }
+
+  /// Whether `memref` outlives the function: an argument, or an allocation that
+  /// nobody frees here. What does not is about to be read.
+  static bool isOutput(Value memref) {
+    if (auto argument = dyn_cast<BlockArgument>(memref))
+      return isa<func::FuncOp>(argument.getOwner()->getParentOp());
+    return memref.getDefiningOp<memref::AllocOp>() &&
+           llvm::none_of(memref.getUsers(), [](Operation *user) {
+             return isa<memref::DeallocOp>(user);
+           });
+  }
+
+  /// Whether `output` is large, and its rows are aligned.
+  Value buildCondition(Value output, int64_t alignment) {
+    OpBuilder builder(&getContext());
+    builder.setInsertionPointAfterValue(output);
+    LoopBuilder b(output.getLoc(), builder);
+    auto type = cast<MemRefType>(output.getType());
+    Value elementBytes = b.index(type.getElementTypeBitWidth() / 8);
+    auto metadata = memref::ExtractStridedMetadataOp::create(b, output);
+    // Those of the elements, gaps between rows apart.
+    Value bytes = elementBytes;
+    for (Value size : metadata.getSizes())
+      bytes = b.mul(bytes, size);
+    Value isLarge = b.cmp(arith::CmpIPredicate::sle, b.index(minBytes), bytes);
+    // A bit below the alignment in any of them is one in the address of a row.
+    Value bits = memref::ExtractAlignedPointerAsIndexOp::create(b, output);
+    bits = b.bitOr(bits, b.mul(metadata.getOffset(), elementBytes));
+    for (Value stride : ValueRange(metadata.getStrides()).drop_back())
+      bits = b.bitOr(bits, b.mul(stride, elementBytes));
+    Value isAligned =
+        b.equal(b.bitAnd(bits, b.index(alignment - 1)), b.index(0));
+    return b.bitAnd(isLarge, isAligned);
+  }
+
+  /// Where the thread that runs `op` is done with its rows: at the end of an
+  /// iteration of a parallel loop that has loops of its own, else behind the
+  /// outermost loop. (Threads that share the iterations of the latter meet at
+  /// its end, which takes a locked instruction and so a fence.)
+  static Operation *getFencePoint(Operation *op) {
+    Operation *outermost = op;
+    for (Operation *parent = op->getParentOp(); !isa<func::FuncOp>(parent);
+         parent = parent->getParentOp()) {
+      if (auto forall = dyn_cast<scf::ForallOp>(parent);
+          forall && isa<scf::ForOp>(outermost))
+        return forall.getTerminator();
+      if (isa<LoopLikeOpInterface>(parent))
+        outermost = parent;
+    }
+    return outermost->getNextNode();
+  }
+};
+
+} // namespace

@@ -1,0 +1,135 @@
+// RUN: embedding-opt %s --embedding-stream-stores --split-input-file | FileCheck %s
+// RUN: embedding-opt %s --embedding-stream-stores=min-bytes=4096 --split-input-file | FileCheck %s --check-prefix=SMALL
+
+#row = strided<[1], offset: ?>
+
+// A row of 400 bytes: 16 divides it. The condition: large, and base and stride
+// aligned.
+// CHECK-LABEL: func @argument
+// CHECK-SAME: %[[OUT:[a-z0-9]*]]: memref<?x100xf32>, %[[ROW:[a-z0-9]*]]:
+// CHECK: %[[MIN:.*]] = arith.constant 8388608 : index
+// CHECK: %[[LARGE:.*]] = arith.cmpi sle, %[[MIN]]
+// CHECK: %[[POINTER:.*]] = memref.extract_aligned_pointer_as_index %[[OUT]]
+// CHECK: %[[MASK:.*]] = arith.constant 15 : index
+// CHECK: %[[ALIGNED:.*]] = arith.cmpi eq
+// CHECK: %[[STREAMED:.*]] = arith.andi %[[LARGE]], %[[ALIGNED]] : i1
+// CHECK: scf.for
+// CHECK: scf.if %[[STREAMED]] {
+// CHECK-NEXT: linalg.copy {embedding.streamed = 16 : i64}
+// CHECK-NEXT: } else {
+// CHECK-NEXT: linalg.copy ins
+// CHECK: scf.if %[[STREAMED]] {
+// CHECK-NEXT: llvm.fence seq_cst
+// CHECK-NOT: llvm.fence
+// SMALL-LABEL: func @argument
+// SMALL: arith.constant 4096 : index
+func.func @argument(%out: memref<?x100xf32>, %row: memref<100xf32>, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  scf.for %i = %c0 to %n step %c1 {
+    %dest = memref.subview %out[%i, 0] [1, 100] [1, 1] : memref<?x100xf32> to memref<100xf32, #row>
+    linalg.copy ins(%row : memref<100xf32>) outs(%dest : memref<100xf32, #row>)
+  }
+  return
+}
+
+// -----
+
+#row = strided<[1], offset: ?>
+
+// Columns at multiples of 64 bytes, in an iteration that has loops of its own:
+// the thread that runs it has to fence.
+// CHECK-LABEL: func @blocks
+// CHECK: scf.forall
+// CHECK: scf.for
+// CHECK: scf.for
+// CHECK: linalg.fill {embedding.streamed = 64 : i64}
+// CHECK: scf.if
+// CHECK-NEXT: llvm.fence seq_cst
+// CHECK-NEXT: }
+// CHECK-NEXT: }
+// CHECK-NEXT: return
+func.func @blocks(%out: memref<?x768xf32>, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c256 = arith.constant 256 : index
+  %c768 = arith.constant 768 : index
+  %zero = arith.constant 0.0 : f32
+  scf.forall (%block) in (%n) {
+    scf.for %i = %c0 to %n step %c1 {
+      scf.for %column = %c0 to %c768 step %c256 {
+        %dest = memref.subview %out[%i, %column] [1, 256] [1, 1] : memref<?x768xf32> to memref<256xf32, #row>
+        linalg.fill ins(%zero : f32) outs(%dest : memref<256xf32, #row>)
+      }
+    }
+  }
+  return
+}
+
+// -----
+
+#row = strided<[1], offset: ?>
+
+// An iteration that is a row: one fence behind the loop. An allocation that
+// nobody frees is an output.
+// CHECK-LABEL: func @rows
+// CHECK: scf.forall
+// CHECK: linalg.copy {embedding.streamed = 64 : i64}
+// CHECK-NOT: llvm.fence
+// CHECK: } else {
+// CHECK: linalg.copy
+// CHECK: scf.if
+// CHECK-NEXT: llvm.fence seq_cst
+func.func @rows(%row: memref<16xf32>, %n: index) -> memref<?x16xf32> {
+  %out = memref.alloc(%n) : memref<?x16xf32>
+  scf.forall (%i) in (%n) {
+    %dest = memref.subview %out[%i, 0] [1, 16] [1, 1] : memref<?x16xf32> to memref<16xf32, #row>
+    linalg.copy ins(%row : memref<16xf32>) outs(%dest : memref<16xf32, #row>)
+  }
+  return %out : memref<?x16xf32>
+}
+
+// -----
+
+#row = strided<[1], offset: ?>
+#strided = strided<[2], offset: ?>
+
+// Rows that are freed here, read before they are written, of dynamic length, not
+// of whole vectors, at an unknown column, with gaps between elements, or not in a
+// loop stay as they are.
+// CHECK-LABEL: func @others
+// CHECK-NOT: embedding.streamed
+func.func @others(%out: memref<?x128xf32>, %dynamic: memref<?x?xf32>,
+                  %odd: memref<?x25xf32>, %row: memref<128xf32>,
+                  %oddRow: memref<25xf32>, %n: index, %column: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %zero = arith.constant 0.0 : f32
+  %temporary = memref.alloc(%n) : memref<?x128xf32>
+  scf.for %i = %c0 to %n step %c1 {
+    %0 = memref.subview %temporary[%i, 0] [1, 128] [1, 1] : memref<?x128xf32> to memref<128xf32, #row>
+    linalg.copy ins(%row : memref<128xf32>) outs(%0 : memref<128xf32, #row>)
+    %1 = memref.subview %out[%i, 0] [1, 128] [1, 1] : memref<?x128xf32> to memref<128xf32, #row>
+    linalg.add ins(%row, %1 : memref<128xf32>, memref<128xf32, #row>) outs(%1 : memref<128xf32, #row>)
+    linalg.generic {
+      indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>],
+      iterator_types = ["parallel"]
+    } ins(%row : memref<128xf32>) outs(%1 : memref<128xf32, #row>) {
+    ^bb0(%a: f32, %b: f32):
+      %sum = arith.addf %a, %b : f32
+      linalg.yield %sum : f32
+    }
+    %2 = memref.subview %dynamic[%i, 0] [1, %n] [1, 1] : memref<?x?xf32> to memref<?xf32, #row>
+    linalg.fill ins(%zero : f32) outs(%2 : memref<?xf32, #row>)
+    %3 = memref.subview %odd[%i, 0] [1, 25] [1, 1] : memref<?x25xf32> to memref<25xf32, #row>
+    linalg.copy ins(%oddRow : memref<25xf32>) outs(%3 : memref<25xf32, #row>)
+    %4 = memref.subview %out[%i, %column] [1, 16] [1, 1] : memref<?x128xf32> to memref<16xf32, #row>
+    linalg.fill ins(%zero : f32) outs(%4 : memref<16xf32, #row>)
+    %5 = memref.subview %out[%i, 0] [1, 64] [1, 2] : memref<?x128xf32> to memref<64xf32, #strided>
+    linalg.fill ins(%zero : f32) outs(%5 : memref<64xf32, #strided>)
+  }
+  %6 = memref.subview %out[%n, 0] [1, 128] [1, 1] : memref<?x128xf32> to memref<128xf32, #row>
+  linalg.copy ins(%row : memref<128xf32>) outs(%6 : memref<128xf32, #row>)
+  memref.dealloc %temporary : memref<?x128xf32>
+  return
+}
