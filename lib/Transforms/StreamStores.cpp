@@ -93,12 +93,15 @@ struct EmbeddingStreamStores
                 ->setAttr(kStreamedAttrName, b.getI64IntegerAttr(alignment));
           },
           [&] { b.clone(*op.getOperation()); });
-      fences.insert({getFencePoint(op), condition});
+      Operation *choice = op->getPrevNode();
       op.erase();
+      fences.insert({getLastUse(choice, condition), condition});
       ++numStreamed;
     }
-    for (auto [point, condition] : fences) {
-      LoopBuilder b(point->getLoc(), point);
+    for (auto [lastUse, condition] : fences) {
+      LoopBuilder b(lastUse->getLoc(), lastUse);
+      if (!lastUse->hasTrait<OpTrait::IsTerminator>())
+        b.setInsertionPointAfter(lastUse);
       b.ifTrue(condition, [&b] {
         LLVM::FenceOp::create(b, LLVM::AtomicOrdering::seq_cst, StringRef());
       });
@@ -118,7 +121,7 @@ struct EmbeddingStreamStores
         !type.getElementType().isIntOrFloat())
       return failure();
     int64_t bits = type.getElementTypeBitWidth();
-    if (bits % 8 != 0)
+    if (bits < 8 || !llvm::isPowerOf2_64(bits))
       return failure();
     int64_t elements = getDivisor(Builder(op).getIndexAttr(type.getDimSize(0)));
     for (Value input : op.getDpsInputs())
@@ -172,21 +175,25 @@ struct EmbeddingStreamStores
     return b.bitAnd(isLarge, isAligned);
   }
 
-  /// Where the thread that runs `op` is done with its rows: at the end of an
-  /// iteration of a parallel loop that has loops of its own, else behind the
-  /// outermost loop. (Threads that share the iterations of the latter meet at
-  /// its end, which takes a locked instruction and so a fence.)
-  static Operation *getFencePoint(Operation *op) {
-    Operation *outermost = op;
-    for (Operation *parent = op->getParentOp(); !isa<func::FuncOp>(parent);
-         parent = parent->getParentOp()) {
-      if (auto forall = dyn_cast<scf::ForallOp>(parent);
+  /// Where the thread that runs `choice` is done with its rows: at the end of
+  /// an iteration of a parallel loop that has loops of its own, else behind the
+  /// outermost loop in which the output and `condition` stay what they are.
+  /// (Threads that share the iterations of the latter meet at its end, which
+  /// takes a locked instruction and so a fence.)
+  static Operation *getLastUse(Operation *choice, Value condition) {
+    Operation *outermost = choice;
+    for (Operation *current = choice;
+         current->getBlock() != condition.getParentBlock();) {
+      current = current->getParentOp();
+      if (isa<func::FuncOp>(current))
+        break;
+      if (auto forall = dyn_cast<scf::ForallOp>(current);
           forall && isa<scf::ForOp>(outermost))
         return forall.getTerminator();
-      if (isa<LoopLikeOpInterface>(parent))
-        outermost = parent;
+      if (isa<LoopLikeOpInterface>(current))
+        outermost = current;
     }
-    return outermost->getNextNode();
+    return outermost;
   }
 };
 

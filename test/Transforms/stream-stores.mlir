@@ -133,3 +133,29 @@ func.func @others(%out: memref<?x128xf32>, %dynamic: memref<?x?xf32>,
   memref.dealloc %temporary : memref<?x128xf32>
   return
 }
+
+// -----
+
+#row = strided<[1], offset: ?>
+
+// An output of each iteration: its fence is in the iteration too.
+// CHECK-LABEL: func @inner_output
+// CHECK: scf.for
+// CHECK: memref.alloc
+// CHECK: scf.for
+// CHECK: linalg.copy {embedding.streamed = 64 : i64}
+// CHECK: llvm.fence seq_cst
+// CHECK: memref.store
+func.func @inner_output(%outs: memref<?xmemref<?x16xf32>>, %row: memref<16xf32>, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  scf.for %k = %c0 to %n step %c1 {
+    %out = memref.alloc(%n) : memref<?x16xf32>
+    scf.for %i = %c0 to %n step %c1 {
+      %dest = memref.subview %out[%i, 0] [1, 16] [1, 1] : memref<?x16xf32> to memref<16xf32, #row>
+      linalg.copy ins(%row : memref<16xf32>) outs(%dest : memref<16xf32, #row>)
+    }
+    memref.store %out, %outs[%k] : memref<?xmemref<?x16xf32>>
+  }
+  return
+}
