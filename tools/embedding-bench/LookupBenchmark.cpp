@@ -103,22 +103,15 @@ static void benchmarkLookup(Settings &settings, const LookupCase &test,
       outView(out, type, {count, test.rowLength});
 
   // Small cases are run often enough for the clock.
-  int64_t inner = std::max<int64_t>(1, 8 * MiB / (test.outputBytes() + 4096));
-  auto repeat = [&](std::function<void()> run) {
-    return [inner, run = std::move(run)] {
-      for (int64_t i = 0; i < inner; ++i)
-        run();
-    };
-  };
-
+  int64_t calls = std::max<int64_t>(1, 8 * MiB / (test.outputBytes() + 4096));
   const CeilingKernels &kernels = getCeilingKernels();
   auto ceiling = [&](Tuning tuning) {
-    return repeat([&, tuning] {
+    return [&, tuning] {
       team.runRanges(count, [&](int64_t begin, int64_t end) {
         kernels.lookup(table, indices.data() + begin, end - begin, rowBytes,
                        out + begin * rowBytes, tuning);
       });
-    });
+    };
   };
   std::vector<Tuning> tunings;
   std::vector<std::function<void()>> tuned;
@@ -127,42 +120,42 @@ static void benchmarkLookup(Settings &settings, const LookupCase &test,
       tunings.push_back({rowsAhead, streams});
       tuned.push_back(ceiling(tunings.back()));
     }
-  Tuning best = tunings[findFastest(tuned, 3)];
+  Tuning best = tunings[findFastest(tuned, 3, calls)];
 
   std::vector<Contender> contenders;
   contenders.push_back(
-      {"ours", repeat([&] { engine.lookup(tableView, indexView, outView); })});
+      {"ours", [&] { engine.lookup(tableView, indexView, outView); }});
   contenders.push_back({"ceiling", ceiling(best)});
   contenders.push_back(
-      {"memcpy", repeat([&] {
+      {"memcpy", [&] {
          team.runRanges(count, [&](int64_t begin, int64_t end) {
            for (int64_t row = begin; row < end; ++row)
              std::memcpy(out + row * rowBytes, table + indices[row] * rowBytes,
                          rowBytes);
          });
-       })});
+       }});
   contenders.push_back(
-      {"unchecked", repeat([&] {
+      {"unchecked", [&] {
          embedding::LookupOptions unchecked;
          unchecked.out_of_range = EMBEDDING_OUT_OF_RANGE_ASSUME;
          engine.lookup(tableView, indexView, outView, unchecked);
-       })});
+       }});
   // bf16 moves the same bytes as f16.
   if (const TorchPeer *torch = loadTorchPeer();
       torch && type.code == kDLFloat) {
     torch->setNumThreads(settings.numThreads);
-    contenders.push_back({"index_select", repeat([&, torch] {
+    contenders.push_back({"index_select", [&, torch] {
                             torch->indexSelect(table, numRows, test.rowLength,
                                                test.elementBytes(),
                                                indices.data(), count, out);
-                          })});
-    contenders.push_back({"F.embedding", repeat([&, torch] {
+                          }});
+    contenders.push_back({"F.embedding", [&, torch] {
                             torch->embedding(table, numRows, test.rowLength,
                                              test.elementBytes(),
                                              indices.data(), count);
-                          })});
+                          }});
   }
-  measure(contenders, settings.repeats);
+  measure(contenders, settings.repeats, calls);
 
   bool isHuge = test.pageSize == Pages::Size::huge;
   llvm::json::Object result{{"benchmark", "lookup"},
@@ -172,11 +165,11 @@ static void benchmarkLookup(Settings &settings, const LookupCase &test,
                             {"row_length", test.rowLength},
                             {"table_bytes", test.tableBytes},
                             {"indices", count},
-                            {"calls", inner},
+                            {"calls", calls},
                             {"ceiling_rows_ahead", best.rowsAhead},
                             {"ceiling_streams", best.streams}};
   report(settings, std::move(result), contenders,
-         2.0 * test.outputBytes() * inner,
+         2.0 * test.outputBytes() * calls,
          llvm::formatv("lookup {0,4} D={1,-4} table {2,5:F1} MiB N={3,-8} "
                        "{4,-9} {5} | ceiling {6,2}{7}",
                        test.element, test.rowLength,

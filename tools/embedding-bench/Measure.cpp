@@ -42,21 +42,23 @@ double embedding::bench::getSpread(std::vector<double> values) {
 double Contender::getMedian() const { return bench::getMedian(seconds); }
 double Contender::getSpread() const { return bench::getSpread(seconds); }
 
-static double time(const std::function<void()> &run) {
+/// Seconds of `calls` calls of `run`.
+static double time(const std::function<void()> &run, int64_t calls) {
   auto start = std::chrono::steady_clock::now();
-  run();
+  for (int64_t call = 0; call < calls; ++call)
+    run();
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
       .count();
 }
 
 void embedding::bench::measure(std::vector<Contender> &contenders,
-                               unsigned repeats) {
+                               unsigned repeats, int64_t calls) {
   std::vector<size_t> order(contenders.size());
   std::iota(order.begin(), order.end(), 0);
   std::mt19937 random(1);
   for (unsigned round = 0; round <= repeats; ++round) {
     for (size_t i : order) {
-      double elapsed = time(contenders[i].run);
+      double elapsed = time(contenders[i].run, calls);
       if (round > 0)
         contenders[i].seconds.push_back(elapsed);
     }
@@ -65,11 +67,12 @@ void embedding::bench::measure(std::vector<Contender> &contenders,
 }
 
 size_t embedding::bench::findFastest(
-    const std::vector<std::function<void()>> &contenders, unsigned repeats) {
+    const std::vector<std::function<void()>> &contenders, unsigned repeats,
+    int64_t calls) {
   std::vector<double> best(contenders.size(), HUGE_VAL);
   for (unsigned round = 0; round < repeats; ++round)
     for (size_t i = 0; i < contenders.size(); ++i)
-      best[i] = std::min(best[i], time(contenders[i]));
+      best[i] = std::min(best[i], time(contenders[i], calls));
   return std::min_element(best.begin(), best.end()) - best.begin();
 }
 
@@ -263,14 +266,14 @@ const TorchPeer *embedding::bench::loadTorchPeer() {
 namespace embedding::bench {
 namespace baseline {
 extern const CeilingKernels kernels;
-}
+} // namespace baseline
 #ifdef __x86_64__
 namespace avx2 {
 extern const CeilingKernels kernels;
-}
+} // namespace avx2
 namespace avx512 {
 extern const CeilingKernels kernels;
-}
+} // namespace avx512
 #endif
 } // namespace embedding::bench
 

@@ -61,12 +61,13 @@ double getSpread(std::vector<double> values);
 
 /// Runs the contenders in turn `repeats` times, after one round that does not
 /// count; each round in another order, since each finds the caches as the one
-/// before left them.
-void measure(std::vector<Contender> &contenders, unsigned repeats);
+/// before left them. What is too short for the clock is called `calls` times.
+void measure(std::vector<Contender> &contenders, unsigned repeats,
+             int64_t calls = 1);
 
 /// The index of the fastest contender, each at its best of `repeats` runs.
 size_t findFastest(const std::vector<std::function<void()>> &contenders,
-                   unsigned repeats);
+                   unsigned repeats, int64_t calls = 1);
 
 /// Median over the rounds of other's time by ours: above 1 we are faster.
 double getRatio(const Contender &ours, const Contender &other);
