@@ -112,7 +112,7 @@ class LookupMatrix : public EachLowering {};
 TEST_P(LookupMatrix, LargeOutputs) {
   constexpr int64_t kOutBytes = 9 << 20;
   constexpr int64_t kNumRows = 300;
-  for (int64_t rowLength : {4, 8, 16, 24, 25, 100, 128, 768}) {
+  for (int64_t rowLength : {4, 25, 100, 128}) {
     SCOPED_TRACE("D = " + std::to_string(rowLength));
     int64_t count = kOutBytes / (rowLength * 4);
     std::vector<int64_t> indices(count);
@@ -120,7 +120,7 @@ TEST_P(LookupMatrix, LargeOutputs) {
       indices[i] = i * 7919 % kNumRows;
     OwnedTensor table(kFloat32, {kNumRows, rowLength});
     TensorView indexView(indices.data(), {count});
-    for (size_t misalignment : {0, 4, 16, 32})
+    for (size_t misalignment : {0, 16})
       expectLookup(engine, table.view(), indexView, kFloat32,
                    EMBEDDING_OUT_OF_RANGE_CHECK, misalignment);
 
