@@ -36,6 +36,13 @@ typedef float Floats __attribute__((vector_size(64)));
 typedef Floats UnalignedFloats __attribute__((aligned(4)));
 typedef double Doubles __attribute__((vector_size(128)));
 
+constexpr int64_t kRowsAhead = 16;
+
+/// What is `kRowsAhead` behind `i`, or the last before `end`.
+inline int64_t getAhead(int64_t i, int64_t end) {
+  return i + kRowsAhead < end ? i + kRowsAhead : end - 1;
+}
+
 inline void prefetchRow(const char *row, int64_t rowBytes) {
   for (int64_t byte = 0; byte < rowBytes; byte += kLineBytes)
     __builtin_prefetch(row + byte, 0, 2);
@@ -130,9 +137,8 @@ void lookup(const char *table, const int64_t *indices, int64_t count,
 
 void scatter(const float *values, const int64_t *indices, int64_t count,
              int64_t rowLength, float *out) {
-  constexpr int64_t kRowsAhead = 16;
   for (int64_t i = 0; i < count; ++i) {
-    int64_t ahead = i + kRowsAhead < count ? i + kRowsAhead : count - 1;
+    int64_t ahead = getAhead(i, count);
     for (int64_t d = 0; d < rowLength; d += 16)
       __builtin_prefetch(out + indices[ahead] * rowLength + d, 1, 3);
     float *to = out + indices[i] * rowLength;
@@ -179,22 +185,20 @@ uint64_t *radixSort(uint64_t *pairs, uint64_t *scratch, int64_t count,
   return pairs;
 }
 
-/// Writes the sum of `count` rows of `values`, whose positions `positionAt`
-/// yields, to `to`, while rows from `ahead` positions on are prefetched up to
+/// Writes the sum of the rows of `values` that `positionAt` yields for
+/// [begin, end) to `to`, and prefetches those of the sums to come, which end at
 /// `available`.
 template <typename PositionAt>
 inline void sumRow(const float *values, PositionAt positionAt, int64_t begin,
                    int64_t end, int64_t available, int64_t rowLength, float *to,
                    bool streams) {
-  constexpr int64_t kRowsAhead = 16;
   for (int64_t block = 0; block < rowLength; block += kBlockFloats) {
     Floats sums[kBlockFloats / 16] = {};
     int64_t width =
         rowLength - block < kBlockFloats ? rowLength - block : kBlockFloats;
     if (width == kBlockFloats) {
       for (int64_t i = begin; i < end; ++i) {
-        int64_t ahead =
-            i + kRowsAhead < available ? i + kRowsAhead : available - 1;
+        int64_t ahead = getAhead(i, available);
         const float *next = values + positionAt(ahead) * rowLength + block;
         const float *row = values + positionAt(i) * rowLength + block;
         for (int v = 0; v < kBlockFloats / 16; ++v)
@@ -205,8 +209,7 @@ inline void sumRow(const float *values, PositionAt positionAt, int64_t begin,
     } else {
       int64_t vectors = width / 16;
       for (int64_t i = begin; i < end; ++i) {
-        int64_t ahead =
-            i + kRowsAhead < available ? i + kRowsAhead : available - 1;
+        int64_t ahead = getAhead(i, available);
         const float *next = values + positionAt(ahead) * rowLength + block;
         const float *row = values + positionAt(i) * rowLength + block;
         for (int64_t v = 0; v < vectors; ++v) {
@@ -252,12 +255,25 @@ void streamCopy(const char *from, char *to, int64_t bytes) {
   __sync_synchronize();
 }
 
+inline int64_t getRow(uint64_t pair) {
+  return static_cast<int64_t>(pair >> 32);
+}
+inline int64_t getPosition(uint64_t pair) {
+  return static_cast<int64_t>(pair & 0xffffffff);
+}
+
+/// Where the run of equal rows ends that begins at `begin`.
+inline int64_t getRunEnd(const uint64_t *pairs, int64_t begin, int64_t end) {
+  int64_t runEnd = begin + 1;
+  while (runEnd < end && getRow(pairs[runEnd]) == getRow(pairs[begin]))
+    ++runEnd;
+  return runEnd;
+}
+
 void sumPairs(const float *values, const uint64_t *pairs, int64_t pairBegin,
               int64_t pairEnd, int64_t begin, int64_t end, int64_t rowLength,
               float *out, bool streams) {
-  auto positionAt = [&](int64_t i) -> int64_t {
-    return static_cast<int64_t>(pairs[i] & 0xffffffff);
-  };
+  auto positionAt = [&](int64_t i) { return getPosition(pairs[i]); };
   auto clear = [&](int64_t from, int64_t to) {
     for (int64_t d = from * rowLength; d < to * rowLength; d += 16) {
       if (streams)
@@ -269,11 +285,8 @@ void sumPairs(const float *values, const uint64_t *pairs, int64_t pairBegin,
   };
   int64_t next = begin;
   for (int64_t i = pairBegin; i < pairEnd;) {
-    auto row = static_cast<int64_t>(pairs[i] >> 32);
-    int64_t groupEnd = i + 1;
-    while (groupEnd < pairEnd &&
-           static_cast<int64_t>(pairs[groupEnd] >> 32) == row)
-      ++groupEnd;
+    int64_t row = getRow(pairs[i]);
+    int64_t groupEnd = getRunEnd(pairs, i, pairEnd);
     clear(next, row);
     sumRow(values, positionAt, i, groupEnd, pairEnd, rowLength,
            out + row * rowLength, streams);
@@ -284,26 +297,18 @@ void sumPairs(const float *values, const uint64_t *pairs, int64_t pairBegin,
   __sync_synchronize();
 }
 
-int64_t coalescePairs(const float *values, const uint64_t *pairs,
-                      int64_t pairBegin, int64_t pairEnd, int64_t group,
-                      int64_t rowLength, int64_t *rows, float *sums) {
-  auto positionAt = [&](int64_t i) -> int64_t {
-    return static_cast<int64_t>(pairs[i] & 0xffffffff);
-  };
-  int64_t first = group;
+void coalescePairs(const float *values, const uint64_t *pairs,
+                   int64_t pairBegin, int64_t pairEnd, int64_t group,
+                   int64_t rowLength, int64_t *rows, float *sums) {
+  auto positionAt = [&](int64_t i) { return getPosition(pairs[i]); };
   for (int64_t i = pairBegin; i < pairEnd; ++group) {
-    auto row = static_cast<int64_t>(pairs[i] >> 32);
-    int64_t groupEnd = i + 1;
-    while (groupEnd < pairEnd &&
-           static_cast<int64_t>(pairs[groupEnd] >> 32) == row)
-      ++groupEnd;
-    rows[group] = row;
+    int64_t groupEnd = getRunEnd(pairs, i, pairEnd);
+    rows[group] = getRow(pairs[i]);
     sumRow(values, positionAt, i, groupEnd, pairEnd, rowLength,
            sums + group * rowLength, /*streams=*/true);
     i = groupEnd;
   }
   __sync_synchronize();
-  return group - first;
 }
 
 int64_t findDistinct(const int64_t *indices, int64_t count, uint64_t *bitmap,
@@ -323,9 +328,8 @@ int64_t findDistinct(const int64_t *indices, int64_t count, uint64_t *bitmap,
 
 void renorm(float *table, const int64_t *rows, int64_t count, int64_t rowLength,
             double maxNorm) {
-  constexpr int64_t kRowsAhead = 16;
   for (int64_t i = 0; i < count; ++i) {
-    int64_t ahead = i + kRowsAhead < count ? i + kRowsAhead : count - 1;
+    int64_t ahead = getAhead(i, count);
     for (int64_t d = 0; d < rowLength; d += 16)
       __builtin_prefetch(table + rows[ahead] * rowLength + d, 1, 2);
     float *row = table + rows[i] * rowLength;

@@ -64,10 +64,10 @@ struct CeilingKernels {
                    int64_t pairBegin, int64_t pairEnd, int64_t begin,
                    int64_t end, int64_t rowLength, float *out, bool streams);
   /// The sums of runs of equal rows in pairs [pairBegin, pairEnd), from row
-  /// `group` of `rows` and `sums` on; returns the number of runs.
-  int64_t (*coalescePairs)(const float *values, const uint64_t *pairs,
-                           int64_t pairBegin, int64_t pairEnd, int64_t group,
-                           int64_t rowLength, int64_t *rows, float *sums);
+  /// `group` of `rows` and `sums` on.
+  void (*coalescePairs)(const float *values, const uint64_t *pairs,
+                        int64_t pairBegin, int64_t pairEnd, int64_t group,
+                        int64_t rowLength, int64_t *rows, float *sums);
 
   /// Fills `bytes` bytes with zeros, aligned to 64, with streaming stores.
   void (*streamZeros)(char *out, int64_t bytes);

@@ -80,12 +80,14 @@ static std::vector<LookupCase> getCases(bool all) {
   return cases;
 }
 
+namespace {
+
 /// The table and the output of all cases of one page size, each of which uses
 /// the first bytes.
-namespace {
 struct LookupMemory {
   Pages table, out;
 };
+
 } // namespace
 
 static void benchmarkLookup(Settings &settings, const LookupCase &test,
@@ -143,7 +145,6 @@ static void benchmarkLookup(Settings &settings, const LookupCase &test,
   // bf16 moves the same bytes as f16.
   if (const TorchPeer *torch = loadTorchPeer();
       torch && type.code == kDLFloat) {
-    torch->setNumThreads(settings.numThreads);
     contenders.push_back({"index_select", [&, torch] {
                             torch->indexSelect(table, numRows, test.rowLength,
                                                test.elementBytes(),

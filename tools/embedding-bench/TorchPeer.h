@@ -44,8 +44,8 @@ struct TorchPeer {
 using GetTorchPeer = const TorchPeer *(*)();
 inline constexpr char kGetTorchPeerName[] = "embedding_bench_get_torch_peer";
 
-/// PyTorch with as many threads as asked for, or null if its library was not
-/// there to build with or is not there to load.
+/// PyTorch, or null if its library was not there to build with or is not there
+/// to load.
 const TorchPeer *loadTorchPeer();
 
 } // namespace embedding::bench

@@ -16,7 +16,6 @@
 #include "llvm/Support/raw_ostream.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
 
 using namespace embedding::bench;
@@ -159,7 +158,7 @@ private:
   const uint64_t *sorted = nullptr;
 };
 
-/// Rows that few or no positions name are most of the table.
+/// Bytes from which on streaming fills memory faster than memset.
 constexpr int64_t kMinStreamedBytes = 8 << 20;
 
 } // namespace
@@ -240,7 +239,6 @@ static void benchmarkDenseGrad(Settings &settings, const TrainingCase &test,
          });
        }}};
   if (const TorchPeer *torch = loadTorchPeer()) {
-    torch->setNumThreads(settings.numThreads);
     contenders.push_back({"torch", [&, torch] {
                             torch->denseGrad(in, indices.data(), test.count,
                                              test.rowLength, test.numRows);
@@ -314,7 +312,6 @@ static void benchmarkRenorm(Settings &settings, const TrainingCase &test,
   // 1.7 us a row, so not for the long ones.
   const TorchPeer *torch = loadTorchPeer();
   if (torch && test.count <= 100'000) {
-    torch->setNumThreads(settings.numThreads);
     contenders.push_back({"torch", [&, torch] {
                             torch->renorm(table.floats(), test.numRows,
                                           test.rowLength, indices.data(),
@@ -415,7 +412,6 @@ static void benchmarkCoalesce(Settings &settings, const TrainingCase &test,
          });
        }}};
   if (const TorchPeer *torch = loadTorchPeer()) {
-    torch->setNumThreads(settings.numThreads);
     contenders.push_back({"torch", [&, torch] {
                             torch->coalesce(indices.data(), values.floats(),
                                             test.count, test.rowLength,

@@ -73,6 +73,8 @@ int main(int argc, char **argv) {
   try {
     for (int count : threads) {
       settings.numThreads = count;
+      if (torch)
+        torch->setNumThreads(count);
       llvm::outs() << "\n" << count << " thread(s)\n";
       for (auto [name, benchmark] : benchmarks)
         if (name.contains(filter))
