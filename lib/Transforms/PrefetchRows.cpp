@@ -8,6 +8,7 @@
 
 #include "embedding/Transforms/Passes.h"
 
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -36,11 +37,12 @@ static constexpr int64_t kMaxUnrolledLines = 16;
 
 /// Collects, in order, the operations in `loop` that compute `value`. Fails if
 /// one of them cannot be repeated for another iteration without effect: it may
-/// load, if its address depends on nothing but the induction variable, and must
-/// be pure otherwise. `numLoads` counts the loads.
-static LogicalResult collectAddressSlice(scf::ForOp loop, Value value,
-                                         llvm::SetVector<Operation *> &slice,
-                                         unsigned &numLoads) {
+/// load, if its address depends on nothing that was loaded, and must be pure
+/// otherwise. `loads` collects the loads.
+static LogicalResult
+collectAddressSlice(scf::ForOp loop, Value value,
+                    llvm::SetVector<Operation *> &slice,
+                    SmallVectorImpl<memref::LoadOp> &loads) {
   if (value == loop.getInductionVar() || loop.isDefinedOutsideOfLoop(value))
     return success();
   Operation *op = value.getDefiningOp();
@@ -52,21 +54,60 @@ static LogicalResult collectAddressSlice(scf::ForOp loop, Value value,
     // The clamped iteration is one that runs, so what it loads is there to be
     // loaded, if every iteration loads it and the address is the iteration's
     // alone.
-    if (++numLoads > 1 || load->getBlock() != loop.getBody() ||
-        !loop.isDefinedOutsideOfLoop(load.getMemRef()) ||
-        !llvm::all_of(load.getIndices(), [&](Value index) {
-          return index == loop.getInductionVar() ||
-                 loop.isDefinedOutsideOfLoop(index);
-        }))
+    loads.push_back(load);
+    if (loads.size() > 1 || load->getBlock() != loop.getBody() ||
+        !loop.isDefinedOutsideOfLoop(load.getMemRef()))
       return failure();
   } else if (!isPure(op)) {
     return failure();
   }
   for (Value operand : op->getOperands())
-    if (failed(collectAddressSlice(loop, operand, slice, numLoads)))
+    if (failed(collectAddressSlice(loop, operand, slice, loads)))
       return failure();
   slice.insert(op);
   return success();
+}
+
+/// What `index` is in the iteration of induction variable 0, if it grows by one
+/// with each iteration of `loop`; null otherwise. Built before the loop.
+static Value getStartOfUnitStride(OpBuilder &builder, scf::ForOp loop,
+                                  Value index) {
+  Value counter = loop.getInductionVar();
+  if (index == counter)
+    return arith::ConstantIndexOp::create(builder, loop.getLoc(), 0);
+  if (auto add = index.getDefiningOp<arith::AddIOp>())
+    for (auto [term, other] : {std::pair(add.getLhs(), add.getRhs()),
+                               std::pair(add.getRhs(), add.getLhs())})
+      if (term == counter && loop.isDefinedOutsideOfLoop(other))
+        return other;
+  auto apply = index.getDefiningOp<affine::AffineApplyOp>();
+  if (!apply || !llvm::all_of(apply.getMapOperands(), [&](Value operand) {
+        return operand == counter || loop.isDefinedOutsideOfLoop(operand);
+      }))
+    return nullptr;
+  AffineMap map = apply.getAffineMap();
+  SmallVector<AffineExpr> dims, symbols, nextDims, nextSymbols;
+  for (auto [position, operand] : llvm::enumerate(apply.getMapOperands())) {
+    bool isDim = position < map.getNumDims();
+    AffineExpr expr =
+        isDim ? getAffineDimExpr(position, map.getContext())
+              : getAffineSymbolExpr(position - map.getNumDims(),
+                                    map.getContext());
+    (isDim ? dims : symbols).push_back(expr);
+    (isDim ? nextDims : nextSymbols)
+        .push_back(operand == counter ? expr + 1 : expr);
+  }
+  AffineExpr step =
+      simplifyAffineExpr(map.getResult(0).replaceDimsAndSymbols(nextDims,
+                                                                nextSymbols) -
+                             map.getResult(0),
+                         map.getNumDims(), map.getNumSymbols());
+  if (step != getAffineConstantExpr(1, map.getContext()))
+    return nullptr;
+  IRMapping atZero;
+  atZero.map(counter,
+             arith::ConstantIndexOp::create(builder, loop.getLoc(), 0));
+  return builder.clone(*apply, atZero)->getResult(0);
 }
 
 /// Bytes of one element in memory, or 0 if they are not known here.
@@ -77,23 +118,23 @@ static int64_t getElementBytes(Type type) {
                              : 0;
 }
 
-/// Where the iterations end that offsets may be loaded for: where the loop ends
+/// Where the iterations end that `load` may be repeated for: where the loop ends
 /// or, if it walks a piece of a vector of offsets, where that ends. What
 /// follows the piece is the next to be read, if it is read at all.
 static Value getEndOfOffsets(OpBuilder &builder, scf::ForOp loop,
-                             ArrayRef<Operation *> slice) {
-  for (Operation *op : slice) {
-    auto load = dyn_cast<memref::LoadOp>(op);
-    if (load && load.getIndices().size() == 1 &&
-        load.getIndices().front() == loop.getInductionVar()) {
-      OpBuilder::InsertionGuard guard(builder);
-      builder.setInsertionPoint(loop);
-      Value zero = arith::ConstantIndexOp::create(builder, load.getLoc(), 0);
-      return memref::DimOp::create(builder, load.getLoc(), load.getMemRef(),
-                                   zero);
-    }
-  }
-  return loop.getUpperBound();
+                             memref::LoadOp load) {
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(loop);
+  Location loc = load.getLoc();
+  if (load.getIndices().size() != 1)
+    return loop.getUpperBound();
+  Value start =
+      getStartOfUnitStride(builder, loop, load.getIndices().front());
+  if (!start)
+    return loop.getUpperBound();
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  Value size = memref::DimOp::create(builder, loc, load.getMemRef(), zero);
+  return builder.createOrFold<arith::SubIOp>(loc, size, start);
 }
 
 /// The induction variable `rowsAhead` iterations ahead, or the last before
@@ -156,11 +197,11 @@ struct EmbeddingPrefetchRows
     if (rowLengthValue && !loop.isDefinedOutsideOfLoop(rowLengthValue))
       return;
     llvm::SetVector<Operation *> slice;
-    unsigned numLoads = 0;
+    SmallVector<memref::LoadOp, 1> loads;
     for (Value offset : row.getOffsets())
-      if (failed(collectAddressSlice(loop, offset, slice, numLoads)))
+      if (failed(collectAddressSlice(loop, offset, slice, loads)))
         return;
-    if (numLoads == 0)
+    if (loads.empty())
       return; // Not indirect: the hardware sees it coming.
 
     std::optional<int64_t> rowLength = getConstantIntValue(sizes.back());
@@ -179,7 +220,7 @@ struct EmbeddingPrefetchRows
     mapping.map(loop.getInductionVar(),
                 createLaterIteration(
                     builder, loop, distance,
-                    getEndOfOffsets(builder, loop, slice.getArrayRef())));
+                    getEndOfOffsets(builder, loop, loads.front())));
     for (Operation *op : slice)
       builder.clone(*op, mapping);
     SmallVector<Value> address;

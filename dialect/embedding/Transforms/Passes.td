@@ -184,8 +184,8 @@ def EmbeddingPrefetchRowsPass : Pass<"embedding-prefetch-rows"> {
            "the bytes of a row">
   ];
   let dependentDialects = [
-    "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect",
-    "::mlir::scf::SCFDialect"
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"
   ];
   let statistics = [
     Statistic<"numPrefetched", "num-prefetched",
