@@ -10,6 +10,8 @@
 
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
+#include "llvm/ADT/TypeSwitch.h"
+
 using namespace mlir;
 using namespace mlir::embedding;
 
@@ -78,6 +80,9 @@ static void printStaticOrDynamicIndex(OpAsmPrinter &printer, Operation *,
 
 #include "embedding/IR/EmbeddingDialect.cpp.inc"
 #include "embedding/IR/EmbeddingEnums.cpp.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "embedding/IR/EmbeddingAttrs.cpp.inc"
 #include "embedding/IR/EmbeddingInterfaces.cpp.inc"
 
 #define GET_OP_CLASSES
@@ -88,7 +93,79 @@ void EmbeddingDialect::initialize() {
 #define GET_OP_LIST
 #include "embedding/IR/EmbeddingOps.cpp.inc"
       >();
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "embedding/IR/EmbeddingAttrs.cpp.inc"
+      >();
 }
+
+//===----------------------------------------------------------------------===//
+// Schedules
+//===----------------------------------------------------------------------===//
+
+LogicalResult ScheduleAttr::verify(
+    function_ref<InFlightDiagnostic()> emitError, std::optional<Grouping>,
+    std::optional<int64_t> columns, std::optional<int64_t> prefetchRows,
+    std::optional<int64_t> prefetchLocality, std::optional<Streaming>,
+    std::optional<int64_t> vectorBytes, std::optional<int64_t> unroll) {
+  if (columns && *columns < 1)
+    return emitError() << "expected columns to be at least 1, but got "
+                       << *columns;
+  if (prefetchRows && *prefetchRows < 0)
+    return emitError() << "expected prefetch_rows to be at least 0, but got "
+                       << *prefetchRows;
+  if (prefetchLocality && (*prefetchLocality < 0 || *prefetchLocality > 3))
+    return emitError() << "expected prefetch_locality to be in [0, 3], but got "
+                       << *prefetchLocality;
+  if (vectorBytes && (*vectorBytes < 1 || !llvm::isPowerOf2_64(*vectorBytes)))
+    return emitError() << "expected vector_bytes to be a power of two, but got "
+                       << *vectorBytes;
+  if (unroll && *unroll < 1)
+    return emitError() << "expected unroll to be at least 1, but got "
+                       << *unroll;
+  return success();
+}
+
+ScheduleAttr embedding::getSchedule(Operation *op) {
+  if (auto schedule = op->getAttrOfType<ScheduleAttr>(kScheduleAttrName))
+    return schedule;
+  return ScheduleAttr::get(op->getContext(), {}, {}, {}, {}, {}, {}, {});
+}
+
+/// Whether `op` can group positions as `grouping` has it.
+static bool supports(Operation *op, Grouping grouping) {
+  switch (grouping) {
+  case Grouping::radix_sort:
+  case Grouping::counting_sort:
+    return true;
+  case Grouping::scatter:
+    return isa<DenseGradOp>(op);
+  case Grouping::bitmap:
+    return isa<RenormOp, RenormLookupOp>(op);
+  }
+  llvm_unreachable("no such grouping");
+}
+
+LogicalResult
+EmbeddingDialect::verifyOperationAttribute(Operation *op,
+                                           NamedAttribute attribute) {
+  if (attribute.getName() != kScheduleAttrName)
+    return success();
+  auto schedule = dyn_cast<ScheduleAttr>(attribute.getValue());
+  if (!schedule)
+    return op->emitOpError("expected ")
+           << kScheduleAttrName << " to be an #embedding.schedule, but got "
+           << attribute.getValue();
+  if (isa<RowIndexingOpInterface>(op) && schedule.getGrouping() &&
+      !supports(op, *schedule.getGrouping()))
+    return op->emitOpError("expected another grouping than ")
+           << stringifyGrouping(*schedule.getGrouping());
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Constants
+//===----------------------------------------------------------------------===//
 
 Operation *EmbeddingDialect::materializeConstant(OpBuilder &builder,
                                                  Attribute value, Type type,

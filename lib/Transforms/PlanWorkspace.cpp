@@ -36,13 +36,14 @@ static Value getBytes(LoopBuilder &b, MemRefType type, ValueRange sizes) {
 }
 
 /// Clones what computes `value` to the insertion point of `b`. Fails if that
-/// takes more than pure operations on the arguments.
+/// takes more than operations without effects on the arguments. (It may divide:
+/// what is computed outside loops and branches is computed in every call.)
 static LogicalResult cloneComputation(LoopBuilder &b, Value value,
                                       IRMapping &mapping) {
   if (mapping.contains(value))
     return success();
   Operation *op = value.getDefiningOp();
-  if (!op || !isPure(op) || op->getNumRegions() != 0)
+  if (!op || !isMemoryEffectFree(op) || op->getNumRegions() != 0)
     return failure();
   for (Value operand : op->getOperands())
     if (failed(cloneComputation(b, operand, mapping)))

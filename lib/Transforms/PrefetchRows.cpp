@@ -6,6 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../Utils/LoopBuilder.h"
+#include "embedding/IR/Embedding.h"
+#include "embedding/Target/CostModel.h"
 #include "embedding/Transforms/Passes.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -25,13 +28,6 @@ namespace mlir::embedding {
 using namespace mlir;
 using namespace mlir::embedding;
 
-/// Bytes of a cache line. A prefetch too many costs little on machines with
-/// longer ones.
-static constexpr int64_t kLineBytes = 64;
-/// Bytes that the default distance keeps under way, and its bound in rows.
-static constexpr int64_t kBytesAhead = 16 * 1024;
-static constexpr int64_t kMaxRowsAhead = 32;
-static constexpr int64_t kRowsAheadIfDynamic = 8;
 /// Lines of a row that are prefetched by straight code.
 static constexpr int64_t kMaxUnrolledLines = 16;
 
@@ -89,19 +85,17 @@ static Value getStartOfUnitStride(OpBuilder &builder, scf::ForOp loop,
   SmallVector<AffineExpr> dims, symbols, nextDims, nextSymbols;
   for (auto [position, operand] : llvm::enumerate(apply.getMapOperands())) {
     bool isDim = position < map.getNumDims();
-    AffineExpr expr =
-        isDim ? getAffineDimExpr(position, map.getContext())
-              : getAffineSymbolExpr(position - map.getNumDims(),
-                                    map.getContext());
+    AffineExpr expr = isDim ? getAffineDimExpr(position, map.getContext())
+                            : getAffineSymbolExpr(position - map.getNumDims(),
+                                                  map.getContext());
     (isDim ? dims : symbols).push_back(expr);
     (isDim ? nextDims : nextSymbols)
         .push_back(operand == counter ? expr + 1 : expr);
   }
-  AffineExpr step =
-      simplifyAffineExpr(map.getResult(0).replaceDimsAndSymbols(nextDims,
-                                                                nextSymbols) -
-                             map.getResult(0),
-                         map.getNumDims(), map.getNumSymbols());
+  AffineExpr step = simplifyAffineExpr(
+      map.getResult(0).replaceDimsAndSymbols(nextDims, nextSymbols) -
+          map.getResult(0),
+      map.getNumDims(), map.getNumSymbols());
   if (step != getAffineConstantExpr(1, map.getContext()))
     return nullptr;
   IRMapping atZero;
@@ -118,8 +112,8 @@ static int64_t getElementBytes(Type type) {
                              : 0;
 }
 
-/// Where the iterations end that `load` may be repeated for: where the loop ends
-/// or, if it walks a piece of a vector of offsets, where that ends. What
+/// Where the iterations end that `load` may be repeated for: where the loop
+/// ends or, if it walks a piece of a vector of offsets, where that ends. What
 /// follows the piece is the next to be read, if it is read at all.
 static Value getEndOfOffsets(OpBuilder &builder, scf::ForOp loop,
                              memref::LoadOp load) {
@@ -128,8 +122,7 @@ static Value getEndOfOffsets(OpBuilder &builder, scf::ForOp loop,
   Location loc = load.getLoc();
   if (load.getIndices().size() != 1)
     return loop.getUpperBound();
-  Value start =
-      getStartOfUnitStride(builder, loop, load.getIndices().front());
+  Value start = getStartOfUnitStride(builder, loop, load.getIndices().front());
   if (!start)
     return loop.getUpperBound();
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
@@ -157,30 +150,37 @@ struct EmbeddingPrefetchRows
   using EmbeddingPrefetchRowsPassBase::EmbeddingPrefetchRowsPassBase;
 
   void runOnOperation() override {
+    largeTables.clear();
     SmallVector<std::pair<scf::ForOp, memref::SubViewOp>> rows;
     getOperation()->walk([&](memref::SubViewOp row) {
       auto loop = row->getParentOfType<scf::ForOp>();
-      if (loop && isRead(row) && loop.isDefinedOutsideOfLoop(row.getSource()))
+      if (loop && findReader(row) &&
+          loop.isDefinedOutsideOfLoop(row.getSource()))
         rows.emplace_back(loop, row);
     });
     for (auto [loop, row] : rows)
-      prefetch(loop, row);
+      prefetch(loop, row, getSchedule(findReader(row)));
   }
 
-  /// Whether somebody reads `row`, or a view of it: what is only written wants
-  /// no prefetch.
-  static bool isRead(Value row) {
-    return llvm::any_of(row.getUses(), [](OpOperand &use) {
+  /// Who reads `row`, or a view of it: what is only written wants no prefetch.
+  static Operation *findReader(Value row) {
+    for (OpOperand &use : row.getUses()) {
       Operation *user = use.getOwner();
-      if (isa<ViewLikeOpInterface>(user))
-        return llvm::any_of(user->getResults(), isRead);
+      if (isa<ViewLikeOpInterface>(user)) {
+        for (Value view : user->getResults())
+          if (Operation *reader = findReader(view))
+            return reader;
+        continue;
+      }
       auto interface = dyn_cast<MemoryEffectOpInterface>(user);
-      return interface &&
-             interface.getEffectOnValue<MemoryEffects::Read>(use.get());
-    });
+      if (interface &&
+          interface.getEffectOnValue<MemoryEffects::Read>(use.get()))
+        return user;
+    }
+    return nullptr;
   }
 
-  void prefetch(scf::ForOp loop, memref::SubViewOp row) {
+  void prefetch(scf::ForOp loop, memref::SubViewOp row, ScheduleAttr schedule) {
     // The last iteration is simply the upper bound minus one.
     if (getConstantIntValue(loop.getStep()) != 1)
       return;
@@ -208,19 +208,33 @@ struct EmbeddingPrefetchRows
     if (rowLength == 0)
       return;
     int64_t rowBytes = rowLength.value_or(0) * elementBytes;
-    int64_t distance = rowsAhead;
-    if (distance == 0)
-      distance = rowLength ? std::clamp<int64_t>(kBytesAhead / rowBytes, 1,
-                                                 kMaxRowsAhead)
-                           : kRowsAheadIfDynamic;
+    std::optional<int64_t> asked = schedule.getPrefetchRows();
+    if (!asked && rowsAhead > 0)
+      asked = rowsAhead;
+    if (asked == 0)
+      return;
+    int64_t distance = asked       ? *asked
+                       : rowLength ? cost::getPrefetchRows(rowBytes)
+                                   : cost::kPrefetchRowsIfDynamic;
+    int64_t localityHint = schedule.getPrefetchLocality().value_or(locality);
 
     Location loc = row.getLoc();
     OpBuilder builder = OpBuilder::atBlockBegin(loop.getBody());
+    if (!asked) {
+      Value isLarge = getIsLarge(row.getSource());
+      if (isConstantIntValue(isLarge, 0))
+        return;
+      if (!isConstantIntValue(isLarge, 1)) {
+        auto ifLarge = scf::IfOp::create(builder, loc, isLarge,
+                                         /*withElseRegion=*/false);
+        builder.setInsertionPointToStart(ifLarge.thenBlock());
+      }
+    }
     IRMapping mapping;
-    mapping.map(loop.getInductionVar(),
-                createLaterIteration(
-                    builder, loop, distance,
-                    getEndOfOffsets(builder, loop, loads.front())));
+    mapping.map(
+        loop.getInductionVar(),
+        createLaterIteration(builder, loop, distance,
+                             getEndOfOffsets(builder, loop, loads.front())));
     for (Operation *op : slice)
       builder.clone(*op, mapping);
     SmallVector<Value> address;
@@ -228,8 +242,28 @@ struct EmbeddingPrefetchRows
       address.push_back(mapping.lookupOrDefault(
           getValueOrCreateConstantIndexOp(builder, loc, offset)));
     prefetchLines(builder, loc, row.getSource(), address, sizes.back(),
-                  rowLength, elementBytes);
+                  rowLength, elementBytes, localityHint);
     ++numPrefetched;
+  }
+
+  /// Whether `table` is too large for the second-level cache, as a value that
+  /// is a constant if it can be.
+  Value getIsLarge(Value table) {
+    Value &isLarge = largeTables[table];
+    if (isLarge)
+      return isLarge;
+    OpBuilder builder(&getContext());
+    builder.setInsertionPointAfterValue(table);
+    LoopBuilder b(table.getLoc(), builder);
+    auto type = cast<MemRefType>(table.getType());
+    if (type.hasStaticShape()) {
+      bool isStaticallyLarge =
+          type.getNumElements() * getElementBytes(type.getElementType()) >=
+          minBytes;
+      return isLarge = arith::ConstantIntOp::create(b, isStaticallyLarge, 1);
+    }
+    return isLarge = b.cmp(arith::CmpIPredicate::sle, b.index(minBytes),
+                           b.numBytes(table));
   }
 
   /// Prefetches the lines of the row at `address`, unaligned rows included: one
@@ -238,14 +272,15 @@ struct EmbeddingPrefetchRows
                             SmallVector<Value> address,
                             OpFoldResult mixedRowLength,
                             std::optional<int64_t> rowLength,
-                            int64_t elementBytes) {
+                            int64_t elementBytes, int64_t localityHint) {
     Value start = address.back();
     auto prefetchAt = [&](OpBuilder &b, Value column) {
       address.back() = arith::AddIOp::create(b, loc, start, column);
       memref::PrefetchOp::create(b, loc, table, address, /*isWrite=*/false,
-                                 /*localityHint=*/2, /*isDataCache=*/true);
+                                 localityHint, /*isDataCache=*/true);
     };
-    int64_t elementsPerLine = std::max<int64_t>(kLineBytes / elementBytes, 1);
+    int64_t elementsPerLine =
+        std::max<int64_t>(cost::kLineBytes / elementBytes, 1);
     Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
     Value step = arith::ConstantIndexOp::create(builder, loc, elementsPerLine);
     Value length =
@@ -267,6 +302,9 @@ struct EmbeddingPrefetchRows
     Value one = arith::ConstantIndexOp::create(builder, loc, 1);
     prefetchAt(builder, arith::SubIOp::create(builder, loc, length, one));
   }
+
+  /// What `getIsLarge` has built.
+  DenseMap<Value, Value> largeTables;
 };
 
 } // namespace

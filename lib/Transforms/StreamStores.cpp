@@ -7,6 +7,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "../Utils/LoopBuilder.h"
+#include "embedding/IR/Embedding.h"
+#include "embedding/Target/CostModel.h"
 #include "embedding/Transforms/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -23,7 +25,6 @@ using namespace mlir::embedding;
 
 /// Streamed stores are gathered to lines; narrower ones than the least vector
 /// gain nothing.
-static constexpr int64_t kLineBytes = 64;
 static constexpr int64_t kMinAlignment = 16;
 
 /// The largest power of two up to a line that divides `offset`, as far as can
@@ -31,8 +32,8 @@ static constexpr int64_t kMinAlignment = 16;
 static int64_t getDivisor(OpFoldResult offset) {
   if (std::optional<int64_t> constant = getConstantIntValue(offset)) {
     if (*constant == 0)
-      return kLineBytes;
-    return std::min(*constant & -*constant, kLineBytes);
+      return cost::kLineBytes;
+    return std::min(*constant & -*constant, cost::kLineBytes);
   }
   auto argument = dyn_cast<BlockArgument>(cast<Value>(offset));
   auto loop = argument
@@ -74,17 +75,22 @@ struct EmbeddingStreamStores
       if (op->getParentOfType<LoopLikeOpInterface>())
         ops.push_back(op);
     });
-    // Whether an output is streamed, by the alignment that this takes.
-    DenseMap<std::pair<Value, int64_t>, Value> conditions;
+    // Whether an output is streamed, by the alignment that this takes and by
+    // the bytes that make it large.
+    DenseMap<std::tuple<Value, int64_t, int64_t>, Value> conditions;
     llvm::SetVector<std::pair<Operation *, Value>> fences;
     for (linalg::LinalgOp op : ops) {
       FailureOr<Destination> destination = getDestination(op);
       if (failed(destination))
         continue;
       auto [output, alignment] = *destination;
-      Value &condition = conditions[{output, alignment}];
+      auto streaming = getSchedule(op).getStreaming();
+      if (streaming == Streaming::never)
+        continue;
+      int64_t bound = streaming == Streaming::always ? 0 : minBytes;
+      Value &condition = conditions[{output, alignment, bound}];
       if (!condition)
-        condition = buildCondition(output, alignment);
+        condition = buildCondition(output, alignment, bound);
       LoopBuilder b(op.getLoc(), op);
       b.ifTrue(
           condition,
@@ -133,7 +139,7 @@ struct EmbeddingStreamStores
       elements = std::min(elements, getDivisor(view.getMixedOffsets().back()));
       row = view.getSource();
     }
-    int64_t alignment = std::min(elements * (bits / 8), kLineBytes);
+    int64_t alignment = std::min(elements * (bits / 8), cost::kLineBytes);
     if (alignment < kMinAlignment || !isOutput(row) ||
         !cast<MemRefType>(row.getType()).isLastDimUnitStride() ||
         cast<MemRefType>(row.getType()).getRank() < 2)
@@ -152,19 +158,16 @@ struct EmbeddingStreamStores
            });
   }
 
-  /// Whether `output` is large, and its rows are aligned.
-  Value buildCondition(Value output, int64_t alignment) {
+  /// Whether `output` has at least `bound` bytes, and its rows are aligned.
+  Value buildCondition(Value output, int64_t alignment, int64_t bound) {
     OpBuilder builder(&getContext());
     builder.setInsertionPointAfterValue(output);
     LoopBuilder b(output.getLoc(), builder);
     auto type = cast<MemRefType>(output.getType());
     Value elementBytes = b.index(type.getElementTypeBitWidth() / 8);
     auto metadata = memref::ExtractStridedMetadataOp::create(b, output);
-    // Those of the elements, gaps between rows apart.
-    Value bytes = elementBytes;
-    for (Value size : metadata.getSizes())
-      bytes = b.mul(bytes, size);
-    Value isLarge = b.cmp(arith::CmpIPredicate::sle, b.index(minBytes), bytes);
+    Value isLarge =
+        b.cmp(arith::CmpIPredicate::sle, b.index(bound), b.numBytes(output));
     // A bit below the alignment in any of them is one in the address of a row.
     Value bits = memref::ExtractAlignedPointerAsIndexOp::create(b, output);
     bits = b.bitOr(bits, b.mul(metadata.getOffset(), elementBytes));

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "embedding/IR/Embedding.h"
 #include "embedding/Transforms/Passes.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -227,9 +228,10 @@ struct EmbeddingVectorizeRows
       FailureOr<int64_t> elementBytes = getElementBytes(op);
       if (failed(elementBytes))
         continue;
-      RowVectorizer(rewriter, op,
-                    std::max<int64_t>(vectorBytes / *elementBytes, 1),
-                    maxUnrolledVectors)
+      ScheduleAttr schedule = getSchedule(op);
+      int64_t bytes = schedule.getVectorBytes().value_or(vectorBytes);
+      RowVectorizer(rewriter, op, std::max<int64_t>(bytes / *elementBytes, 1),
+                    schedule.getUnroll().value_or(maxUnrolledVectors))
           .run();
     }
 

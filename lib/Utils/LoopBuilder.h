@@ -16,6 +16,7 @@
 #define EMBEDDING_LIB_UTILS_LOOPBUILDER_H
 
 #include "TensorOrMemRef.h"
+#include "embedding/IR/Embedding.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -33,6 +34,10 @@ namespace mlir::embedding {
 class LoopBuilder : public ImplicitLocOpBuilder {
 public:
   using ImplicitLocOpBuilder::ImplicitLocOpBuilder;
+  /// Lowers `op`: its schedule goes to the linalg operations that are built.
+  LoopBuilder(Operation *op, OpBuilder &builder)
+      : ImplicitLocOpBuilder(op->getLoc(), builder),
+        schedule(op->getAttrOfType<ScheduleAttr>(kScheduleAttrName)) {}
 
   // Constants and conversions.
   Value index(int64_t value) {
@@ -101,6 +106,18 @@ public:
   void store(Value value, Value buffer, ValueRange at = {}) {
     memref::StoreOp::create(*this, value, buffer, at);
   }
+  /// The bytes of the elements of `memref`, gaps between them apart.
+  Value numBytes(Value memref) {
+    Type element = cast<MemRefType>(memref.getType()).getElementType();
+    int64_t parts = isa<ComplexType>(element) ? 2 : 1;
+    if (auto complex = dyn_cast<ComplexType>(element))
+      element = complex.getElementType();
+    Value bytes = index(
+        parts * int64_t(llvm::divideCeil(element.getIntOrFloatBitWidth(), 8)));
+    for (OpFoldResult size : getMixedSizes(*this, getLoc(), memref))
+      bytes = mul(bytes, value(size));
+    return bytes;
+  }
 
   // Control flow.
   using Body = llvm::function_ref<void(Value)>;
@@ -145,6 +162,23 @@ public:
     }
   }
 
+  /// A branch that yields values.
+  SmallVector<Value>
+  choose(Value condition, llvm::function_ref<SmallVector<Value>()> then,
+         llvm::function_ref<SmallVector<Value>()> otherwise) {
+    auto build = [&](llvm::function_ref<SmallVector<Value>()> branch) {
+      return [this, branch](OpBuilder &builder, Location loc) {
+        InsertionGuard guard(*this);
+        setInsertionPoint(builder.getInsertionBlock(),
+                          builder.getInsertionPoint());
+        scf::YieldOp::create(*this, branch());
+      };
+    };
+    return scf::IfOp::create(*this, getLoc(), condition, build(then),
+                             build(otherwise))
+        .getResults();
+  }
+
   /// The first index in [0, size) at which the ascending i64s of `buffer` are
   /// at least `value`, or `size`.
   Value lowerBound(Value buffer, Value size, Value value) {
@@ -175,18 +209,20 @@ public:
   void elementwise(ValueRange inputs, Value output,
                    llvm::function_ref<Value(LoopBuilder &, ValueRange)> body) {
     SmallVector<AffineMap> maps(inputs.size() + 1, getMultiDimIdentityMap(1));
-    linalg::GenericOp::create(
+    addSchedule(linalg::GenericOp::create(
         *this, TypeRange(), inputs, output, maps,
         ArrayRef<utils::IteratorType>{utils::IteratorType::parallel},
         [&](OpBuilder &b, Location loc, ValueRange elements) {
           LoopBuilder inner(loc, b);
           linalg::YieldOp::create(b, loc, body(inner, elements));
-        });
+        }));
   }
   void fill(Value output, Value value) {
-    linalg::FillOp::create(*this, value, output);
+    addSchedule(linalg::FillOp::create(*this, value, output));
   }
-  void copy(Value from, Value to) { linalg::CopyOp::create(*this, from, to); }
+  void copy(Value from, Value to) {
+    addSchedule(linalg::CopyOp::create(*this, from, to));
+  }
 
   /// Converts between float types, exactly or with one rounding.
   Value convertFloat(Value value, Type type) {
@@ -201,6 +237,21 @@ public:
       return arith::TruncFOp::create(*this, type, value);
     return value;
   }
+
+  /// The schedule of what is lowered, or one without choices.
+  ScheduleAttr getSchedule() {
+    return schedule
+               ? schedule
+               : ScheduleAttr::get(getContext(), {}, {}, {}, {}, {}, {}, {});
+  }
+
+private:
+  void addSchedule(Operation *op) {
+    if (schedule)
+      op->setAttr(kScheduleAttrName, schedule);
+  }
+
+  ScheduleAttr schedule;
 };
 
 /// `blockCount` blocks of `blockSize` elements, the last one shorter.
@@ -211,10 +262,10 @@ struct Blocks {
 
   /// Cuts `size` elements of `bytes` each into at most `maxBlocks` blocks of at
   /// least `minBlockBytes`.
-  Blocks(LoopBuilder &b, Value size, Value bytes, int64_t minBlockBytes,
+  Blocks(LoopBuilder &b, Value size, Value bytes, Value minBlockBytes,
          int64_t maxBlocks)
       : size(size) {
-    Value wanted = b.divUp(b.mul(size, bytes), b.index(minBlockBytes));
+    Value wanted = b.divUp(b.mul(size, bytes), minBlockBytes);
     // No more blocks than elements, and at least one to divide by.
     blockCount =
         b.max(b.min(b.min(wanted, b.index(maxBlocks)), size), b.index(1));

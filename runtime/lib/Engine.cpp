@@ -91,7 +91,8 @@ Engine::create(const EmbeddingEngineOptions &options) {
     return invalidArgument(
         "options: expected num_threads to be at least 0, but got " +
         std::to_string(numThreads));
-  engine->pool = ThreadPool::create(numThreads ? numThreads : getNumCPUs());
+  engine->numThreads = numThreads ? numThreads : getNumCPUs();
+  engine->pool = ThreadPool::create(engine->numThreads);
   engine->callerParallelFor = options.parallel_for;
   engine->parallelForContext = options.parallel_for_context;
 

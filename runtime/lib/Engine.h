@@ -54,6 +54,8 @@ public:
   Result<Workspace> allocate(size_t size);
 
   EmbeddingLowering getLowering() const { return lowering; }
+  /// Threads of the pool, or those that the caller says theirs has.
+  int32_t getNumThreads() const { return numThreads; }
   /// Empty if there is no cache on disk.
   const char *getCacheDirectory() const {
     return cache ? cache->getDirectory().c_str() : "";
@@ -70,6 +72,7 @@ private:
   Status loadCompiler();
 
   EmbeddingLowering lowering = EMBEDDING_LOWERING_OPTIMIZED;
+  int32_t numThreads = 1;
   std::optional<std::string> cpu;
   std::string cpuKey;
   std::optional<ObjectCache> cache;

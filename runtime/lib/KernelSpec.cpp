@@ -48,6 +48,20 @@ const char *embedding::runtime::getName(KernelKind kind) {
   return "";
 }
 
+const char *embedding::runtime::getName(Grouping grouping) {
+  switch (grouping) {
+  case Grouping::radixSort:
+    return "radix_sort";
+  case Grouping::countingSort:
+    return "counting_sort";
+  case Grouping::scatter:
+    return "scatter";
+  case Grouping::bitmap:
+    return "bitmap";
+  }
+  return "";
+}
+
 std::string KernelSpec::str() const {
   std::string text = getName(kind);
   text += " out_of_range=";
@@ -62,6 +76,10 @@ std::string KernelSpec::str() const {
   text += isContiguous ? " contiguous" : " strided";
   if (scalesGradByFreq)
     text += " scale_grad_by_freq";
+  if (grouping != Grouping::radixSort)
+    text += std::string(" grouping=") + getName(grouping);
+  if (columns != 0)
+    text += " columns=" + std::to_string(columns);
   if (normType != 2.0) {
     char buffer[40];
     std::snprintf(buffer, sizeof(buffer), " norm_type=%a", normType);

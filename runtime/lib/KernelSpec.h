@@ -10,6 +10,7 @@
 #define EMBEDDING_RUNTIME_LIB_KERNELSPEC_H
 
 #include "embedding-runtime/Runtime.h"
+#include "embedding/Target/CostModel.h"
 
 #include <string>
 
@@ -31,6 +32,11 @@ enum class KernelKind : uint8_t {
 };
 const char *getName(KernelKind kind);
 
+/// How positions of one row are brought together.
+using Grouping = mlir::embedding::cost::Grouping;
+/// The name of `grouping` in the dialect.
+const char *getName(Grouping grouping);
+
 /// Everything that the code of a kernel depends on, apart from the CPU. Fields
 /// that do not matter to a kind keep their defaults.
 struct KernelSpec {
@@ -46,6 +52,9 @@ struct KernelSpec {
   /// Whether the elements of the rows are next to each other.
   bool isContiguous = true;
   bool scalesGradByFreq = false;
+  Grouping grouping = Grouping::radixSort;
+  /// Of a scatter, the columns that one thread sums.
+  int64_t columns = 0;
   /// The p of the norm.
   double normType = 2.0;
   /// Elements of a row, or kDynamic.
@@ -60,6 +69,7 @@ struct KernelSpec {
            elementBytes == other.elementBytes &&
            isContiguous == other.isContiguous &&
            scalesGradByFreq == other.scalesGradByFreq &&
+           grouping == other.grouping && columns == other.columns &&
            normType == other.normType && rowLength == other.rowLength;
   }
 
@@ -68,7 +78,8 @@ struct KernelSpec {
     bits ^= static_cast<uint64_t>(outOfRange) | uint64_t(lowering) << 2 |
             uint64_t(indexBits) << 3 | uint64_t(elementBytes) << 10 |
             uint64_t(isContiguous) << 16 | uint64_t(kind) << 17 |
-            uint64_t(elementCode) << 21 | uint64_t(scalesGradByFreq) << 29;
+            uint64_t(elementCode) << 21 | uint64_t(scalesGradByFreq) << 29 |
+            uint64_t(grouping) << 30 | uint64_t(columns) << 32;
     return static_cast<size_t>(bits * 0xff51afd7ed558ccd >> 32);
   }
 

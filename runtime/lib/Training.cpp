@@ -12,6 +12,7 @@
 #include <cmath>
 
 using namespace embedding::runtime;
+namespace cost = mlir::embedding::cost;
 
 static size_t alignSize(size_t size) {
   return (size + Workspace::kAlignment - 1) / Workspace::kAlignment *
@@ -160,6 +161,7 @@ public:
   KernelSpec spec;
 
   MemRef<1> *getIndices() { return &indexRef; }
+  int64_t getNumIndices() const { return indexRef.sizes[0]; }
 
   /// A tensor [..., rowLength] as the kernel takes it.
   MemRef<2> *addRows(const Tensor &tensor, bool isWritten) {
@@ -374,6 +376,8 @@ static Status renorm(Engine &engine, const DLTensor *dlTable,
   TrainingCall call(engine, KernelKind::renorm, *indices, table->size(0),
                     options.out_of_range);
   call.spec.normType = options.norm_type;
+  call.spec.grouping =
+      cost::chooseDistinct(call.getNumIndices(), table->size(0));
   MemRef<2> *tableRows = call.addRows(*table, /*isWritten=*/true);
   return call.run<RenormKernel>(outWorkspaceBytes, call.getIndices(), maxNorm,
                                 tableRows);
@@ -393,6 +397,8 @@ embedding::runtime::lookupWithRenorm(Engine &engine, const Tensor &table,
   TrainingCall call(engine, KernelKind::renormLookup, indices, table.size(0),
                     options.out_of_range);
   call.spec.normType = options.norm_type;
+  call.spec.grouping =
+      cost::chooseDistinct(call.getNumIndices(), table.size(0));
   MemRef<2> *tableRows = call.addRows(table, /*isWritten=*/true);
   MemRef<2> *outRows = call.addRows(out, /*isWritten=*/true);
   return call.run<RenormLookupKernel>(outWorkspaceBytes, call.getIndices(),
@@ -402,6 +408,22 @@ embedding::runtime::lookupWithRenorm(Engine &engine, const Tensor &table,
 //===----------------------------------------------------------------------===//
 // Gradients
 //===----------------------------------------------------------------------===//
+
+/// Decides how a dense gradient is summed, once its rows are known.
+static void chooseReduction(TrainingCall &call, const Engine &engine,
+                            int64_t numRows) {
+  KernelSpec &spec = call.spec;
+  if (spec.rowLength == KernelSpec::kDynamic || spec.scalesGradByFreq) {
+    spec.grouping = cost::chooseSort(call.getNumIndices(), numRows);
+    return;
+  }
+  spec.grouping = cost::chooseReduction(call.getNumIndices(), numRows,
+                                        spec.rowLength, spec.elementBytes,
+                                        engine.getNumThreads());
+  if (spec.grouping == Grouping::scatter)
+    spec.columns = cost::getScatteredColumns(spec.rowLength, spec.elementBytes,
+                                             engine.getNumThreads());
+}
 
 static Status denseGrad(Engine &engine, const DLTensor *dlGradOutput,
                         const DLTensor *dlIndices,
@@ -433,6 +455,7 @@ static Status denseGrad(Engine &engine, const DLTensor *dlGradOutput,
   call.spec.scalesGradByFreq = options.scale_grad_by_freq != 0;
   MemRef<2> *from = call.addRows(*gradOutput, /*isWritten=*/false);
   MemRef<2> *to = call.addRows(*gradTable, /*isWritten=*/true);
+  chooseReduction(call, engine, numRows);
   return call.run<DenseGradKernel>(outWorkspaceBytes, from, call.getIndices(),
                                    getPaddingRow(options, numRows), to);
 }
@@ -470,6 +493,8 @@ static Status sparseGrad(Engine &engine, const DLTensor *dlGradOutput,
   TrainingCall call(engine, KernelKind::sparseGrad, *indices, numRows,
                     options.out_of_range);
   call.spec.scalesGradByFreq = options.scale_grad_by_freq != 0;
+  if (call.spec.scalesGradByFreq)
+    call.spec.grouping = cost::chooseSort(call.getNumIndices(), numRows);
   MemRef<2> *from = call.addRows(*gradOutput, /*isWritten=*/false);
   MemRef<2> *to = call.addRows(*values, /*isWritten=*/true);
   MemRef<1> rowsRef = getVector(*rows);
@@ -512,6 +537,7 @@ static Status coalesce(Engine &engine, const DLTensor *dlIndices,
     return valid;
   TrainingCall call(engine, KernelKind::coalesce, *indices, numRows,
                     options.out_of_range);
+  call.spec.grouping = cost::chooseSort(call.getNumIndices(), numRows);
   MemRef<2> *from = call.addRows(*values, /*isWritten=*/false);
   MemRef<2> *to = call.addRows(*sums, /*isWritten=*/true);
   MemRef<1> rowsRef = getVector(*rows);
@@ -547,6 +573,8 @@ static Status doubleBackward(Engine &engine, const DLTensor *dlGradGradTable,
   TrainingCall call(engine, KernelKind::doubleBackward, *indices, numRows,
                     options.out_of_range);
   call.spec.scalesGradByFreq = options.scale_grad_by_freq != 0;
+  if (call.spec.scalesGradByFreq)
+    call.spec.grouping = cost::chooseSort(call.getNumIndices(), numRows);
   MemRef<2> *from = call.addRows(*table, /*isWritten=*/false);
   MemRef<2> *to = call.addRows(*out, /*isWritten=*/true);
   return call.run<DoubleBackwardKernel>(outWorkspaceBytes, from,

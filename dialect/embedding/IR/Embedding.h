@@ -23,7 +23,17 @@
 #include "embedding/IR/EmbeddingDialect.h.inc"
 #include "embedding/IR/EmbeddingEnums.h.inc"
 
+#define GET_ATTRDEF_CLASSES
+#include "embedding/IR/EmbeddingAttrs.h.inc"
+
 namespace mlir::embedding {
+
+/// The attribute that overrides how an operation is carried out, a
+/// `ScheduleAttr`. The lowering hands it on to the linalg operations on rows.
+inline constexpr llvm::StringLiteral kScheduleAttrName("embedding.schedule");
+
+/// The schedule that `op` is to be carried out with, or one without choices.
+ScheduleAttr getSchedule(Operation *op);
 
 /// The number of rows of `tableOrNumRows`, a table or a value of type index, if
 /// it is known.

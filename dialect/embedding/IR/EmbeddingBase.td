@@ -35,6 +35,8 @@ def Embedding_Dialect : Dialect {
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect"];
   let hasConstantMaterializer = 1;
+  let hasOperationAttrVerify = 1;
+  let useDefaultAttributePrinterParser = 1;
 }
 
 class Embedding_Op<string mnemonic, list<Trait> traits = []>

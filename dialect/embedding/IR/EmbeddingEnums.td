@@ -27,4 +27,24 @@ def Embedding_OutOfRangeProp
     : DefaultValuedProp<EnumProp<Embedding_OutOfRange>,
                         "::mlir::embedding::OutOfRange::check">;
 
+class Embedding_Enum<string name, string summary, list<I32EnumCase> cases>
+    : I32Enum<name, summary, cases> {
+  let cppNamespace = "::mlir::embedding";
+}
+
+def Embedding_Grouping : Embedding_Enum<
+    "Grouping", "how the positions that name one row are brought together", [
+      I32EnumCase<"radix_sort", 0>,
+      I32EnumCase<"counting_sort", 1>,
+      I32EnumCase<"scatter", 2>,
+      I32EnumCase<"bitmap", 3>
+    ]>;
+
+def Embedding_Streaming : Embedding_Enum<
+    "Streaming", "which outputs are stored around the caches", [
+      I32EnumCase<"never", 0>,
+      I32EnumCase<"large", 1>,
+      I32EnumCase<"always", 2>
+    ]>;
+
 #endif // EMBEDDING_IR_EMBEDDINGENUMS

@@ -9,6 +9,7 @@
 #ifndef EMBEDDING_IR_EMBEDDINGOPS
 #define EMBEDDING_IR_EMBEDDINGOPS
 
+include "embedding/IR/EmbeddingAttrs.td"
 include "embedding/IR/EmbeddingBase.td"
 include "embedding/IR/EmbeddingEnums.td"
 include "embedding/IR/EmbeddingInterfaces.td"

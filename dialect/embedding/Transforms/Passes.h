@@ -9,6 +9,8 @@
 #ifndef EMBEDDING_TRANSFORMS_PASSES_H
 #define EMBEDDING_TRANSFORMS_PASSES_H
 
+#include "embedding/Target/CostModel.h"
+
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
 

@@ -129,7 +129,8 @@ def EmbeddingStreamStoresPass
     ```
   }];
   let options = [
-    Option<"minBytes", "min-bytes", "int64_t", /*default=*/"8 << 20",
+    Option<"minBytes", "min-bytes", "int64_t",
+           /*default=*/"::mlir::embedding::cost::kMinStreamedBytes",
            "Bytes of the least output whose rows are streamed">
   ];
   let dependentDialects = [
@@ -155,9 +156,12 @@ def EmbeddingPrefetchRowsPass : Pass<"embedding-prefetch-rows"> {
     See S. Ainsworth and T. M. Jones, "Software Prefetching for Indirect Memory
     Accesses", CGO 2017.
 
-    By default `rows-ahead` is chosen so that 16 KiB are under way: 32 rows of
-    up to 512 bytes, one row of 16 KiB or more, 8 rows where the length is
-    dynamic.
+    By default `rows-ahead` is chosen so that 16 KiB are under way, but between 2
+    and 64 rows, and 8 rows where the length is dynamic; and only tables of at
+    least `min-bytes` are prefetched, which is a condition in the loop where it
+    is not known. Where the operation that reads the row has an
+    `embedding.schedule` that says how many rows ahead, or the option does, that
+    is done whatever the size of the table.
 
     Example: the body of a loop `scf.for %i = %c0 to %n step %c1`,
 
@@ -181,7 +185,14 @@ def EmbeddingPrefetchRowsPass : Pass<"embedding-prefetch-rows"> {
   let options = [
     Option<"rowsAhead", "rows-ahead", "int64_t", /*default=*/"0",
            "Iterations between a prefetch and the use of the row; 0 chooses by "
-           "the bytes of a row">
+           "the bytes of a row and of the table">,
+    Option<"locality", "locality", "int64_t",
+           /*default=*/"::mlir::embedding::cost::kPrefetchLocality",
+           "The locality hint of a prefetch: 3 for the first-level cache, 2 for "
+           "the second, 1 for the third, 0 for none to keep">,
+    Option<"minBytes", "min-bytes", "int64_t",
+           /*default=*/"::mlir::embedding::cost::kMinPrefetchedBytes",
+           "Bytes from which on a table is prefetched">
   ];
   let dependentDialects = [
     "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",

@@ -89,6 +89,12 @@ static OpFoldResult getRowLength(OpBuilder &builder, LookupOp op) {
                                      1);
 }
 
+/// Hands the schedule of `op` on to what moves its rows.
+static void copySchedule(LookupOp op, Operation *moves) {
+  if (Attribute schedule = op->getAttr(kScheduleAttrName))
+    moves->setAttr(kScheduleAttrName, schedule);
+}
+
 /// Writes the row that the index at `position` names to `dest`; returns the new
 /// value of `dest` on tensors and null on memrefs.
 static Value copyNamedRow(OpBuilder &builder, LookupOp op, ValueRange position,
@@ -98,6 +104,7 @@ static Value copyNamedRow(OpBuilder &builder, LookupOp op, ValueRange position,
   auto fillWithZeros = [&](OpBuilder &b) {
     Value zero = createZero(b, loc, op.getTableType().getElementType());
     auto fill = linalg::FillOp::create(b, loc, zero, dest);
+    copySchedule(op, fill);
     return onTensors ? fill.getResult(0) : Value();
   };
   // IR knows no slice of one row of a table of none.
@@ -110,6 +117,7 @@ static Value copyNamedRow(OpBuilder &builder, LookupOp op, ValueRange position,
     Value row = takeRow(b, loc, op.getTable(),
                         ArrayRef<OpFoldResult>{named.row}, rowLength);
     auto copyOp = linalg::CopyOp::create(b, loc, row, dest);
+    copySchedule(op, copyOp);
     return onTensors ? copyOp.getResult(0) : Value();
   };
   if (!named.exists)

@@ -8,6 +8,8 @@
 
 #include "Grouping.h"
 
+#include "embedding/Target/CostModel.h"
+
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -34,6 +36,26 @@ namespace {
 //===----------------------------------------------------------------------===//
 // Sums over groups
 //===----------------------------------------------------------------------===//
+
+/// Has `add` add things in [0, count) pairwise, at distances 1, 2, 4 and so on,
+/// until the first is the sum of all: the documented order for chunks.
+void addPairwise(LoopBuilder &b, Value count,
+                 llvm::function_ref<void(Value to, Value from)> add) {
+  // Distance 2^level, while that is less than the count.
+  Value levels = b.toIndex(b.bitWidth(b.toI64(b.sub(count, b.index(1)))));
+  b.loop(b.index(0), levels, [&](Value level) {
+    Value distance = b.shiftLeft(b.index(1), level);
+    b.loop(b.index(0), b.sub(count, distance), b.mul(distance, b.index(2)),
+           [&](Value to) { add(to, b.add(to, distance)); });
+  });
+}
+
+/// `to` += `from`, for rows of sums.
+void addSum(LoopBuilder &b, Value from, Value to) {
+  b.elementwise(from, to, [](LoopBuilder &b, ValueRange sums) -> Value {
+    return arith::AddFOp::create(b, sums[1], sums[0]);
+  });
+}
 
 /// Sums the rows of `values` at the positions of each group, in the documented
 /// order: chunks of `kChunkLength` positions from the start of the group, each
@@ -71,7 +93,7 @@ public:
 
     Value total = b.loadIndex(groups.offsets, groups.size(b));
     Blocks blocks(b, total, getRowBytes(b, rowLength, elementType),
-                  kMinBlockBytes, kMaxBlocks);
+                  b.index(kMinBlockBytes), kMaxBlocks);
     blocks.forEach(b, [&](Value, Value begin, Value end) {
       Value buffer = allocateSum();
       b.ifTrue(b.less(begin, end), [&] {
@@ -202,25 +224,16 @@ private:
     });
   }
 
-  /// Adds up the sums of `count` chunks pairwise, into that of the first.
+  /// Adds up the sums of `count` chunks, into that of the first.
   void addChunkSums(Value begin, Value count) {
-    auto rowOf = [&](LoopBuilder &b, Value chunk) {
+    if (blockWidth == 0)
+      return;
+    auto sumOf = [&](Value chunk) {
       return takeRow(b, b.getLoc(), partials,
                      OpFoldResult(getSlot(begin, chunk)), rowLength);
     };
-    // Distance 2^level, while that is less than the count.
-    Value levels = b.toIndex(b.bitWidth(b.toI64(b.sub(count, b.index(1)))));
-    b.loop(b.index(0), levels, [&](Value level) {
-      Value distance = b.shiftLeft(b.index(1), level);
-      Value pairs = b.mul(distance, b.index(2));
-      b.loop(b.index(0), b.sub(count, distance), pairs, [&](Value chunk) {
-        if (blockWidth == 0)
-          return;
-        b.elementwise(rowOf(b, b.add(chunk, distance)), rowOf(b, chunk),
-                      [&](LoopBuilder &b, ValueRange sums) -> Value {
-                        return arith::AddFOp::create(b, sums[1], sums[0]);
-                      });
-      });
+    addPairwise(b, count, [&](Value to, Value from) {
+      addSum(b, sumOf(from), sumOf(to));
     });
   }
 
@@ -254,7 +267,7 @@ public:
     metadata = memref::ExtractStridedMetadataOp::create(b, table);
     Value numRows = b.value(embedding::getMixedSize(b, b.getLoc(), table, 0));
     Value bytes = b.mul(numRows, getRowBytes(b, rowLength, element));
-    Value isLarge = b.less(b.index(kMinStreamedBytes), bytes);
+    Value isLarge = b.less(b.index(cost::kMinStreamedBytes), bytes);
     Value isDense = b.equal(metadata.getStrides()[0], b.value(rowLength));
     isStreamed = b.bitAnd(isLarge, isDense);
   }
@@ -284,14 +297,9 @@ public:
   }
 
 private:
-  /// A streamed store writes a whole line.
-  static constexpr int64_t kLineBytes = 64;
-  /// What is larger will not be read from a cache.
-  static constexpr int64_t kMinStreamedBytes = 8 << 20;
-
   void stream(Value begin, Value size) {
     int64_t elementBytes = element.getIntOrFloatBitWidth() / 8;
-    int64_t lanes = kLineBytes / elementBytes;
+    int64_t lanes = cost::kLineBytes / elementBytes;
     Value length = b.value(rowLength);
     Value first = b.add(metadata.getOffset(), b.mul(begin, length));
     Value count = b.mul(size, length);
@@ -307,7 +315,7 @@ private:
         b, metadata.getBaseBuffer());
     Value address = b.add(base, b.mul(first, b.index(elementBytes)));
     Value toLine =
-        b.bitAnd(b.sub(b.index(0), address), b.index(kLineBytes - 1));
+        b.bitAnd(b.sub(b.index(0), address), b.index(cost::kLineBytes - 1));
     Value head = b.min(b.div(toLine, b.index(elementBytes)), count);
     Value lines = b.div(b.sub(count, head), b.index(lanes));
     Value tail = b.add(head, b.mul(lines, b.index(lanes)));
@@ -318,7 +326,7 @@ private:
     b.loop(head, tail, b.index(lanes), [&](Value i) {
       vector::StoreOp::create(b, zeros, flat, ValueRange{i},
                               /*nontemporal=*/true,
-                              llvm::MaybeAlign(kLineBytes));
+                              llvm::MaybeAlign(cost::kLineBytes));
     });
     b.loop(tail, count, [&](Value i) { b.store(zero, flat, i); });
   }
@@ -332,6 +340,223 @@ private:
   Value isStreamed;
 };
 
+/// Adds gradients where they belong, in the order of positions and without a
+/// sort. The sum of the first chunk of a row is in its place in the destination
+/// (or, where sums are wider than elements, in a buffer like it); those of
+/// later chunks are in slots behind. Each thread adds up columns of its own.
+class ScatterSums {
+public:
+  ScatterSums(LoopBuilder &b, DenseGradOp op, const RowNames &names,
+              Value numRows, int64_t rowLength)
+      : b(b), names(names), numRows(numRows), rowLength(rowLength),
+        columns(std::min(b.getSchedule().getColumns().value_or(rowLength),
+                         rowLength)),
+        values(b, op.getGradOutput(), /*numTrailingDims=*/1),
+        init(op.getInit()) {
+    auto elementType = cast<MemRefType>(init.getType()).getElementType();
+    sumType = getAccumulatorType(elementType);
+    auto sumsType = MemRefType::get({ShapedType::kDynamic, rowLength}, sumType);
+    firstSums = elementType == sumType ? init : b.allocate(sumsType, {numRows});
+    Value slots = b.add(b.div(names.size(), b.index(kChunkLength)), b.index(1));
+    laterSums = b.allocate(sumsType, slots);
+    auto listType =
+        MemRefType::get({getNumShares(), ShapedType::kDynamic}, b.getI64Type());
+    states = b.allocate(listType, {numRows});
+    previous = b.allocate(listType, slots);
+    chunks = b.allocate(listType, b.add(slots, b.index(1)));
+  }
+
+  void run() {
+    b.parallelLoop(b.index(getNumShares()), [&](Value share) {
+      auto sumShare = [&](int64_t width) {
+        sumColumns(share, b.mul(share, b.index(columns)),
+                   b.getIndexAttr(width));
+      };
+      int64_t tail = rowLength % columns;
+      if (tail == 0)
+        return sumShare(columns);
+      b.ifTrue(
+          b.equal(share, b.index(getNumShares() - 1)), [&] { sumShare(tail); },
+          [&] { sumShare(columns); });
+    });
+    if (firstSums != init)
+      b.deallocate(firstSums);
+    for (Value buffer : {laterSums, states, previous, chunks})
+      b.deallocate(buffer);
+  }
+
+private:
+  int64_t getNumShares() const { return (rowLength + columns - 1) / columns; }
+
+  void sumColumns(Value share, OpFoldResult column, OpFoldResult width) {
+    this->share = share;
+    this->column = column;
+    this->width = width;
+    b.loop(b.index(0), numRows, [&](Value row) {
+      b.store(b.toI64(b.mul(row, b.index(kChunkLength))), states, {share, row});
+      b.fill(firstSum(row), b.constant(sumType, 0.0));
+    });
+    Value slotCount =
+        b.loop(b.index(0), names.size(), b.index(0),
+               [&](Value position, ValueRange slotCount) -> SmallVector<Value> {
+                 prefetchSum(position);
+                 Value row = names.get(b, position);
+                 if (names.isTotal())
+                   return {addPosition(position, row, slotCount[0])};
+                 return b.choose(
+                     b.less(row, numRows),
+                     [&]() -> SmallVector<Value> {
+                       return {addPosition(position, row, slotCount[0])};
+                     },
+                     [&]() -> SmallVector<Value> { return {slotCount[0]}; });
+               })[0];
+    b.loop(b.index(0), slotCount, [&](Value slot) {
+      Value row = b.loadIndex(previous, {share, slot});
+      b.ifTrue(b.less(row, numRows), [&] { addChunkSums(row); });
+    });
+    if (firstSums == init)
+      return;
+    b.loop(b.index(0), numRows, [&](Value row) {
+      Value to =
+          takeColumns(b, b.getLoc(), init, OpFoldResult(row), column, width);
+      b.elementwise(firstSum(row), to, [&](LoopBuilder &b, ValueRange values) {
+        return b.convertFloat(values[0], values[1].getType());
+      });
+    });
+  }
+
+  Value firstSum(Value row) {
+    return takeColumns(b, b.getLoc(), firstSums, OpFoldResult(row), column,
+                       width);
+  }
+
+  Value laterSum(Value slot) {
+    return takeColumns(b, b.getLoc(), laterSums, OpFoldResult(slot), column,
+                       width);
+  }
+
+  /// Sums are numbered: those of first chunks by row, those in slots from V on.
+  Value sum(Value number) {
+    Value later = laterSum(b.sub(number, numRows));
+    Value first = firstSum(number);
+    if (first.getType() != later.getType())
+      later = memref::CastOp::create(b, first.getType(), later);
+    return b.select(b.less(number, numRows), first, later);
+  }
+
+  /// Adds what is at `position` to the sum of `row` that is under way; returns
+  /// how many slots are in use then.
+  ///
+  /// The state of a row is the number of that sum times the length of a chunk,
+  /// plus how many are in it; or, as soon as it is full, the complement of its
+  /// number.
+  Value addPosition(Value position, Value row, Value slotCount) {
+    Value length = b.i64(kChunkLength);
+    Value before = b.load(states, {share, row});
+    SmallVector<Value> ready = b.choose(
+        b.less(before, b.i64(0)),
+        [&]() -> SmallVector<Value> {
+          Value full = b.sub(b.i64(-1), before);
+          b.store(full, previous, {share, slotCount});
+          b.fill(laterSum(slotCount), b.constant(sumType, 0.0));
+          Value number = b.toI64(b.add(numRows, slotCount));
+          return {b.mul(number, length), b.add(slotCount, b.index(1))};
+        },
+        [&]() -> SmallVector<Value> { return {before, slotCount}; });
+    Value state = ready[0];
+    Value number = b.div(state, length);
+    b.elementwise(values.row(b, position, column, width),
+                  sum(b.toIndex(number)),
+                  [&](LoopBuilder &b, ValueRange elements) -> Value {
+                    Value term = b.convertFloat(elements[0], sumType);
+                    return arith::AddFOp::create(b, elements[1], term);
+                  });
+    Value next = b.add(state, b.i64(1));
+    Value isFull = b.equal(b.bitAnd(next, b.i64(kChunkLength - 1)), b.i64(0));
+    b.store(b.select(isFull, b.sub(b.i64(-1), number), next), states,
+            {share, row});
+    return ready[1];
+  }
+
+  /// Adds up the sums of the chunks of `row`, which has several, pairwise.
+  void addChunkSums(Value row) {
+    Value state = b.load(states, {share, row});
+    Value last = b.select(b.less(state, b.i64(0)), b.sub(b.i64(-1), state),
+                          b.div(state, b.i64(kChunkLength)));
+    // From the last to the first.
+    auto walk = scf::WhileOp::create(
+        b, TypeRange{b.getIndexType(), b.getIndexType()},
+        ValueRange{b.toIndex(last), b.index(0)},
+        [&](OpBuilder &builder, Location loc, ValueRange args) {
+          LoopBuilder inner(loc, builder);
+          inner.store(inner.toI64(args[0]), chunks, {share, args[1]});
+          Value isLater =
+              inner.cmp(arith::CmpIPredicate::sge, args[0], numRows);
+          scf::ConditionOp::create(builder, loc, isLater, args);
+        },
+        [&](OpBuilder &builder, Location loc, ValueRange args) {
+          LoopBuilder inner(loc, builder);
+          Value slot = inner.sub(args[0], numRows);
+          scf::YieldOp::create(
+              builder, loc,
+              ValueRange{inner.loadIndex(previous, {share, slot}),
+                         inner.add(args[1], inner.index(1))});
+        });
+    Value lastChunk = walk.getResult(1);
+    auto sumOf = [&](Value chunk) {
+      return sum(b.loadIndex(chunks, {share, b.sub(lastChunk, chunk)}));
+    };
+    addPairwise(b, b.add(lastChunk, b.index(1)), [&](Value to, Value from) {
+      addSum(b, sumOf(from), sumOf(to));
+    });
+  }
+
+  /// Prefetches the sum that a later position adds to, if sums are far.
+  void prefetchSum(Value position) {
+    ScheduleAttr schedule = b.getSchedule();
+    int64_t elementBytes = sumType.getIntOrFloatBitWidth() / 8;
+    int64_t bytes = *getConstantIntValue(width) * elementBytes;
+    int64_t ahead =
+        schedule.getPrefetchRows().value_or(cost::getPrefetchRows(bytes));
+    if (ahead == 0)
+      return;
+    auto prefetch = [&] {
+      Value last = b.sub(names.size(), b.index(1));
+      Value later = b.min(b.add(position, b.index(ahead)), last);
+      Value row = names.get(b, later);
+      for (int64_t byte = 0; byte < bytes; byte += cost::kLineBytes)
+        memref::PrefetchOp::create(
+            b, firstSums,
+            ValueRange{row,
+                       b.add(b.value(column), b.index(byte / elementBytes))},
+            /*isWrite=*/true,
+            schedule.getPrefetchLocality().value_or(cost::kPrefetchLocality),
+            /*isDataCache=*/true);
+    };
+    if (schedule.getPrefetchRows())
+      return prefetch();
+    b.ifTrue(b.cmp(arith::CmpIPredicate::sle,
+                   b.index(cost::kMinPrefetchedBytes), b.numBytes(firstSums)),
+             prefetch);
+  }
+
+  LoopBuilder &b;
+  const RowNames &names;
+  Value numRows;
+  int64_t rowLength;
+  int64_t columns;
+  Flattened values;
+  Value init;
+  Type sumType;
+  Value firstSums, laterSums;
+  /// By share of the columns: the state of each row, for each slot the number
+  /// of the sum of the chunk before, and scratch for the sums of one row.
+  Value states, previous, chunks;
+  /// What is being summed.
+  Value share;
+  OpFoldResult column, width;
+};
+
 /// Each block of the destination walks the groups of its rows and fills the
 /// gaps between them, so that every byte is written once.
 struct DenseGradToLoops : OpRewritePattern<DenseGradOp> {
@@ -341,7 +566,7 @@ struct DenseGradToLoops : OpRewritePattern<DenseGradOp> {
                                 PatternRewriter &rewriter) const override {
     if (failed(verifyReady(rewriter, op)))
       return failure();
-    LoopBuilder b(op.getLoc(), rewriter);
+    LoopBuilder b(op, rewriter);
     Value init = op.getInit();
     OpFoldResult rowLength =
         embedding::getMixedSize(rewriter, op.getLoc(), init, 1);
@@ -351,8 +576,17 @@ struct DenseGradToLoops : OpRewritePattern<DenseGradOp> {
     }
     Type element = cast<MemRefType>(init.getType()).getElementType();
     Value numRows = b.value(op.getMixedNumRows(b));
-    Groups groups(b, op.getIndices(), numRows, op.getOutOfRange(),
-                  getPaddingRow(b, op));
+    Value paddingRow = getPaddingRow(b, op);
+    std::optional<int64_t> staticLength = getConstantIntValue(rowLength);
+    if (b.getSchedule().getGrouping() == Grouping::scatter && staticLength &&
+        !op.getScaleGradByFreq()) {
+      RowNames names(b, op.getIndices(), numRows, op.getOutOfRange(),
+                     paddingRow);
+      ScatterSums(b, op, names, numRows, *staticLength).run();
+      rewriter.eraseOp(op);
+      return success();
+    }
+    Groups groups(b, op.getIndices(), numRows, op.getOutOfRange(), paddingRow);
     GroupSums sums(b, op.getGradOutput(), groups, rowLength,
                    op.getScaleGradByFreq());
     sums.sumLongGroups();
@@ -364,7 +598,7 @@ struct DenseGradToLoops : OpRewritePattern<DenseGradOp> {
         Flattened(b, op.getIndices(), /*numTrailingDims=*/0).size();
     Value share = b.divUp(numIndices, b.max(numRows, b.index(1)));
     Blocks blocks(b, numRows, b.mul(rowBytes, b.add(share, b.index(1))),
-                  kMinBlockBytes, kMaxBlocks);
+                  b.index(kMinBlockBytes), kMaxBlocks);
     blocks.forEach(b, [&](Value, Value begin, Value end) {
       Value buffer = sums.allocateSum();
       Value size = groups.size(b);
@@ -400,7 +634,7 @@ struct CoalesceToLoops : OpRewritePattern<CoalesceOp> {
                                 PatternRewriter &rewriter) const override {
     if (failed(verifyReady(rewriter, op)))
       return failure();
-    LoopBuilder b(op.getLoc(), rewriter);
+    LoopBuilder b(op, rewriter);
     OpFoldResult rowLength =
         embedding::getMixedSize(rewriter, op.getLoc(), op.getSums(), 1);
     Type element = cast<MemRefType>(op.getSums().getType()).getElementType();
@@ -411,8 +645,8 @@ struct CoalesceToLoops : OpRewritePattern<CoalesceOp> {
     sums.sumLongGroups();
     Value size = groups.size(b);
     b.store(b.toI64(size), op.getCount());
-    Blocks blocks(b, size, getRowBytes(b, rowLength, element), kMinBlockBytes,
-                  kMaxBlocks);
+    Blocks blocks(b, size, getRowBytes(b, rowLength, element),
+                  b.index(kMinBlockBytes), kMaxBlocks);
     blocks.forEach(b, [&](Value, Value begin, Value end) {
       Value buffer = sums.allocateSum();
       b.loop(begin, end, [&](Value group) {
@@ -443,7 +677,8 @@ public:
     Value positionCount = Flattened(b, indices, /*numTrailingDims=*/0).size();
     scales = b.allocate(MemRefType::get({ShapedType::kDynamic}, type),
                         positionCount);
-    Blocks blocks(b, groups.size(b), b.index(64), kMinBlockBytes, kMaxBlocks);
+    Blocks blocks(b, groups.size(b), b.index(64), b.index(kMinBlockBytes),
+                  kMaxBlocks);
     blocks.forEach(b, [&](Value, Value begin, Value end) {
       b.loop(begin, end, [&](Value group) {
         Value groupBegin = groups.begin(b, group);
@@ -488,7 +723,7 @@ struct SparseGradToLoops : OpRewritePattern<SparseGradOp> {
                                 PatternRewriter &rewriter) const override {
     if (failed(verifyReady(rewriter, op)))
       return failure();
-    LoopBuilder b(op.getLoc(), rewriter);
+    LoopBuilder b(op, rewriter);
     OpFoldResult rowLength =
         embedding::getMixedSize(rewriter, op.getLoc(), op.getValues(), 1);
     Type element = cast<MemRefType>(op.getValues().getType()).getElementType();
@@ -501,7 +736,7 @@ struct SparseGradToLoops : OpRewritePattern<SparseGradOp> {
     Flattened gradOutput(b, op.getGradOutput(), /*numTrailingDims=*/1);
 
     Blocks blocks(b, names.size(), getRowBytes(b, rowLength, element),
-                  kMinBlockBytes, kMaxBlocks);
+                  b.index(kMinBlockBytes), kMaxBlocks);
     auto isKept = [&](Value row) { return b.less(row, numRows); };
     auto asIndex = [&](Value flag) -> Value {
       return arith::IndexCastUIOp::create(b, b.getIndexType(), flag);
@@ -557,7 +792,7 @@ struct DoubleBackwardToLoops : OpRewritePattern<DoubleBackwardOp> {
                                 PatternRewriter &rewriter) const override {
     if (failed(verifyReady(rewriter, op)))
       return failure();
-    LoopBuilder b(op.getLoc(), rewriter);
+    LoopBuilder b(op, rewriter);
     Value table = op.getGradGradTable();
     OpFoldResult rowLength =
         embedding::getMixedSize(rewriter, op.getLoc(), table, 1);
@@ -575,7 +810,7 @@ struct DoubleBackwardToLoops : OpRewritePattern<DoubleBackwardOp> {
     Flattened out(b, op.getInit(), /*numTrailingDims=*/1);
     bool hasNoRows = op.getStaticNumRows() == 0;
     Blocks blocks(b, names.size(), getRowBytes(b, rowLength, element),
-                  kMinBlockBytes, kMaxBlocks);
+                  b.index(kMinBlockBytes), kMaxBlocks);
     blocks.forEach(b, [&](Value, Value begin, Value end) {
       b.loop(begin, end, [&](Value i) {
         Value to = out.row(b, i, b.getIndexAttr(0), rowLength);

@@ -1,4 +1,4 @@
-//===- GroupToLoops.cpp - Radix sort of positions by row ----------------===//
+//===- GroupToLoops.cpp - Sorts of positions by row -----------------------===//
 //
 // Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -7,6 +7,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "Grouping.h"
+
+#include "embedding/Target/CostModel.h"
 
 using namespace mlir;
 using namespace mlir::embedding;
@@ -17,6 +19,10 @@ static constexpr int64_t kMaxDigitBits = 10;
 /// Positions that make a block of the sort, and the most blocks.
 static constexpr int64_t kMinBlockPositions = 16 * 1024;
 static constexpr int64_t kMaxSortBlocks = 256;
+/// A counting sort has counters for all rows in each block.
+static constexpr int64_t kMaxCountingBlocks = 16;
+/// Rows that make a block of the walk over the counters.
+static constexpr int64_t kMinBlockRows = 16 * 1024;
 
 Value RowNames::get(LoopBuilder &b, Value position) const {
   Value row = b.toIndex(flat.load(b, position));
@@ -42,8 +48,14 @@ Groups::Groups(LoopBuilder &b, Value indices, Value numRows, OutOfRange mode,
   offsets = b.allocate(int64s, b.add(size, b.index(1)));
   positions = b.allocate(int64s, size);
   count = b.allocate(MemRefType::get({}, b.getI64Type()));
-  GroupOp::create(b, TypeRange(), indices, numRows, paddingRow, rows, offsets,
-                  positions, count, /*padding_idx=*/std::nullopt, mode);
+  auto group = GroupOp::create(b, TypeRange(), indices, numRows, paddingRow,
+                               rows, offsets, positions, count,
+                               /*padding_idx=*/std::nullopt, mode);
+  std::optional<Grouping> grouping = b.getSchedule().getGrouping();
+  if (grouping == Grouping::radix_sort || grouping == Grouping::counting_sort)
+    group->setAttr(
+        kScheduleAttrName,
+        ScheduleAttr::get(b.getContext(), grouping, {}, {}, {}, {}, {}, {}));
 }
 
 namespace {
@@ -62,7 +74,8 @@ class RadixSort {
 public:
   RadixSort(LoopBuilder &b, GroupOp op, const RowNames &names, Value numRows)
       : b(b), op(op), names(names), numRows(numRows), size(names.size()),
-        blocks(b, size, b.index(1), kMinBlockPositions, kMaxSortBlocks) {
+        blocks(b, size, b.index(1), b.index(kMinBlockPositions),
+               kMaxSortBlocks) {
     positionBits =
         b.bitWidth(b.toI64(b.max(b.sub(size, b.index(1)), b.index(0))));
     Value lastRow = names.isTotal() ? b.sub(numRows, b.index(1)) : numRows;
@@ -220,18 +233,167 @@ private:
   Value counters;
 };
 
-struct GroupToRadixSort : OpRewritePattern<GroupOp> {
+/// A counting sort: counts how often each block names each row, turns the
+/// counts into where the positions of each row of each block go, which on the
+/// way says what the groups are, and moves the positions there. Positions that
+/// name no row count as those of row V.
+class CountingSort {
+public:
+  CountingSort(LoopBuilder &b, GroupOp op, const RowNames &names, Value numRows)
+      : b(b), op(op), names(names), numRows(numRows),
+        // Walking the counters of a block takes no longer than its positions.
+        blocks(b, names.size(), b.index(1),
+               b.max(numRows, b.index(kMinBlockPositions)), kMaxCountingBlocks),
+        rowBlocks(b, numRows, b.index(1), b.index(kMinBlockRows), kMaxBlocks) {
+    auto counterType = MemRefType::get(
+        {ShapedType::kDynamic, ShapedType::kDynamic}, b.getI64Type());
+    counters = b.allocate(counterType,
+                          {blocks.blockCount, b.add(numRows, b.index(1))});
+    totals =
+        b.allocate(MemRefType::get({ShapedType::kDynamic, 2}, b.getI64Type()),
+                   rowBlocks.blockCount);
+  }
+
+  void run() {
+    countRows();
+    findGroups();
+    placePositions();
+    b.deallocate(counters);
+    b.deallocate(totals);
+  }
+
+private:
+  void countRows() {
+    blocks.forEach(b, [&](Value block, Value begin, Value end) {
+      b.loop(b.index(0), b.add(numRows, b.index(1)),
+             [&](Value row) { b.store(b.i64(0), counters, {block, row}); });
+      b.loop(begin, end, [&](Value position) {
+        Value row = names.get(b, position);
+        Value count = b.load(counters, {block, row});
+        b.store(b.add(count, b.i64(1)), counters, {block, row});
+      });
+    });
+  }
+
+  /// How many positions name `row`.
+  Value getCount(Value row) {
+    return b.loop(b.index(0), blocks.blockCount, b.i64(0),
+                  [&](Value block, ValueRange sum) -> SmallVector<Value> {
+                    return {b.add(sum[0], b.load(counters, {block, row}))};
+                  })[0];
+  }
+
+  /// Has the counters of `row` say where its positions go, from `begin` on.
+  /// Returns where they end.
+  Value placeRow(Value row, Value begin) {
+    return b.loop(b.index(0), blocks.blockCount, begin,
+                  [&](Value block, ValueRange place) -> SmallVector<Value> {
+                    Value count = b.load(counters, {block, row});
+                    b.store(place[0], counters, {block, row});
+                    return {b.add(place[0], count)};
+                  })[0];
+  }
+
+  Value asInt(Value flag) {
+    return arith::ExtUIOp::create(b, b.getI64Type(), flag);
+  }
+
+  /// Column 0 of `totals` is for the groups in a block of rows, column 1 for
+  /// their positions: first how many there are, then how many before it.
+  void findGroups() {
+    rowBlocks.forEach(b, [&](Value rowBlock, Value begin, Value end) {
+      SmallVector<Value> sums = b.loop(
+          begin, end, {b.i64(0), b.i64(0)},
+          [&](Value row, ValueRange sums) -> SmallVector<Value> {
+            Value count = getCount(row);
+            Value isGroup = b.less(b.i64(0), count);
+            return {b.add(sums[0], asInt(isGroup)), b.add(sums[1], count)};
+          });
+      b.store(sums[0], totals, {rowBlock, b.index(0)});
+      b.store(sums[1], totals, {rowBlock, b.index(1)});
+    });
+    SmallVector<Value> all =
+        b.loop(b.index(0), rowBlocks.blockCount, {b.i64(0), b.i64(0)},
+               [&](Value rowBlock, ValueRange sums) -> SmallVector<Value> {
+                 SmallVector<Value> next;
+                 for (int64_t column : {0, 1}) {
+                   Value at = b.index(column);
+                   Value total = b.load(totals, {rowBlock, at});
+                   b.store(sums[column], totals, {rowBlock, at});
+                   next.push_back(b.add(sums[column], total));
+                 }
+                 return next;
+               });
+    b.store(all[0], op.getCount());
+    b.store(all[1], op.getOffsets(), b.toIndex(all[0]));
+    placeRow(numRows, all[1]);
+    rowBlocks.forEach(b, [&](Value rowBlock, Value begin, Value end) {
+      b.loop(begin, end,
+             {b.loadIndex(totals, {rowBlock, b.index(0)}),
+              b.load(totals, {rowBlock, b.index(1)})},
+             [&](Value row, ValueRange next) -> SmallVector<Value> {
+               Value place = placeRow(row, next[1]);
+               Value isGroup = b.less(next[1], place);
+               b.ifTrue(isGroup, [&] {
+                 b.store(b.toI64(row), op.getRows(), next[0]);
+                 b.store(next[1], op.getOffsets(), next[0]);
+               });
+               return {b.add(next[0], b.toIndex(asInt(isGroup))), place};
+             });
+    });
+  }
+
+  void placePositions() {
+    blocks.forEach(b, [&](Value block, Value begin, Value end) {
+      b.loop(begin, end, [&](Value position) {
+        Value row = names.get(b, position);
+        Value place = b.load(counters, {block, row});
+        b.store(b.toI64(position), op.getPositions(), b.toIndex(place));
+        b.store(b.add(place, b.i64(1)), counters, {block, row});
+      });
+    });
+  }
+
+  LoopBuilder &b;
+  GroupOp op;
+  const RowNames &names;
+  Value numRows;
+  Blocks blocks;
+  Blocks rowBlocks;
+  Value counters;
+  Value totals;
+};
+
+/// The sort that the schedule of `op` names, else the cheaper one if the sizes
+/// are known, else the one that is good for all sizes.
+Grouping getSort(GroupOp op) {
+  if (std::optional<Grouping> given = getSchedule(op).getGrouping())
+    return *given;
+  auto indices = cast<ShapedType>(op.getIndices().getType());
+  std::optional<int64_t> numRows = op.getStaticNumRows();
+  if (!numRows || !indices.hasStaticShape())
+    return Grouping::radix_sort;
+  return cost::chooseSort(indices.getNumElements(), *numRows) ==
+                 cost::Grouping::countingSort
+             ? Grouping::counting_sort
+             : Grouping::radix_sort;
+}
+
+struct GroupToSort : OpRewritePattern<GroupOp> {
   using OpRewritePattern::OpRewritePattern;
 
   LogicalResult matchAndRewrite(GroupOp op,
                                 PatternRewriter &rewriter) const override {
     if (failed(verifyReady(rewriter, op)))
       return failure();
-    LoopBuilder b(op.getLoc(), rewriter);
+    LoopBuilder b(op, rewriter);
     Value numRows = b.value(op.getMixedNumRows(b));
     RowNames names(b, op.getIndices(), numRows, op.getOutOfRange(),
                    getPaddingRow(b, op));
-    RadixSort(b, op, names, numRows).run();
+    if (getSort(op) == Grouping::counting_sort)
+      CountingSort(b, op, names, numRows).run();
+    else
+      RadixSort(b, op, names, numRows).run();
     rewriter.eraseOp(op);
     return success();
   }
@@ -240,5 +402,5 @@ struct GroupToRadixSort : OpRewritePattern<GroupOp> {
 } // namespace
 
 void embedding::populateGroupToLoopsPatterns(RewritePatternSet &patterns) {
-  patterns.add<GroupToRadixSort>(patterns.getContext());
+  patterns.add<GroupToSort>(patterns.getContext());
 }

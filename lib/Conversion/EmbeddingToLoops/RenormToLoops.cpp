@@ -15,9 +15,6 @@ using namespace mlir::embedding;
 
 /// Partial sums of a norm; the documented order of its sum depends on it.
 static constexpr int64_t kPartialSums = 16;
-/// Copies of one row that are worth all threads.
-static constexpr int64_t kMaxCopiesByOwner = 1024;
-
 /// Rounds an f64 to `type` once. f64 to f16 or bf16 by way of f32 would round
 /// twice; so f32 is rounded to odd, which leaves the second rounding its tie.
 /// See S. Boldo and G. Melquiond, "Emulation of FMA and Correctly Rounded Sums:
@@ -196,121 +193,206 @@ bool isEmpty(Value table) {
 }
 
 //===----------------------------------------------------------------------===//
-// RenormOp
+// Distinct rows
 //===----------------------------------------------------------------------===//
 
-/// The groups are the distinct rows.
-struct RenormToLoops : OpRewritePattern<RenormOp> {
-  using OpRewritePattern::OpRewritePattern;
+/// Rows, and if asked the positions that name them: a list in buffers.
+struct NamedRows {
+  NamedRows(LoopBuilder &b, Value capacity, bool withPositions) {
+    auto int64s = MemRefType::get({ShapedType::kDynamic}, b.getI64Type());
+    rows = b.allocate(int64s, capacity);
+    if (withPositions)
+      positions = b.allocate(int64s, capacity);
+  }
 
-  LogicalResult matchAndRewrite(RenormOp op,
+  /// Writes an entry; `position` does not matter without positions.
+  void set(LoopBuilder &b, Value i, Value row, Value position) const {
+    b.store(b.toI64(row), rows, i);
+    if (positions)
+      b.store(b.toI64(position), positions, i);
+  }
+  Value row(LoopBuilder &b, Value i) const { return b.loadIndex(rows, i); }
+  Value position(LoopBuilder &b, Value i) const {
+    return b.loadIndex(positions, i);
+  }
+  void deallocate(LoopBuilder &b) const {
+    b.deallocate(rows);
+    if (positions)
+      b.deallocate(positions);
+  }
+
+  Value rows, positions;
+  /// The number of entries.
+  Value size;
+};
+
+/// The distinct rows that positions name: each once, with one position that
+/// names it. If asked, all other positions with what they name too.
+class DistinctRows {
+public:
+  DistinctRows(LoopBuilder &b, RowIndexingOpInterface op, const RowNames &names,
+               Value numRows, bool withPositions)
+      : distinct(b, names.size(), withPositions), b(b), names(names),
+        numRows(numRows) {
+    if (withPositions)
+      others.emplace(b, names.size(), withPositions);
+    if (b.getSchedule().getGrouping() == Grouping::bitmap)
+      findByBitmap();
+    else
+      findBySort(op);
+  }
+
+  void deallocate() {
+    distinct.deallocate(b);
+    if (others)
+      others->deallocate(b);
+  }
+
+  NamedRows distinct;
+  /// Those that name no row have row V.
+  std::optional<NamedRows> others;
+
+private:
+  /// A bit for each row, and one for naming none. One thread's work: it takes
+  /// about a nanosecond a position. Either list takes every position, and
+  /// advances if it is one of its own.
+  void findByBitmap() {
+    Value wordCount = b.add(b.div(numRows, b.index(64)), b.index(1));
+    Value bitmap = b.allocate(
+        MemRefType::get({ShapedType::kDynamic}, b.getI64Type()), wordCount);
+    b.fill(bitmap, b.i64(0));
+    auto sizes = b.loop(
+        b.index(0), names.size(), {b.index(0), b.index(0)},
+        [&](Value position, ValueRange sizes) -> SmallVector<Value> {
+          Value row = names.get(b, position);
+          Value word = b.div(row, b.index(64));
+          Value bit = b.shiftLeft(b.i64(1), b.bitAnd(b.toI64(row), b.i64(63)));
+          Value met = b.load(bitmap, word);
+          b.store(b.bitOr(met, bit), bitmap, word);
+          Value isNew = b.equal(b.bitAnd(met, bit), b.i64(0));
+          if (!names.isTotal())
+            isNew = b.bitAnd(isNew, b.less(row, numRows));
+          distinct.set(b, sizes[0], row, position);
+          if (others)
+            others->set(b, sizes[1], row, position);
+          Value step = arith::IndexCastUIOp::create(b, b.getIndexType(), isNew);
+          return {b.add(sizes[0], step),
+                  b.add(sizes[1], b.sub(b.index(1), step))};
+        });
+    distinct.size = sizes[0];
+    if (others)
+      others->size = sizes[1];
+    b.deallocate(bitmap);
+  }
+
+  /// The row of each group with its first position; and the rest of them.
+  void findBySort(RowIndexingOpInterface op) {
+    Groups groups(b, op.getIndices(), numRows, op.getOutOfRange(),
+                  /*paddingRow=*/nullptr);
+    distinct.size = groups.size(b);
+    // Each group before has one position less in the second list.
+    auto addOthers = [&](Value row, Value begin, Value end, Value groupCount) {
+      b.loop(begin, end, [&](Value i) {
+        others->set(b, b.sub(i, groupCount), row,
+                    b.loadIndex(groups.positions, i));
+      });
+    };
+    Blocks blocks(b, distinct.size, b.index(64), b.index(kMinBlockBytes),
+                  kMaxBlocks);
+    blocks.forEach(b, [&](Value, Value begin, Value end) {
+      b.loop(begin, end, [&](Value group) {
+        Value row = groups.row(b, group), start = groups.begin(b, group);
+        distinct.set(b, group, row, b.loadIndex(groups.positions, start));
+        if (others)
+          addOthers(row, b.add(start, b.index(1)), groups.end(b, group),
+                    b.add(group, b.index(1)));
+      });
+    });
+    if (others) {
+      others->size = b.sub(names.size(), distinct.size);
+      Value total = b.loadIndex(groups.offsets, distinct.size);
+      addOthers(numRows, total, names.size(), distinct.size);
+    }
+    groups.deallocate(b);
+  }
+
+  LoopBuilder &b;
+  const RowNames &names;
+  Value numRows;
+};
+
+//===----------------------------------------------------------------------===//
+// RenormOp and RenormLookupOp
+//===----------------------------------------------------------------------===//
+
+/// Shortens each row that is named, and for `RenormLookupOp` copies it to the
+/// first position that names it, while it is in the first-level cache; the
+/// other positions follow when all rows are what they will be.
+template <typename OpTy> struct RenormToLoops : OpRewritePattern<OpTy> {
+  using OpRewritePattern<OpTy>::OpRewritePattern;
+  static constexpr bool kLooksUp = std::is_same_v<OpTy, RenormLookupOp>;
+
+  LogicalResult matchAndRewrite(OpTy op,
                                 PatternRewriter &rewriter) const override {
     if (failed(verifyReady(rewriter, op)))
       return failure();
-    LoopBuilder b(op.getLoc(), rewriter);
+    LoopBuilder b(op, rewriter);
     Value table = op.getTable();
     if (isEmpty(table)) {
+      // What is left is a lookup in an empty table, or nothing.
+      if constexpr (kLooksUp)
+        LookupOp::create(b, table, op.getIndices(), op.getInit(),
+                         op.getOutOfRange());
       rewriter.eraseOp(op);
       return success();
     }
     OpFoldResult rowLength =
         embedding::getMixedSize(rewriter, op.getLoc(), table, 1);
-    Groups groups(b, op.getIndices(), b.value(op.getMixedNumRows(b)),
-                  op.getOutOfRange(), /*paddingRow=*/nullptr);
-    RowShortener shortener(b, op, rowLength);
     Type element = cast<MemRefType>(table.getType()).getElementType();
-    Blocks blocks(b, groups.size(b), getRowBytes(b, rowLength, element),
-                  kMinBlockBytes, kMaxBlocks);
+    Value numRows = b.value(op.getMixedNumRows(b));
+    RowNames names(b, op.getIndices(), numRows, op.getOutOfRange(),
+                   /*paddingRow=*/nullptr);
+    DistinctRows rows(b, op, names, numRows, /*withPositions=*/kLooksUp);
+    RowShortener shortener(b, op, rowLength);
+
+    std::optional<Flattened> out;
+    if constexpr (kLooksUp)
+      out.emplace(b, op.getInit(), /*numTrailingDims=*/1);
+    auto outRow = [&](Value position) {
+      return out->row(b, position, b.getIndexAttr(0), rowLength);
+    };
+    auto copyRow = [&](Value row, Value position) {
+      b.copy(takeRow(b, b.getLoc(), table, OpFoldResult(row), rowLength),
+             outRow(position));
+    };
+    Value rowBytes = getRowBytes(b, rowLength, element);
+    Blocks blocks(b, rows.distinct.size, rowBytes, b.index(kMinBlockBytes),
+                  kMaxBlocks);
     blocks.forEach(b, [&](Value, Value begin, Value end) {
       Value partials = shortener.allocatePartials();
-      b.loop(begin, end, [&](Value group) {
-        shortener.shorten(groups.row(b, group), partials);
-      });
-    });
-    groups.deallocate(b);
-    rewriter.eraseOp(op);
-    return success();
-  }
-};
-
-//===----------------------------------------------------------------------===//
-// RenormLookupOp
-//===----------------------------------------------------------------------===//
-
-/// The thread that shortens a row copies it to its positions, while it is in
-/// the first-level cache. Only where they are very many do all threads copy.
-struct RenormLookupToLoops : OpRewritePattern<RenormLookupOp> {
-  using OpRewritePattern::OpRewritePattern;
-
-  LogicalResult matchAndRewrite(RenormLookupOp op,
-                                PatternRewriter &rewriter) const override {
-    if (failed(verifyReady(rewriter, op)))
-      return failure();
-    LoopBuilder b(op.getLoc(), rewriter);
-    Value table = op.getTable();
-    if (isEmpty(table)) {
-      // What is left is a lookup in an empty table.
-      rewriter.replaceOpWithNewOp<LookupOp>(op, table, op.getIndices(),
-                                            op.getInit(), op.getOutOfRange());
-      return success();
-    }
-    OpFoldResult rowLength =
-        embedding::getMixedSize(rewriter, op.getLoc(), table, 1);
-    Type element = cast<MemRefType>(table.getType()).getElementType();
-    Groups groups(b, op.getIndices(), b.value(op.getMixedNumRows(b)),
-                  op.getOutOfRange(), /*paddingRow=*/nullptr);
-    RowShortener shortener(b, op, rowLength);
-    Flattened out(b, op.getInit(), /*numTrailingDims=*/1);
-    Value rowBytes = getRowBytes(b, rowLength, element);
-    auto outRow = [&](Value i) {
-      return out.row(b, b.loadIndex(groups.positions, i), b.getIndexAttr(0),
-                     rowLength);
-    };
-    auto copyRow = [&](Value row, Value begin, Value end) {
       b.loop(begin, end, [&](Value i) {
-        b.copy(takeRow(b, b.getLoc(), table, OpFoldResult(row), rowLength),
-               outRow(i));
-      });
-    };
-    Value maxCopies = b.index(kMaxCopiesByOwner);
-
-    Value total = b.loadIndex(groups.offsets, groups.size(b));
-    Value copiesPerGroup = b.divUp(total, b.max(groups.size(b), b.index(1)));
-    Blocks owners(b, groups.size(b),
-                  b.mul(rowBytes, b.add(copiesPerGroup, b.index(1))),
-                  kMinBlockBytes, kMaxBlocks);
-    owners.forEach(b, [&](Value, Value begin, Value end) {
-      Value partials = shortener.allocatePartials();
-      b.loop(begin, end, [&](Value group) {
-        Value row = groups.row(b, group);
+        Value row = rows.distinct.row(b, i);
         shortener.shorten(row, partials);
-        Value first = groups.begin(b, group), last = groups.end(b, group);
-        copyRow(row, first, b.min(last, b.add(first, maxCopies)));
+        if (out)
+          copyRow(row, rows.distinct.position(b, i));
       });
     });
-
-    Blocks copies(b, total, rowBytes, kMinBlockBytes, kMaxBlocks);
-    copies.forEach(b, [&](Value, Value begin, Value end) {
-      b.ifTrue(b.less(begin, end), [&] {
-        Value first = b.sub(groups.firstAtOrBehind(b, b.add(begin, b.index(1))),
-                            b.index(1));
-        b.loop(first, groups.firstAtOrBehind(b, end), [&](Value group) {
-          Value owned = b.add(groups.begin(b, group), maxCopies);
-          copyRow(groups.row(b, group), b.max(begin, owned),
-                  b.min(end, groups.end(b, group)));
+    if (out) {
+      Blocks rest(b, rows.others->size, rowBytes, b.index(kMinBlockBytes),
+                  kMaxBlocks);
+      rest.forEach(b, [&](Value, Value begin, Value end) {
+        b.loop(begin, end, [&](Value i) {
+          Value row = rows.others->row(b, i);
+          Value position = rows.others->position(b, i);
+          if (names.isTotal())
+            return copyRow(row, position);
+          b.ifTrue(
+              b.less(row, numRows), [&] { copyRow(row, position); },
+              [&] { b.fill(outRow(position), b.constant(element, 0.0)); });
         });
       });
-    });
-
-    if (op.getOutOfRange() != OutOfRange::assume) {
-      Value unnamed = b.sub(out.size(), total);
-      Blocks rest(b, unnamed, rowBytes, kMinBlockBytes, kMaxBlocks);
-      rest.forEach(b, [&](Value, Value begin, Value end) {
-        b.loop(b.add(total, begin), b.add(total, end),
-               [&](Value i) { b.fill(outRow(i), b.constant(element, 0.0)); });
-      });
     }
-    groups.deallocate(b);
+    rows.deallocate();
     rewriter.eraseOp(op);
     return success();
   }
@@ -319,5 +401,6 @@ struct RenormLookupToLoops : OpRewritePattern<RenormLookupOp> {
 } // namespace
 
 void embedding::populateRenormToLoopsPatterns(RewritePatternSet &patterns) {
-  patterns.add<RenormToLoops, RenormLookupToLoops>(patterns.getContext());
+  patterns.add<RenormToLoops<RenormOp>, RenormToLoops<RenormLookupOp>>(
+      patterns.getContext());
 }

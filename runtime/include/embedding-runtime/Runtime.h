@@ -139,7 +139,8 @@ typedef struct EmbeddingEngineOptions {
    * 0, the default, is 256 MiB. */
   uint64_t cache_max_bytes;
   /** Threads of the engine's own pool, the calling one included. 0, the
-   * default, is the number of CPUs the process may use. */
+   * default, is the number of CPUs the process may use. With parallel_for, how
+   * many threads that has: algorithms are chosen by it, results are not. */
   int32_t num_threads;
   /** Runs ranges in place of the engine's own pool, if not null. */
   EmbeddingParallelFor parallel_for;

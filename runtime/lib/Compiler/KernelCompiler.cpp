@@ -147,8 +147,13 @@ static std::string getOperationIR(const KernelSpec &spec) {
                                    length, elementPrefix, 8 * spec.elementBytes,
                                    spec.isContiguous ? "1" : "?");
   std::string indices = llvm::formatv("memref<?xi{0}>", spec.indexBits);
-  std::string mode =
-      llvm::formatv("out_of_range({0})", getName(spec.outOfRange));
+  std::string columns;
+  if (spec.columns != 0)
+    columns = llvm::formatv(", columns = {0}", spec.columns);
+  std::string mode = llvm::formatv(
+      "out_of_range({0}) {{embedding.schedule = #embedding.schedule<grouping = "
+      "{1}{2}>}",
+      getName(spec.outOfRange), getName(spec.grouping), columns);
   std::string normType;
   if (spec.kind == KernelKind::renorm || spec.kind == KernelKind::renormLookup)
     // As bits, since text has no infinity.

@@ -1,0 +1,66 @@
+//===- EmbeddingAttrs.td - Embedding dialect attributes ----*- tablegen -*-===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef EMBEDDING_IR_EMBEDDINGATTRS
+#define EMBEDDING_IR_EMBEDDINGATTRS
+
+include "embedding/IR/EmbeddingBase.td"
+include "embedding/IR/EmbeddingEnums.td"
+include "mlir/IR/AttrTypeBase.td"
+
+def Embedding_ScheduleAttr : AttrDef<Embedding_Dialect, "Schedule"> {
+  let mnemonic = "schedule";
+  let summary = "how an operation is carried out, where that is a choice";
+  let description = [{
+    The attribute `embedding.schedule` of an operation that moves rows overrides
+    what the lowering to the CPU would choose by cost. What it leaves out is
+    chosen. The result never depends on it, to the last bit.
+
+    - `grouping`: how positions that name one row are brought together.
+      `radix_sort` takes time linear in N for any V; `counting_sort` counts all
+      rows, for V not much larger than N. `dense_grad` also knows `scatter`:
+      gradients are added where they belong in the order of positions, without
+      a sort, for short rows and few threads. `renorm` and `renorm_lookup` know
+      `radix_sort`, `counting_sort` and `bitmap`: a bit for each row of the
+      table that has been met. `lookup`, and without `scale_grad_by_freq`
+      `sparse_grad` and `double_backward`, group nothing.
+    - `columns`: columns of a row that one thread adds up in a `scatter`; all
+      of them by default, so that it is the work of one thread.
+    - `prefetch_rows`: rows between a prefetch and its use; 0 prefetches nothing.
+      When it is given, tables that fit into the caches are prefetched too.
+    - `prefetch_locality`: the `localityHint` of `memref.prefetch`: 3 for the
+      first-level cache, 2 for the second, 1 for the third, 0 for none to keep.
+    - `streaming`: which outputs are stored around the caches: `never` any,
+      `large` ones, or `always` all that are aligned.
+    - `vector_bytes`: bytes of the widest vector, a power of two.
+    - `unroll`: vectors of a row that are moved by straight code; longer rows
+      take a loop.
+
+    Example:
+
+    ```mlir
+    embedding.lookup out_of_range(assume)
+      {embedding.schedule = #embedding.schedule<prefetch_rows = 8,
+                                                streaming = always>}
+      ins(%table, %indices : memref<?x64xf32>, memref<?xi64>)
+      outs(%rows : memref<?x64xf32>)
+    ```
+  }];
+  let parameters = (ins
+    OptionalParameter<"std::optional<Grouping>">:$grouping,
+    OptionalParameter<"std::optional<int64_t>">:$columns,
+    OptionalParameter<"std::optional<int64_t>">:$prefetch_rows,
+    OptionalParameter<"std::optional<int64_t>">:$prefetch_locality,
+    OptionalParameter<"std::optional<Streaming>">:$streaming,
+    OptionalParameter<"std::optional<int64_t>">:$vector_bytes,
+    OptionalParameter<"std::optional<int64_t>">:$unroll);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
+#endif // EMBEDDING_IR_EMBEDDINGATTRS
