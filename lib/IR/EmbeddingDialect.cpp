@@ -103,14 +103,13 @@ void EmbeddingDialect::initialize() {
 // Schedules
 //===----------------------------------------------------------------------===//
 
-LogicalResult ScheduleAttr::verify(
-    function_ref<InFlightDiagnostic()> emitError, std::optional<Grouping>,
-    std::optional<int64_t> columns, std::optional<int64_t> prefetchRows,
-    std::optional<int64_t> prefetchLocality, std::optional<Streaming>,
-    std::optional<int64_t> vectorBytes, std::optional<int64_t> unroll) {
-  if (columns && *columns < 1)
-    return emitError() << "expected columns to be at least 1, but got "
-                       << *columns;
+LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                   std::optional<Grouping>,
+                                   std::optional<int64_t> prefetchRows,
+                                   std::optional<int64_t> prefetchLocality,
+                                   std::optional<Streaming>,
+                                   std::optional<int64_t> vectorBytes,
+                                   std::optional<int64_t> unroll) {
   if (prefetchRows && *prefetchRows < 0)
     return emitError() << "expected prefetch_rows to be at least 0, but got "
                        << *prefetchRows;
@@ -129,7 +128,7 @@ LogicalResult ScheduleAttr::verify(
 ScheduleAttr embedding::getSchedule(Operation *op) {
   if (auto schedule = op->getAttrOfType<ScheduleAttr>(kScheduleAttrName))
     return schedule;
-  return ScheduleAttr::get(op->getContext(), {}, {}, {}, {}, {}, {}, {});
+  return ScheduleAttr::get(op->getContext(), {}, {}, {}, {}, {}, {});
 }
 
 /// Whether `op` can group positions as `grouping` has it.

@@ -240,9 +240,8 @@ public:
 
   /// The schedule of what is lowered, or one without choices.
   ScheduleAttr getSchedule() {
-    return schedule
-               ? schedule
-               : ScheduleAttr::get(getContext(), {}, {}, {}, {}, {}, {}, {});
+    return schedule ? schedule
+                    : ScheduleAttr::get(getContext(), {}, {}, {}, {}, {}, {});
   }
 
 private:

@@ -26,13 +26,13 @@ using namespace embedding::runtime;
 
 static constexpr uint64_t kDefaultCacheMaxBytes = uint64_t(256) << 20;
 
-static void *allocateAligned(void *, size_t size, size_t alignment) {
-  // aligned_alloc wants a multiple of the alignment.
-  return std::aligned_alloc(alignment,
-                            (size + alignment - 1) / alignment * alignment);
+static constexpr uint64_t kDefaultMaxIdleBytes = uint64_t(512) << 20;
+
+static void *allocateFromPool(void *pool, size_t size, size_t) {
+  return static_cast<BufferPool *>(pool)->allocate(size);
 }
-static void deallocateAligned(void *, void *memory, size_t, size_t) {
-  std::free(memory);
+static void deallocateToPool(void *pool, void *memory, size_t size, size_t) {
+  static_cast<BufferPool *>(pool)->deallocate(memory, size);
 }
 
 /// What code for this machine depends on: the CPU's own description, which
@@ -103,8 +103,11 @@ Engine::create(const EmbeddingEngineOptions &options) {
     return invalidArgument(
         "options: expected both of allocate and deallocate, or none");
   if (!engine->allocateFunction) {
-    engine->allocateFunction = allocateAligned;
-    engine->deallocateFunction = deallocateAligned;
+    uint64_t maxIdleBytes = options.max_idle_buffer_bytes;
+    engine->buffers.emplace(maxIdleBytes ? maxIdleBytes : kDefaultMaxIdleBytes);
+    engine->allocateFunction = allocateFromPool;
+    engine->deallocateFunction = deallocateToPool;
+    engine->allocatorContext = &*engine->buffers;
   }
 
   const char *named = options.cache_dir;
@@ -277,9 +280,8 @@ Result<Workspace> Engine::allocate(size_t size) {
   void *memory =
       allocateFunction(allocatorContext, size, Workspace::kAlignment);
   if (!memory)
-    return Failure{EMBEDDING_OUT_OF_MEMORY, "the allocator has no " +
-                                                std::to_string(size) +
-                                                " bytes of workspace"};
+    return Failure{EMBEDDING_OUT_OF_MEMORY,
+                   "the allocator has no " + std::to_string(size) + " bytes"};
   return Result<Workspace>(Workspace(*this, memory, size));
 }
 
@@ -289,6 +291,7 @@ void Engine::getStatistics(EmbeddingEngineStatistics &statistics) const {
   current.kernels_compiled = kernelsCompiled;
   current.kernels_loaded = kernelsLoaded;
   current.objects_rejected = objectsRejected;
+  current.idle_buffer_bytes = buffers ? buffers->getIdleBytes() : 0;
   std::memcpy(&statistics, &current,
               std::min(statistics.struct_size, sizeof(current)));
 }

@@ -9,6 +9,7 @@
 #ifndef EMBEDDING_RUNTIME_LIB_ENGINE_H
 #define EMBEDDING_RUNTIME_LIB_ENGINE_H
 
+#include "BufferPool.h"
 #include "CompilerAPI.h"
 #include "KernelSpec.h"
 #include "ObjectCache.h"
@@ -23,7 +24,7 @@
 
 namespace embedding::runtime {
 
-/// Memory from the engine's allocator, until destroyed.
+/// Memory from the engine's allocator, until destroyed or released.
 class Workspace;
 
 /// A kernel that has been loaded; never moved or removed while its engine
@@ -78,6 +79,7 @@ private:
   std::optional<ObjectCache> cache;
   std::optional<std::string> compilerLibrary;
   ThreadPool::Pointer pool;
+  std::optional<BufferPool> buffers;
   EmbeddingParallelFor callerParallelFor = nullptr;
   void *parallelForContext = nullptr;
   EmbeddingAllocate allocateFunction = nullptr;
@@ -124,6 +126,8 @@ public:
   }
 
   char *data() const { return static_cast<char *>(memory); }
+  /// Leaves the memory to the caller.
+  void *release() { return std::exchange(memory, nullptr); }
 
   static constexpr size_t kAlignment = 64;
 

@@ -76,10 +76,10 @@ std::string KernelSpec::str() const {
   text += isContiguous ? " contiguous" : " strided";
   if (scalesGradByFreq)
     text += " scale_grad_by_freq";
+  if (hasPadding)
+    text += " padding";
   if (grouping != Grouping::radixSort)
     text += std::string(" grouping=") + getName(grouping);
-  if (columns != 0)
-    text += " columns=" + std::to_string(columns);
   if (normType != 2.0) {
     char buffer[40];
     std::snprintf(buffer, sizeof(buffer), " norm_type=%a", normType);

@@ -52,9 +52,9 @@ struct KernelSpec {
   /// Whether the elements of the rows are next to each other.
   bool isContiguous = true;
   bool scalesGradByFreq = false;
+  /// Whether a gradient leaves out the padding row.
+  bool hasPadding = false;
   Grouping grouping = Grouping::radixSort;
-  /// Of a scatter, the columns that one thread sums.
-  int64_t columns = 0;
   /// The p of the norm.
   double normType = 2.0;
   /// Elements of a row, or kDynamic.
@@ -69,7 +69,7 @@ struct KernelSpec {
            elementBytes == other.elementBytes &&
            isContiguous == other.isContiguous &&
            scalesGradByFreq == other.scalesGradByFreq &&
-           grouping == other.grouping && columns == other.columns &&
+           hasPadding == other.hasPadding && grouping == other.grouping &&
            normType == other.normType && rowLength == other.rowLength;
   }
 
@@ -79,7 +79,7 @@ struct KernelSpec {
             uint64_t(indexBits) << 3 | uint64_t(elementBytes) << 10 |
             uint64_t(isContiguous) << 16 | uint64_t(kind) << 17 |
             uint64_t(elementCode) << 21 | uint64_t(scalesGradByFreq) << 29 |
-            uint64_t(grouping) << 30 | uint64_t(columns) << 32;
+            uint64_t(grouping) << 30 | uint64_t(hasPadding) << 32;
     return static_cast<size_t>(bits * 0xff51afd7ed558ccd >> 32);
   }
 
@@ -111,9 +111,10 @@ using FindOutOfRangeKernel = void (*)(int64_t begin, int64_t end,
                                       MemRef<1> *report);
 
 /// Kernels of a whole operation, which call `embedding_parallel_for`. Indices
-/// are in range, unless the mode is clamp or zero. `paddingIdx` may name no
-/// row. Each comes with a function of the same arguments that returns the bytes
-/// of `workspace` and reads nothing but shapes.
+/// are in range, unless the mode is clamp or zero. `paddingIdx` does not matter
+/// unless the spec has padding. Each comes with a function of the same
+/// arguments that returns the bytes of `workspace` and reads nothing but
+/// shapes.
 template <typename R>
 using RenormKernel = R (*)(MemRef<1> *indices, double maxNorm, MemRef<2> *table,
                            MemRef<1> *workspace);

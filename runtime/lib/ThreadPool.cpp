@@ -9,7 +9,7 @@
 #include "ThreadPool.h"
 
 #include <algorithm>
-#include <atomic>
+#include <chrono>
 #include <sched.h>
 #include <system_error>
 #include <unistd.h>
@@ -23,25 +23,65 @@ int embedding::runtime::getNumCPUs() {
   return std::max(1u, std::thread::hardware_concurrency());
 }
 
-/// One call of parallelFor: ranges are taken from `next` until none is left.
+/// How long a thread looks for the next loop, or for the end of this one,
+/// before it sleeps: to wake one takes longer than most loops, and an operation
+/// is several of them.
+static constexpr auto kSpinTime = std::chrono::microseconds(50);
+
+/// Waits until `condition` holds, for a short time. Whether it does.
+template <typename Condition>
+static bool spinUntil(const Condition &condition) {
+  auto end = std::chrono::steady_clock::now() + kSpinTime;
+  do {
+    for (int i = 0; i < 64; ++i) {
+      if (condition())
+        return true;
+#if defined(__x86_64__)
+      __builtin_ia32_pause();
+#endif
+    }
+  } while (std::chrono::steady_clock::now() < end);
+  return false;
+}
+
+/// One call of parallelFor. Each thread has a share of its own, the same in
+/// every loop of a size, so that it finds in its caches what it left there; who
+/// is done with it helps the others.
 struct ThreadPool::Loop {
   Loop(int64_t size, int64_t grain, EmbeddingRangeFunction function,
-       void *context)
-      : size(size), grain(grain), function(function), context(context) {}
-
-  void run() {
-    for (int64_t begin;
-         (begin = next.fetch_add(grain, std::memory_order_relaxed)) < size;)
-      function(context, begin, std::min(begin + grain, size));
+       void *context, int numShares)
+      : grain(grain), function(function), context(context), shares(numShares) {
+    int64_t numRanges = (size - 1) / grain + 1;
+    int64_t begin = 0;
+    for (int i = 0; i < numShares; ++i) {
+      int64_t ranges = numRanges / numShares + (i < numRanges % numShares);
+      shares[i].next = begin;
+      // The last range may be shorter.
+      begin += ranges * grain;
+      shares[i].end = begin = std::min(begin, size);
+    }
   }
 
-  const int64_t size;
+  void run(int member) {
+    auto count = static_cast<int>(shares.size());
+    for (int i = 0; i < count; ++i) {
+      Share &share = shares[(member + i) % count];
+      for (int64_t begin; (begin = share.next.fetch_add(
+                               grain, std::memory_order_relaxed)) < share.end;)
+        function(context, begin, std::min(begin + grain, share.end));
+    }
+  }
+
+  struct alignas(64) Share {
+    std::atomic<int64_t> next{0};
+    int64_t end = 0;
+  };
   const int64_t grain;
   const EmbeddingRangeFunction function;
   void *const context;
-  std::atomic<int64_t> next{0};
-  /// Threads inside run(), guarded by the pool's mutex.
-  int active = 0;
+  std::vector<Share> shares;
+  /// Threads of the pool inside run(); changed under the pool's mutex.
+  std::atomic<int> active{0};
 };
 
 void ThreadPool::Destroy::operator()(ThreadPool *pool) const {
@@ -55,6 +95,7 @@ ThreadPool::~ThreadPool() {
   {
     std::lock_guard<std::mutex> lock(mutex);
     isStopping = true;
+    turn.fetch_add(1, std::memory_order_release);
   }
   wake.notify_all();
   for (std::thread &thread : threads)
@@ -67,25 +108,31 @@ void ThreadPool::start() {
   owner = getpid();
   try {
     while (static_cast<int>(threads.size()) < numThreads - 1)
-      threads.emplace_back([this] { work(); });
+      threads.emplace_back([this, member = static_cast<int>(threads.size()) +
+                                           1] { work(member); });
   } catch (const std::system_error &) {
     // Fewer threads than asked for do the same work.
   }
 }
 
-void ThreadPool::work() {
-  std::unique_lock<std::mutex> lock(mutex);
-  std::shared_ptr<Loop> last;
+void ThreadPool::work(int member) {
+  uint64_t seen = 0;
   while (true) {
-    wake.wait(lock, [&] { return isStopping || (loop && loop != last); });
+    auto isNew = [&] { return turn.load(std::memory_order_acquire) != seen; };
+    spinUntil(isNew);
+    std::unique_lock<std::mutex> lock(mutex);
+    wake.wait(lock, isNew);
     if (isStopping)
       return;
-    last = loop;
-    ++last->active;
+    seen = turn.load(std::memory_order_relaxed);
+    std::shared_ptr<Loop> current = loop;
+    if (!current)
+      continue; // It ended before this thread came.
+    current->active.fetch_add(1, std::memory_order_relaxed);
     lock.unlock();
-    last->run();
+    current->run(member);
     lock.lock();
-    if (--last->active == 0)
+    if (current->active.fetch_sub(1, std::memory_order_release) == 1)
       done.notify_all();
   }
 }
@@ -102,15 +149,25 @@ void ThreadPool::parallelFor(int64_t size, int64_t grain,
   if (owner == 0)
     start();
 
-  auto current = std::make_shared<Loop>(size, grain, function, context);
+  auto current = std::make_shared<Loop>(size, grain, function, context,
+                                        static_cast<int>(threads.size()) + 1);
   {
     std::lock_guard<std::mutex> lock(mutex);
     loop = current;
+    turn.fetch_add(1, std::memory_order_release);
   }
   wake.notify_all();
-  current->run();
+  current->run(0);
+  {
+    std::lock_guard<std::mutex> lock(mutex);
+    // No range is left; a thread that has not woken up yet need not.
+    loop = nullptr;
+  }
+  auto isDone = [&] {
+    return current->active.load(std::memory_order_acquire) == 0;
+  };
+  if (spinUntil(isDone))
+    return;
   std::unique_lock<std::mutex> lock(mutex);
-  // No range is left; a thread that has not woken up yet need not.
-  loop = nullptr;
-  done.wait(lock, [&] { return current->active == 0; });
+  done.wait(lock, isDone);
 }

@@ -11,6 +11,7 @@
 
 #include "embedding-runtime/Runtime.h"
 
+#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -49,7 +50,7 @@ private:
   ~ThreadPool();
 
   void start();
-  void work();
+  void work(int member);
 
   /// Whether the threads are those of a process that this one was forked from.
   bool isForked() const;
@@ -63,6 +64,8 @@ private:
   std::vector<std::thread> threads;
   pid_t owner = 0;
   std::shared_ptr<Loop> loop;
+  /// Grows with each loop, and when the threads are to stop; under `mutex`.
+  std::atomic<uint64_t> turn{0};
   bool isStopping = false;
 };
 

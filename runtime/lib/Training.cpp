@@ -331,12 +331,6 @@ private:
 
 } // namespace
 
-/// The padding row, or V, which is no row.
-static int64_t getPaddingRow(const EmbeddingGradOptions &options,
-                             int64_t numRows) {
-  return options.has_padding_idx ? options.padding_idx : numRows;
-}
-
 static Status checkGradOptions(const EmbeddingGradOptions &options,
                                int64_t numRows) {
   if (Status mode = checkOutOfRangeMode(options.out_of_range); !mode)
@@ -409,22 +403,6 @@ embedding::runtime::lookupWithRenorm(Engine &engine, const Tensor &table,
 // Gradients
 //===----------------------------------------------------------------------===//
 
-/// Decides how a dense gradient is summed, once its rows are known.
-static void chooseReduction(TrainingCall &call, const Engine &engine,
-                            int64_t numRows) {
-  KernelSpec &spec = call.spec;
-  if (spec.rowLength == KernelSpec::kDynamic || spec.scalesGradByFreq) {
-    spec.grouping = cost::chooseSort(call.getNumIndices(), numRows);
-    return;
-  }
-  spec.grouping = cost::chooseReduction(call.getNumIndices(), numRows,
-                                        spec.rowLength, spec.elementBytes,
-                                        engine.getNumThreads());
-  if (spec.grouping == Grouping::scatter)
-    spec.columns = cost::getScatteredColumns(spec.rowLength, spec.elementBytes,
-                                             engine.getNumThreads());
-}
-
 static Status denseGrad(Engine &engine, const DLTensor *dlGradOutput,
                         const DLTensor *dlIndices,
                         const EmbeddingGradOptions &options,
@@ -453,11 +431,19 @@ static Status denseGrad(Engine &engine, const DLTensor *dlGradOutput,
   TrainingCall call(engine, KernelKind::denseGrad, *indices, numRows,
                     options.out_of_range);
   call.spec.scalesGradByFreq = options.scale_grad_by_freq != 0;
+  call.spec.hasPadding = options.has_padding_idx != 0;
   MemRef<2> *from = call.addRows(*gradOutput, /*isWritten=*/false);
   MemRef<2> *to = call.addRows(*gradTable, /*isWritten=*/true);
-  chooseReduction(call, engine, numRows);
+  // The kernel of a scatter knows the length of its rows, and no scales.
+  bool canScatter = call.spec.rowLength != KernelSpec::kDynamic &&
+                    !call.spec.scalesGradByFreq;
+  int64_t rowBytes = call.spec.rowLength * call.spec.elementBytes;
+  call.spec.grouping =
+      canScatter ? cost::chooseReduction(call.getNumIndices(), numRows,
+                                         rowBytes, engine.getNumThreads())
+                 : cost::chooseSort(call.getNumIndices(), numRows);
   return call.run<DenseGradKernel>(outWorkspaceBytes, from, call.getIndices(),
-                                   getPaddingRow(options, numRows), to);
+                                   options.padding_idx, to);
 }
 
 static Status sparseGrad(Engine &engine, const DLTensor *dlGradOutput,
@@ -493,6 +479,7 @@ static Status sparseGrad(Engine &engine, const DLTensor *dlGradOutput,
   TrainingCall call(engine, KernelKind::sparseGrad, *indices, numRows,
                     options.out_of_range);
   call.spec.scalesGradByFreq = options.scale_grad_by_freq != 0;
+  call.spec.hasPadding = options.has_padding_idx != 0;
   if (call.spec.scalesGradByFreq)
     call.spec.grouping = cost::chooseSort(call.getNumIndices(), numRows);
   MemRef<2> *from = call.addRows(*gradOutput, /*isWritten=*/false);
@@ -501,8 +488,8 @@ static Status sparseGrad(Engine &engine, const DLTensor *dlGradOutput,
   MemRef<0> count;
   count.aligned = outNnz;
   return call.run<SparseGradKernel>(outWorkspaceBytes, from, call.getIndices(),
-                                    numRows, getPaddingRow(options, numRows),
-                                    &rowsRef, to, &count);
+                                    numRows, options.padding_idx, &rowsRef, to,
+                                    &count);
 }
 
 static Status coalesce(Engine &engine, const DLTensor *dlIndices,
@@ -573,13 +560,13 @@ static Status doubleBackward(Engine &engine, const DLTensor *dlGradGradTable,
   TrainingCall call(engine, KernelKind::doubleBackward, *indices, numRows,
                     options.out_of_range);
   call.spec.scalesGradByFreq = options.scale_grad_by_freq != 0;
+  call.spec.hasPadding = options.has_padding_idx != 0;
   if (call.spec.scalesGradByFreq)
     call.spec.grouping = cost::chooseSort(call.getNumIndices(), numRows);
   MemRef<2> *from = call.addRows(*table, /*isWritten=*/false);
   MemRef<2> *to = call.addRows(*out, /*isWritten=*/true);
-  return call.run<DoubleBackwardKernel>(outWorkspaceBytes, from,
-                                        call.getIndices(),
-                                        getPaddingRow(options, numRows), to);
+  return call.run<DoubleBackwardKernel>(
+      outWorkspaceBytes, from, call.getIndices(), options.padding_idx, to);
 }
 
 //===----------------------------------------------------------------------===//

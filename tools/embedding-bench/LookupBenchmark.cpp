@@ -46,6 +46,15 @@ static LookupCase getCase(const char *element, int64_t rowLength,
   return test;
 }
 
+static std::string getLabel(const LookupCase &test) {
+  return llvm::formatv("lookup {0,4} D={1,-4} table {2,5:F1} MiB N={3,-8} "
+                       "{4,-9} {5}",
+                       test.element, test.rowLength,
+                       static_cast<double>(test.tableBytes) / MiB, test.count,
+                       getName(test.distribution),
+                       test.pageSize == Pages::Size::huge ? "2M" : "4K");
+}
+
 static std::vector<LookupCase> getCases(bool all) {
   // Table and output: in the second-level cache, in the third, in memory.
   struct Sizes {
@@ -93,6 +102,9 @@ struct LookupMemory {
 static void benchmarkLookup(Settings &settings, const LookupCase &test,
                             embedding::Engine &engine, Team &team,
                             const LookupMemory &memory) {
+  std::string label = getLabel(test);
+  if (!settings.wants(label))
+    return;
   int64_t rowBytes = test.rowBytes(), numRows = test.numRows(),
           count = test.count;
   char *table = memory.table.data(), *out = memory.out.data();
@@ -156,7 +168,7 @@ static void benchmarkLookup(Settings &settings, const LookupCase &test,
                                              indices.data(), count);
                           }});
   }
-  measure(contenders, settings.repeats, calls);
+  measure(settings, contenders, calls);
 
   bool isHuge = test.pageSize == Pages::Size::huge;
   llvm::json::Object result{{"benchmark", "lookup"},
@@ -171,12 +183,9 @@ static void benchmarkLookup(Settings &settings, const LookupCase &test,
                             {"ceiling_streams", best.streams}};
   report(settings, std::move(result), contenders,
          2.0 * test.outputBytes() * calls,
-         llvm::formatv("lookup {0,4} D={1,-4} table {2,5:F1} MiB N={3,-8} "
-                       "{4,-9} {5} | ceiling {6,2}{7}",
-                       test.element, test.rowLength,
-                       static_cast<double>(test.tableBytes) / MiB, count,
-                       getName(test.distribution), isHuge ? "2M" : "4K",
-                       best.rowsAhead, best.streams ? "s" : " "));
+         label + llvm::formatv(" | ceiling {0,2}{1}", best.rowsAhead,
+                               best.streams ? "s" : " ")
+                     .str());
 }
 
 void embedding::bench::benchmarkLookups(Settings &settings) {

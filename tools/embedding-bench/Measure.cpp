@@ -51,13 +51,26 @@ static double time(const std::function<void()> &run, int64_t calls) {
       .count();
 }
 
-void embedding::bench::measure(std::vector<Contender> &contenders,
-                               unsigned repeats, int64_t calls) {
+/// Waits without sleeping: this core stays awake.
+static void wait(double seconds) {
+  auto start = std::chrono::steady_clock::now();
+  while (std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
+             .count() < seconds)
+    continue;
+}
+
+void embedding::bench::measure(const Settings &settings,
+                               std::vector<Contender> &contenders,
+                               int64_t calls) {
   std::vector<size_t> order(contenders.size());
   std::iota(order.begin(), order.end(), 0);
   std::mt19937 random(1);
-  for (unsigned round = 0; round <= repeats; ++round) {
+  for (unsigned round = 0; round <= settings.repeats; ++round) {
     for (size_t i : order) {
+      if (settings.numThreads > 1) {
+        wait(0.005);
+        contenders[i].run();
+      }
       double elapsed = time(contenders[i].run, calls);
       if (round > 0)
         contenders[i].seconds.push_back(elapsed);

@@ -35,8 +35,15 @@ struct Settings {
   bool all;
   unsigned repeats;
   int32_t numThreads;
+  /// Of the cases, those whose line holds this.
+  std::string onlyCase;
   /// The measurements so far.
   llvm::json::Array results;
+
+
+  bool wants(const std::string &label) const {
+    return label.find(onlyCase) != std::string::npos;
+  }
 };
 
 void benchmarkLookups(Settings &settings);
@@ -61,8 +68,11 @@ double getSpread(std::vector<double> values);
 
 /// Runs the contenders in turn `repeats` times, after one round that does not
 /// count; each round in another order, since each finds the caches as the one
-/// before left them. What is too short for the clock is called `calls` times.
-void measure(std::vector<Contender> &contenders, unsigned repeats,
+/// before left them. With several threads there is a pause in between, since
+/// OpenMP's look for work for some milliseconds on a core that the next one
+/// needs; and a call that does not count, which wakes its own. What is too short
+/// for the clock is called `calls` times.
+void measure(const Settings &settings, std::vector<Contender> &contenders,
              int64_t calls = 1);
 
 /// The index of the fastest contender, each at its best of `repeats` runs.

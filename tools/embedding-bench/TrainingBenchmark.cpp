@@ -31,6 +31,12 @@ struct TrainingCase {
 
 } // namespace
 
+static std::string getLabel(const char *name, const TrainingCase &test) {
+  return llvm::formatv("{0,-13} V={1,-8} D={2,-4} N={3,-8} {4,-9}", name,
+                       test.numRows, test.rowLength, test.count,
+                       getName(test.distribution));
+}
+
 static void reportTraining(Settings &settings, const char *name,
                            const TrainingCase &test,
                            const std::vector<Contender> &contenders,
@@ -44,9 +50,7 @@ static void reportTraining(Settings &settings, const char *name,
                             {"indices", test.count},
                             {"ceiling_kernel", ceiling}},
          contenders, bytes,
-         llvm::formatv("{0,-13} V={1,-8} D={2,-4} N={3,-8} {4,-9} | {5,-14}",
-                       name, test.numRows, test.rowLength, test.count,
-                       getName(test.distribution), ceiling));
+         getLabel(name, test) + llvm::formatv(" | {0,-14}", ceiling).str());
 }
 
 static embedding::EngineOptions withThreads(int32_t numThreads) {
@@ -169,6 +173,8 @@ constexpr int64_t kMinStreamedBytes = 8 << 20;
 
 static void benchmarkDenseGrad(Settings &settings, const TrainingCase &test,
                                embedding::Engine &engine, Team &team) {
+  if (!settings.wants(getLabel("dense_grad", test)))
+    return;
   const CeilingKernels &kernels = getCeilingKernels();
   int64_t outBytes = test.numRows * test.rowLength * 4;
   int64_t inBytes = test.count * test.rowLength * 4;
@@ -244,7 +250,7 @@ static void benchmarkDenseGrad(Settings &settings, const TrainingCase &test,
                                              test.rowLength, test.numRows);
                           }});
   }
-  measure(contenders, settings.repeats);
+  measure(settings, contenders);
   reportTraining(settings, "dense_grad", test, contenders,
                  static_cast<double>(inBytes + outBytes + 8 * test.count),
                  ceilingName);
@@ -275,6 +281,8 @@ void embedding::bench::benchmarkDenseGrads(Settings &settings) {
 
 static void benchmarkRenorm(Settings &settings, const TrainingCase &test,
                             embedding::Engine &engine, Team &team) {
+  if (!settings.wants(getLabel("renorm", test)))
+    return;
   const CeilingKernels &kernels = getCeilingKernels();
   int64_t tableBytes = test.numRows * test.rowLength * 4;
   int64_t outBytes = test.count * test.rowLength * 4;
@@ -318,7 +326,7 @@ static void benchmarkRenorm(Settings &settings, const TrainingCase &test,
                                           test.count, next());
                           }});
   }
-  measure(contenders, settings.repeats);
+  measure(settings, contenders);
   std::vector<int64_t> sorted(indices);
   std::sort(sorted.begin(), sorted.end());
   auto distinct = std::unique(sorted.begin(), sorted.end()) - sorted.begin();
@@ -344,7 +352,7 @@ static void benchmarkRenorm(Settings &settings, const TrainingCase &test,
            torch->embedding(table.data(), test.numRows, test.rowLength, 4,
                             indices.data(), test.count);
          }});
-  measure(contenders, settings.repeats);
+  measure(settings, contenders);
   reportTraining(settings, "renorm_lookup", test, contenders, bytes + outBytes,
                  "");
 }
@@ -371,6 +379,8 @@ void embedding::bench::benchmarkRenorms(Settings &settings) {
 
 static void benchmarkCoalesce(Settings &settings, const TrainingCase &test,
                               embedding::Engine &engine, Team &team) {
+  if (!settings.wants(getLabel("coalesce", test)))
+    return;
   const CeilingKernels &kernels = getCeilingKernels();
   int64_t bytes = test.count * test.rowLength * 4;
   Pages values(bytes), sums(bytes);
@@ -418,7 +428,7 @@ static void benchmarkCoalesce(Settings &settings, const TrainingCase &test,
                                             test.numRows);
                           }});
   }
-  measure(contenders, settings.repeats);
+  measure(settings, contenders);
   reportTraining(settings, "coalesce", test, contenders,
                  static_cast<double>(bytes + 8 * test.count +
                                      numGroups * (test.rowLength * 4 + 8)),
@@ -427,6 +437,8 @@ static void benchmarkCoalesce(Settings &settings, const TrainingCase &test,
 
 static void benchmarkSparseGrad(Settings &settings, const TrainingCase &test,
                                 embedding::Engine &engine, Team &team) {
+  if (!settings.wants(getLabel("sparse_grad", test)))
+    return;
   int64_t bytes = test.count * test.rowLength * 4;
   Pages gradOutput(bytes), values(bytes);
   std::vector<int64_t> indices =
@@ -454,7 +466,7 @@ static void benchmarkSparseGrad(Settings &settings, const TrainingCase &test,
                (end - begin) * test.rowLength * 4);
          });
        }}};
-  measure(contenders, settings.repeats);
+  measure(settings, contenders);
   reportTraining(settings, "sparse_grad", test, contenders,
                  2.0 * static_cast<double>(bytes + 8 * test.count), "copy, NT");
 }

@@ -36,6 +36,11 @@ static cl::opt<std::string>
            cl::desc("Only the benchmarks whose name holds this: lookup, "
                     "dense_grad, renorm, sparse_grad, compilation"),
            cl::cat(category));
+static cl::opt<std::string>
+    onlyCase("case",
+             cl::desc("Only the cases whose line, as printed, holds this, such "
+                      "as 'D=64 '"),
+             cl::cat(category));
 static cl::opt<std::string> jsonFile("json",
                                      cl::desc("Write the results to this file"),
                                      cl::cat(category));
@@ -65,7 +70,7 @@ int main(int argc, char **argv) {
       {"sparse_grad", benchmarkSparseGrads},
       {"compilation", benchmarkCompilation}};
   const TorchPeer *torch = loadTorchPeer();
-  Settings settings{all, std::max(1u, unsigned(repeats)), 1, {}};
+  Settings settings{all, std::max(1u, unsigned(repeats)), 1, onlyCase, {}};
   llvm::outs() << "on " << getProcessorName() << "; ceiling kernels for "
                << getCeilingKernels().name << "; torch "
                << (torch ? torch->version : "not found")

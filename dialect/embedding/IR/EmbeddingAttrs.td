@@ -25,12 +25,11 @@ def Embedding_ScheduleAttr : AttrDef<Embedding_Dialect, "Schedule"> {
       `radix_sort` takes time linear in N for any V; `counting_sort` counts all
       rows, for V not much larger than N. `dense_grad` also knows `scatter`:
       gradients are added where they belong in the order of positions, without
-      a sort, for short rows and few threads. `renorm` and `renorm_lookup` know
+      a sort, by one thread; short rows of a static length, and no
+      `scale_grad_by_freq`, or it is a radix sort after all. `renorm` and `renorm_lookup` know
       `radix_sort`, `counting_sort` and `bitmap`: a bit for each row of the
       table that has been met. `lookup`, and without `scale_grad_by_freq`
       `sparse_grad` and `double_backward`, group nothing.
-    - `columns`: columns of a row that one thread adds up in a `scatter`; all
-      of them by default, so that it is the work of one thread.
     - `prefetch_rows`: rows between a prefetch and its use; 0 prefetches nothing.
       When it is given, tables that fit into the caches are prefetched too.
     - `prefetch_locality`: the `localityHint` of `memref.prefetch`: 3 for the
@@ -53,7 +52,6 @@ def Embedding_ScheduleAttr : AttrDef<Embedding_Dialect, "Schedule"> {
   }];
   let parameters = (ins
     OptionalParameter<"std::optional<Grouping>">:$grouping,
-    OptionalParameter<"std::optional<int64_t>">:$columns,
     OptionalParameter<"std::optional<int64_t>">:$prefetch_rows,
     OptionalParameter<"std::optional<int64_t>">:$prefetch_locality,
     OptionalParameter<"std::optional<Streaming>">:$streaming,

@@ -60,53 +60,29 @@ enum class Grouping { radixSort, countingSort, scatter, bitmap };
 
 /// How to sort `numIndices` positions by one of `numRows` rows. A counting sort
 /// moves each position once and not once for each ten bits of a row, but walks
-/// the counters of all rows.
+/// the counters of all rows, which should be in the second-level cache.
 constexpr Grouping chooseSort(int64_t numIndices, int64_t numRows) {
-  return numRows / 4 <= numIndices ? Grouping::countingSort
-                                   : Grouping::radixSort;
+  return numRows <= numIndices && numRows <= (int64_t(256) << 10)
+             ? Grouping::countingSort
+             : Grouping::radixSort;
 }
 
 /// How to find the distinct ones of `numRows` rows: to clear 256 bits of a
-/// bitmap takes about as long as a thousandth of what it takes to sort one
-/// position.
+/// bitmap takes about as long as a tenth of what it takes to sort a position.
 constexpr Grouping chooseDistinct(int64_t numIndices, int64_t numRows) {
-  return numRows / 2048 <= numIndices ? Grouping::bitmap : Grouping::radixSort;
+  return numRows / 2048 <= numIndices ? Grouping::bitmap
+                                      : chooseSort(numIndices, numRows);
 }
 
-/// Bytes of a row that one thread of a scatter adds up: fewer are too little
-/// work for the slots that it looks up.
-inline constexpr int64_t kMinScatteredBytes = 128;
-
-/// The columns, of `elementBytes` each, that one of `numThreads` threads adds
-/// up in a scatter of rows of `rowLength`: whole lines.
-constexpr int64_t getScatteredColumns(int64_t rowLength, int64_t elementBytes,
-                                      int64_t numThreads) {
-  int64_t rowBytes = std::max<int64_t>(rowLength * elementBytes, 1);
-  int64_t shares = std::clamp<int64_t>(rowBytes / kMinScatteredBytes, 1,
-                                       std::max<int64_t>(numThreads, 1));
-  int64_t lanes = std::max<int64_t>(kLineBytes / elementBytes, 1);
-  int64_t columns = (rowLength + shares - 1) / shares;
-  return (columns + lanes - 1) / lanes * lanes;
-}
-
-/// How to sum `numIndices` gradients of `rowLength` elements into `numRows`
-/// rows. A scatter reads the gradients in order and needs no sort, but is the
-/// work of few threads, and its sums must be near: they are in a cache, or
-/// short enough to be prefetched.
+/// How to sum `numIndices` gradients into `numRows` rows of `rowBytes`. A
+/// scatter reads the gradients in order and needs no sort, but it is one
+/// thread's work; and from 512 bytes a row on, sums that go to memory and back
+/// for each gradient cost more than the sort.
 constexpr Grouping chooseReduction(int64_t numIndices, int64_t numRows,
-                                   int64_t rowLength, int64_t elementBytes,
-                                   int64_t numThreads) {
-  int64_t rowBytes = std::max<int64_t>(rowLength * elementBytes, 1);
-  Grouping sort = chooseSort(numIndices, numRows);
-  if (rowBytes > 512 || numRows / 2 > numIndices)
-    return sort;
-  int64_t columns = getScatteredColumns(rowLength, elementBytes, numThreads);
-  int64_t shares = (rowLength + columns - 1) / columns;
-  // Nanoseconds a position, of all threads together.
-  int64_t lines = (rowBytes + kLineBytes - 1) / kLineBytes;
-  int64_t scatter = (2 * shares + 2 * lines) / std::max<int64_t>(shares, 1);
-  int64_t sorted = (8 + 3 * lines) / std::max<int64_t>(numThreads, 1);
-  return scatter <= sorted ? Grouping::scatter : sort;
+                                   int64_t rowBytes, int64_t numThreads) {
+  return numThreads == 1 && rowBytes <= 256 && numRows / 2 <= numIndices
+             ? Grouping::scatter
+             : chooseSort(numIndices, numRows);
 }
 
 } // namespace mlir::embedding::cost

@@ -349,8 +349,6 @@ public:
   ScatterSums(LoopBuilder &b, DenseGradOp op, const RowNames &names,
               Value numRows, int64_t rowLength)
       : b(b), names(names), numRows(numRows), rowLength(rowLength),
-        columns(std::min(b.getSchedule().getColumns().value_or(rowLength),
-                         rowLength)),
         values(b, op.getGradOutput(), /*numTrailingDims=*/1),
         init(op.getInit()) {
     auto elementType = cast<MemRefType>(init.getType()).getElementType();
@@ -359,43 +357,15 @@ public:
     firstSums = elementType == sumType ? init : b.allocate(sumsType, {numRows});
     Value slots = b.add(b.div(names.size(), b.index(kChunkLength)), b.index(1));
     laterSums = b.allocate(sumsType, slots);
-    auto listType =
-        MemRefType::get({getNumShares(), ShapedType::kDynamic}, b.getI64Type());
+    auto listType = MemRefType::get({ShapedType::kDynamic}, b.getI64Type());
     states = b.allocate(listType, {numRows});
     previous = b.allocate(listType, slots);
     chunks = b.allocate(listType, b.add(slots, b.index(1)));
   }
 
   void run() {
-    b.parallelLoop(b.index(getNumShares()), [&](Value share) {
-      auto sumShare = [&](int64_t width) {
-        sumColumns(share, b.mul(share, b.index(columns)),
-                   b.getIndexAttr(width));
-      };
-      int64_t tail = rowLength % columns;
-      if (tail == 0)
-        return sumShare(columns);
-      b.ifTrue(
-          b.equal(share, b.index(getNumShares() - 1)), [&] { sumShare(tail); },
-          [&] { sumShare(columns); });
-    });
-    if (firstSums != init)
-      b.deallocate(firstSums);
-    for (Value buffer : {laterSums, states, previous, chunks})
-      b.deallocate(buffer);
-  }
-
-private:
-  int64_t getNumShares() const { return (rowLength + columns - 1) / columns; }
-
-  void sumColumns(Value share, OpFoldResult column, OpFoldResult width) {
-    this->share = share;
-    this->column = column;
-    this->width = width;
-    b.loop(b.index(0), numRows, [&](Value row) {
-      b.store(b.toI64(b.mul(row, b.index(kChunkLength))), states, {share, row});
-      b.fill(firstSum(row), b.constant(sumType, 0.0));
-    });
+    b.loop(b.index(0), numRows,
+           [&](Value row) { b.store(getFirstState(row), states, row); });
     Value slotCount =
         b.loop(b.index(0), names.size(), b.index(0),
                [&](Value position, ValueRange slotCount) -> SmallVector<Value> {
@@ -411,34 +381,42 @@ private:
                      [&]() -> SmallVector<Value> { return {slotCount[0]}; });
                })[0];
     b.loop(b.index(0), slotCount, [&](Value slot) {
-      Value row = b.loadIndex(previous, {share, slot});
+      Value row = b.loadIndex(previous, slot);
       b.ifTrue(b.less(row, numRows), [&] { addChunkSums(row); });
     });
-    if (firstSums == init)
-      return;
     b.loop(b.index(0), numRows, [&](Value row) {
-      Value to =
-          takeColumns(b, b.getLoc(), init, OpFoldResult(row), column, width);
-      b.elementwise(firstSum(row), to, [&](LoopBuilder &b, ValueRange values) {
-        return b.convertFloat(values[0], values[1].getType());
-      });
+      Value to = rowOf(init, row);
+      Value isEmpty = b.equal(b.load(states, row), getFirstState(row));
+      Value zero =
+          b.constant(cast<MemRefType>(to.getType()).getElementType(), 0.0);
+      if (firstSums == init)
+        return b.ifTrue(isEmpty, [&] { b.fill(to, zero); });
+      b.ifTrue(
+          isEmpty, [&] { b.fill(to, zero); },
+          [&] {
+            b.elementwise(rowOf(firstSums, row), to,
+                          [&](LoopBuilder &b, ValueRange values) {
+                            return b.convertFloat(values[0],
+                                                  values[1].getType());
+                          });
+          });
     });
   }
 
-  Value firstSum(Value row) {
-    return takeColumns(b, b.getLoc(), firstSums, OpFoldResult(row), column,
-                       width);
+private:
+  Value getFirstState(Value row) {
+    return b.toI64(b.mul(row, b.index(kChunkLength)));
   }
 
-  Value laterSum(Value slot) {
-    return takeColumns(b, b.getLoc(), laterSums, OpFoldResult(slot), column,
-                       width);
+  Value rowOf(Value rows, Value row) {
+    return takeRow(b, b.getLoc(), rows, OpFoldResult(row),
+                   b.getIndexAttr(rowLength));
   }
 
   /// Sums are numbered: those of first chunks by row, those in slots from V on.
   Value sum(Value number) {
-    Value later = laterSum(b.sub(number, numRows));
-    Value first = firstSum(number);
+    Value later = rowOf(laterSums, b.sub(number, numRows));
+    Value first = rowOf(firstSums, number);
     if (first.getType() != later.getType())
       later = memref::CastOp::create(b, first.getType(), later);
     return b.select(b.less(number, numRows), first, later);
@@ -452,35 +430,37 @@ private:
   /// number.
   Value addPosition(Value position, Value row, Value slotCount) {
     Value length = b.i64(kChunkLength);
-    Value before = b.load(states, {share, row});
+    Value before = b.load(states, row);
     SmallVector<Value> ready = b.choose(
         b.less(before, b.i64(0)),
         [&]() -> SmallVector<Value> {
           Value full = b.sub(b.i64(-1), before);
-          b.store(full, previous, {share, slotCount});
-          b.fill(laterSum(slotCount), b.constant(sumType, 0.0));
+          b.store(full, previous, slotCount);
           Value number = b.toI64(b.add(numRows, slotCount));
           return {b.mul(number, length), b.add(slotCount, b.index(1))};
         },
         [&]() -> SmallVector<Value> { return {before, slotCount}; });
     Value state = ready[0];
     Value number = b.div(state, length);
-    b.elementwise(values.row(b, position, column, width),
-                  sum(b.toIndex(number)),
-                  [&](LoopBuilder &b, ValueRange elements) -> Value {
-                    Value term = b.convertFloat(elements[0], sumType);
-                    return arith::AddFOp::create(b, elements[1], term);
-                  });
+    Value isFirst = b.equal(b.bitAnd(state, b.i64(kChunkLength - 1)), b.i64(0));
+    b.elementwise(
+        values.row(b, position, b.getIndexAttr(0), b.getIndexAttr(rowLength)),
+        sum(b.toIndex(number)),
+        [&](LoopBuilder &b, ValueRange elements) -> Value {
+          // What is in the memory of a new sum does not matter.
+          Value sum = b.select(isFirst, b.constant(sumType, 0.0), elements[1]);
+          Value term = b.convertFloat(elements[0], sumType);
+          return arith::AddFOp::create(b, sum, term);
+        });
     Value next = b.add(state, b.i64(1));
     Value isFull = b.equal(b.bitAnd(next, b.i64(kChunkLength - 1)), b.i64(0));
-    b.store(b.select(isFull, b.sub(b.i64(-1), number), next), states,
-            {share, row});
+    b.store(b.select(isFull, b.sub(b.i64(-1), number), next), states, row);
     return ready[1];
   }
 
   /// Adds up the sums of the chunks of `row`, which has several, pairwise.
   void addChunkSums(Value row) {
-    Value state = b.load(states, {share, row});
+    Value state = b.load(states, row);
     Value last = b.select(b.less(state, b.i64(0)), b.sub(b.i64(-1), state),
                           b.div(state, b.i64(kChunkLength)));
     // From the last to the first.
@@ -489,7 +469,7 @@ private:
         ValueRange{b.toIndex(last), b.index(0)},
         [&](OpBuilder &builder, Location loc, ValueRange args) {
           LoopBuilder inner(loc, builder);
-          inner.store(inner.toI64(args[0]), chunks, {share, args[1]});
+          inner.store(inner.toI64(args[0]), chunks, args[1]);
           Value isLater =
               inner.cmp(arith::CmpIPredicate::sge, args[0], numRows);
           scf::ConditionOp::create(builder, loc, isLater, args);
@@ -497,14 +477,13 @@ private:
         [&](OpBuilder &builder, Location loc, ValueRange args) {
           LoopBuilder inner(loc, builder);
           Value slot = inner.sub(args[0], numRows);
-          scf::YieldOp::create(
-              builder, loc,
-              ValueRange{inner.loadIndex(previous, {share, slot}),
-                         inner.add(args[1], inner.index(1))});
+          scf::YieldOp::create(builder, loc,
+                               ValueRange{inner.loadIndex(previous, slot),
+                                          inner.add(args[1], inner.index(1))});
         });
     Value lastChunk = walk.getResult(1);
     auto sumOf = [&](Value chunk) {
-      return sum(b.loadIndex(chunks, {share, b.sub(lastChunk, chunk)}));
+      return sum(b.loadIndex(chunks, b.sub(lastChunk, chunk)));
     };
     addPairwise(b, b.add(lastChunk, b.index(1)), [&](Value to, Value from) {
       addSum(b, sumOf(from), sumOf(to));
@@ -515,7 +494,7 @@ private:
   void prefetchSum(Value position) {
     ScheduleAttr schedule = b.getSchedule();
     int64_t elementBytes = sumType.getIntOrFloatBitWidth() / 8;
-    int64_t bytes = *getConstantIntValue(width) * elementBytes;
+    int64_t bytes = rowLength * elementBytes;
     int64_t ahead =
         schedule.getPrefetchRows().value_or(cost::getPrefetchRows(bytes));
     if (ahead == 0)
@@ -524,11 +503,11 @@ private:
       Value last = b.sub(names.size(), b.index(1));
       Value later = b.min(b.add(position, b.index(ahead)), last);
       Value row = names.get(b, later);
-      for (int64_t byte = 0; byte < bytes; byte += cost::kLineBytes)
+      // What follows in a longer row, the hardware sees.
+      int64_t end = std::min(bytes, 16 * cost::kLineBytes);
+      for (int64_t byte = 0; byte < end; byte += cost::kLineBytes)
         memref::PrefetchOp::create(
-            b, firstSums,
-            ValueRange{row,
-                       b.add(b.value(column), b.index(byte / elementBytes))},
+            b, firstSums, ValueRange{row, b.index(byte / elementBytes)},
             /*isWrite=*/true,
             schedule.getPrefetchLocality().value_or(cost::kPrefetchLocality),
             /*isDataCache=*/true);
@@ -544,17 +523,13 @@ private:
   const RowNames &names;
   Value numRows;
   int64_t rowLength;
-  int64_t columns;
   Flattened values;
   Value init;
   Type sumType;
   Value firstSums, laterSums;
-  /// By share of the columns: the state of each row, for each slot the number
-  /// of the sum of the chunk before, and scratch for the sums of one row.
+  /// The state of each row; for each slot the number of the sum of the chunk
+  /// before; and scratch for the sums of one row.
   Value states, previous, chunks;
-  /// What is being summed.
-  Value share;
-  OpFoldResult column, width;
 };
 
 /// Each block of the destination walks the groups of its rows and fills the

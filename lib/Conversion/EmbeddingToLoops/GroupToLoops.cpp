@@ -19,7 +19,9 @@ static constexpr int64_t kMaxDigitBits = 10;
 /// Positions that make a block of the sort, and the most blocks.
 static constexpr int64_t kMinBlockPositions = 16 * 1024;
 static constexpr int64_t kMaxSortBlocks = 256;
-/// A counting sort has counters for all rows in each block.
+/// A counting sort has counters for all rows in each block, which threads pass
+/// on to each other.
+static constexpr int64_t kMinCountingBlockPositions = 128 * 1024;
 static constexpr int64_t kMaxCountingBlocks = 16;
 /// Rows that make a block of the walk over the counters.
 static constexpr int64_t kMinBlockRows = 16 * 1024;
@@ -55,7 +57,7 @@ Groups::Groups(LoopBuilder &b, Value indices, Value numRows, OutOfRange mode,
   if (grouping == Grouping::radix_sort || grouping == Grouping::counting_sort)
     group->setAttr(
         kScheduleAttrName,
-        ScheduleAttr::get(b.getContext(), grouping, {}, {}, {}, {}, {}, {}));
+        ScheduleAttr::get(b.getContext(), grouping, {}, {}, {}, {}, {}));
 }
 
 namespace {
@@ -243,7 +245,8 @@ public:
       : b(b), op(op), names(names), numRows(numRows),
         // Walking the counters of a block takes no longer than its positions.
         blocks(b, names.size(), b.index(1),
-               b.max(numRows, b.index(kMinBlockPositions)), kMaxCountingBlocks),
+               b.max(numRows, b.index(kMinCountingBlockPositions)),
+               kMaxCountingBlocks),
         rowBlocks(b, numRows, b.index(1), b.index(kMinBlockRows), kMaxBlocks) {
     auto counterType = MemRefType::get(
         {ShapedType::kDynamic, ShapedType::kDynamic}, b.getI64Type());

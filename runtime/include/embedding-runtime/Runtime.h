@@ -145,13 +145,17 @@ typedef struct EmbeddingEngineOptions {
   /** Runs ranges in place of the engine's own pool, if not null. */
   EmbeddingParallelFor parallel_for;
   void *parallel_for_context;
-  /** Workspace memory, in place of aligned_alloc and free; both or none. */
+  /** Memory for workspace and buffers, in place of the engine's pool; both or
+   * none. */
   EmbeddingAllocate allocate;
   EmbeddingDeallocate deallocate;
   void *allocator_context;
   /** The compiler library. Null, the default, is libembedding-compiler beside
    * this library. It is loaded when a kernel is compiled, not before. */
   const char *compiler_library;
+  /** Bytes of workspace and buffers given back that the engine keeps to use
+   * again. 0, the default, is 512 MiB; 1 keeps nothing. */
+  uint64_t max_idle_buffer_bytes;
 } EmbeddingEngineOptions;
 
 EMBEDDING_RUNTIME_EXPORT void
@@ -175,6 +179,8 @@ typedef struct EmbeddingEngineStatistics {
   /** Objects in the directory that were damaged or not to be trusted, and were
    * compiled again. */
   int64_t objects_rejected;
+  /** Bytes of buffers that are kept and not in use. */
+  int64_t idle_buffer_bytes;
 } EmbeddingEngineStatistics;
 
 /** Fills `out_statistics`, whose struct_size the caller has set. */
@@ -186,6 +192,38 @@ EMBEDDING_RUNTIME_EXPORT EmbeddingStatusCode embedding_engine_get_statistics(
  * Lives as long as the engine. */
 EMBEDDING_RUNTIME_EXPORT const char *
 embedding_engine_cache_dir(const EmbeddingEngine *engine);
+
+/*===----------------------------------------------------------------------===*\
+|* Memory
+|*
+|* Outputs may lie anywhere. But a new large output costs more than the lookup
+|* that fills it: each of its pages faults and is cleared first. Buffers of an
+|* engine are used again and lie on pages of 2 MiB, if they are that large and
+|* the system has such pages.
+\*===----------------------------------------------------------------------===*/
+
+/** `*out_memory` becomes `size` bytes at a multiple of 64, from the engine's
+ * allocator; null after a failure. Their contents are unspecified. The caller
+ * gives them back with embedding_buffer_deallocate, before it destroys the
+ * engine. */
+EMBEDDING_RUNTIME_EXPORT EmbeddingStatusCode
+embedding_buffer_allocate(EmbeddingEngine *engine, size_t size,
+                          void **out_memory, EmbeddingStatus *out_status);
+
+/** Takes back what embedding_buffer_allocate returned for `size` bytes; null is
+ * fine. */
+EMBEDDING_RUNTIME_EXPORT void
+embedding_buffer_deallocate(EmbeddingEngine *engine, void *memory, size_t size);
+
+/** Asks the system to put [memory, memory + size), a table above all, on pages
+ * of 2 MiB: a lookup in a large table otherwise costs a miss of the translation
+ * buffers for each row. What is at the edges of the range and no whole page
+ * stays as it is. Contents do not change. Takes the time of copying what has
+ * been touched; best called before that. Any memory of this process that
+ * malloc or mmap have made private is fine; that of a mapped file is not, in
+ * general. EMBEDDING_UNSUPPORTED if the system has no such pages. */
+EMBEDDING_RUNTIME_EXPORT EmbeddingStatusCode embedding_advise_huge_pages(
+    void *memory, size_t size, EmbeddingStatus *out_status);
 
 /*===----------------------------------------------------------------------===*\
 |* Lookup

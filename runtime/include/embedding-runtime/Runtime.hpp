@@ -87,6 +87,51 @@ private:
   std::vector<int64_t> strides;
 };
 
+/// A compact tensor in a buffer of an engine, which must outlive it. The buffer
+/// is given back with it, and used again.
+class Tensor {
+public:
+  /// Its elements are unspecified.
+  Tensor(EmbeddingEngine *engine, DLDataType dtype, std::vector<int64_t> shape)
+      : dtype(dtype), sizes(std::move(shape)) {
+    size_t bytes = (dtype.bits * dtype.lanes + 7) / 8;
+    for (int64_t size : sizes)
+      bytes *= static_cast<size_t>(size);
+    void *memory = nullptr;
+    EmbeddingStatus status;
+    if (embedding_buffer_allocate(engine, bytes, &memory, &status) !=
+        EMBEDDING_OK)
+      throw Error(status);
+    buffer = {memory, Deallocate{engine, bytes}};
+  }
+
+  template <typename T = void> T *data() const {
+    return static_cast<T *>(buffer.get());
+  }
+  const std::vector<int64_t> &shape() const { return sizes; }
+
+  operator TensorView() const { return {buffer.get(), dtype, sizes}; }
+
+private:
+  struct Deallocate {
+    EmbeddingEngine *engine;
+    size_t bytes;
+    void operator()(void *memory) const {
+      embedding_buffer_deallocate(engine, memory, bytes);
+    }
+  };
+  DLDataType dtype;
+  std::vector<int64_t> sizes;
+  std::unique_ptr<void, Deallocate> buffer;
+};
+
+/// embedding_advise_huge_pages: for a table, best before it is filled.
+inline void adviseHugePages(void *memory, size_t size) {
+  EmbeddingStatus status;
+  if (embedding_advise_huge_pages(memory, size, &status) != EMBEDDING_OK)
+    throw Error(status);
+}
+
 struct LookupOptions : EmbeddingLookupOptions {
   LookupOptions() { embedding_lookup_options_init(this); }
 };
@@ -130,6 +175,21 @@ public:
     lookup(table.get(), indices.get(), out.get(), options);
   }
 
+  /// Into a buffer of this engine.
+  Tensor lookup(const TensorView &table, const TensorView &indices,
+                const LookupOptions &options = {}) {
+    DLTensor dlTable = table.get(), dlIndices = indices.get();
+    if (dlTable.ndim != 2)
+      fail("table: expected 2 dimensions, but got " +
+           std::to_string(dlTable.ndim));
+    std::vector<int64_t> shape(dlIndices.shape,
+                               dlIndices.shape + dlIndices.ndim);
+    shape.push_back(dlTable.shape[1]);
+    Tensor out(engine.get(), dlTable.dtype, std::move(shape));
+    lookup(table, indices, out, options);
+    return out;
+  }
+
   void renorm(const TensorView &table, const TensorView &indices,
               double maxNorm, const RenormOptions &options = {}) {
     DLTensor dlTable = table.get(), dlIndices = indices.get();
@@ -147,6 +207,21 @@ public:
     check(embedding_dense_grad(engine.get(), &dlGradOutput, &dlIndices,
                                &options, &dlGradTable, &status),
           status);
+  }
+
+  /// Into a buffer of this engine, for a table of `numRows`.
+  Tensor denseGrad(const TensorView &gradOutput, const TensorView &indices,
+                   int64_t numRows, const GradOptions &options = {}) {
+    DLTensor dlGradOutput = gradOutput.get();
+    if (dlGradOutput.ndim < 1 || numRows < 0)
+      fail(dlGradOutput.ndim < 1
+               ? "grad_output: expected at least 1 dimension, but got 0"
+               : "num_rows: expected at least 0, but got " +
+                     std::to_string(numRows));
+    Tensor gradTable(engine.get(), dlGradOutput.dtype,
+                     {numRows, dlGradOutput.shape[dlGradOutput.ndim - 1]});
+    denseGrad(gradOutput, indices, gradTable, options);
+    return gradTable;
   }
 
   /// Returns the number of entries.
@@ -210,6 +285,12 @@ private:
   static void check(EmbeddingStatusCode code, const EmbeddingStatus &status) {
     if (code != EMBEDDING_OK)
       throw Error(status);
+  }
+
+  [[noreturn]] static void fail(const std::string &message) {
+    EmbeddingStatus status{EMBEDDING_INVALID_ARGUMENT, -1, 0, 0, {}};
+    message.copy(status.message, sizeof(status.message) - 1);
+    throw Error(status);
   }
 
   struct Destroy {

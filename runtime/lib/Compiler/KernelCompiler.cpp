@@ -147,19 +147,16 @@ static std::string getOperationIR(const KernelSpec &spec) {
                                    length, elementPrefix, 8 * spec.elementBytes,
                                    spec.isContiguous ? "1" : "?");
   std::string indices = llvm::formatv("memref<?xi{0}>", spec.indexBits);
-  std::string columns;
-  if (spec.columns != 0)
-    columns = llvm::formatv(", columns = {0}", spec.columns);
   std::string mode = llvm::formatv(
       "out_of_range({0}) {{embedding.schedule = #embedding.schedule<grouping = "
-      "{1}{2}>}",
-      getName(spec.outOfRange), getName(spec.grouping), columns);
+      "{1}>}",
+      getName(spec.outOfRange), getName(spec.grouping));
   std::string normType;
   if (spec.kind == KernelKind::renorm || spec.kind == KernelKind::renormLookup)
     // As bits, since text has no infinity.
     normType = llvm::formatv("norm_type({0:x})",
                              llvm::bit_cast<uint64_t>(spec.normType));
-  std::string gradOptions = "padding_idx(%padding) ";
+  std::string gradOptions = spec.hasPadding ? "padding_idx(%padding) " : "";
   if (spec.scalesGradByFreq)
     gradOptions += "scale_grad_by_freq ";
   gradOptions += mode;
