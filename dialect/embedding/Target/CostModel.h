@@ -43,6 +43,11 @@ constexpr int64_t getPrefetchRows(int64_t rowBytes) {
   return std::clamp<int64_t>((int64_t(16) << 10) / rowBytes, 2, 64);
 }
 
+/// The same for the sums of a scatter, which are fetched to be written: 4 KiB.
+constexpr int64_t getScatterPrefetchRows(int64_t rowBytes) {
+  return std::clamp<int64_t>((int64_t(4) << 10) / rowBytes, 4, 64);
+}
+
 //===----------------------------------------------------------------------===//
 // Streaming stores
 //===----------------------------------------------------------------------===//

@@ -495,8 +495,8 @@ private:
     ScheduleAttr schedule = b.getSchedule();
     int64_t elementBytes = sumType.getIntOrFloatBitWidth() / 8;
     int64_t bytes = rowLength * elementBytes;
-    int64_t ahead =
-        schedule.getPrefetchRows().value_or(cost::getPrefetchRows(bytes));
+    int64_t ahead = schedule.getPrefetchRows().value_or(
+        cost::getScatterPrefetchRows(bytes));
     if (ahead == 0)
       return;
     auto prefetch = [&] {
