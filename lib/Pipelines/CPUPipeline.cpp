@@ -83,6 +83,7 @@ static void addRowLowering(OpPassManager &pm,
     EmbeddingVectorizeRowsPassOptions vectorizeOptions;
     vectorizeOptions.vectorBytes = options.vectorBytes;
     funcs.addPass(createEmbeddingVectorizeRowsPass(vectorizeOptions));
+    funcs.addPass(createEmbeddingUnswitchLoopsPass());
   }
   funcs.addPass(createConvertLinalgToLoopsPass());
 }

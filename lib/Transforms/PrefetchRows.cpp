@@ -266,6 +266,21 @@ struct EmbeddingPrefetchRows
                            b.numBytes(table));
   }
 
+  /// What is known to divide the address of each row, up to a line.
+  static int64_t getRowAlignment(Value table) {
+    auto assumed = table.getDefiningOp<memref::AssumeAlignmentOp>();
+    auto type = cast<MemRefType>(table.getType());
+    auto [strides, offset] = type.getStridesAndOffset();
+    if (!assumed || ShapedType::isDynamic(offset) ||
+        llvm::any_of(strides, ShapedType::isDynamic))
+      return 1;
+    int64_t bits = assumed.getAlignment() | cost::kLineBytes;
+    for (int64_t stride : ArrayRef(strides).drop_back())
+      bits |= stride * getElementBytes(type.getElementType());
+    bits |= offset * getElementBytes(type.getElementType());
+    return bits & -bits;
+  }
+
   /// Prefetches the lines of the row at `address`, unaligned rows included: one
   /// element in each stretch of a line's length, and the last element.
   static void prefetchLines(OpBuilder &builder, Location loc, Value table,
@@ -296,9 +311,17 @@ struct EmbeddingPrefetchRows
                            scf::YieldOp::create(b, loc);
                          });
     }
-    // A row that is not whole lines may end in one more.
+    // A row that is not whole lines may end in one more, if it begins where it
+    // would.
     if (rowLength && *rowLength % elementsPerLine <= 1)
       return;
+    if (rowLength) {
+      int64_t rowBytes = *rowLength * elementBytes;
+      int64_t lastStart = cost::kLineBytes - getRowAlignment(table);
+      if (llvm::divideCeil(lastStart + rowBytes, cost::kLineBytes) ==
+          llvm::divideCeil(rowBytes, cost::kLineBytes))
+        return;
+    }
     Value one = arith::ConstantIndexOp::create(builder, loc, 1);
     prefetchAt(builder, arith::SubIOp::create(builder, loc, length, one));
   }

@@ -73,7 +73,7 @@ std::string KernelSpec::str() const {
                         : elementCode == kDLFloat ? "f"
                                                   : "bf";
   text += std::string(" element=") + element + std::to_string(8 * elementBytes);
-  text += isContiguous ? " contiguous" : " strided";
+  text += isDense ? " dense" : isContiguous ? " contiguous" : " strided";
   if (scalesGradByFreq)
     text += " scale_grad_by_freq";
   if (hasPadding)

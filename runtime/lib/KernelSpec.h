@@ -51,6 +51,9 @@ struct KernelSpec {
   int32_t elementBytes = 1;
   /// Whether the elements of the rows are next to each other.
   bool isContiguous = true;
+  /// Of a lookup: whether rows also follow each other without gaps, and those
+  /// of the table are aligned to `getRowAlignment`.
+  bool isDense = false;
   bool scalesGradByFreq = false;
   /// Whether a gradient leaves out the padding row.
   bool hasPadding = false;
@@ -67,7 +70,7 @@ struct KernelSpec {
            lowering == other.lowering && indexBits == other.indexBits &&
            elementCode == other.elementCode &&
            elementBytes == other.elementBytes &&
-           isContiguous == other.isContiguous &&
+           isContiguous == other.isContiguous && isDense == other.isDense &&
            scalesGradByFreq == other.scalesGradByFreq &&
            hasPadding == other.hasPadding && grouping == other.grouping &&
            normType == other.normType && rowLength == other.rowLength;
@@ -79,13 +82,20 @@ struct KernelSpec {
             uint64_t(indexBits) << 3 | uint64_t(elementBytes) << 10 |
             uint64_t(isContiguous) << 16 | uint64_t(kind) << 17 |
             uint64_t(elementCode) << 21 | uint64_t(scalesGradByFreq) << 29 |
-            uint64_t(grouping) << 30 | uint64_t(hasPadding) << 32;
+            uint64_t(grouping) << 30 | uint64_t(hasPadding) << 32 |
+            uint64_t(isDense) << 33;
     return static_cast<size_t>(bits * 0xff51afd7ed558ccd >> 32);
   }
 
   /// The spec as one line: its part of the key of a cached object.
   std::string str() const;
 };
+
+/// The largest power of two, of up to a cache line, that divides `rowBytes`: so
+/// aligned, rows without gaps take no more lines than they must.
+inline int64_t getRowAlignment(int64_t rowBytes) {
+  return std::min(rowBytes & -rowBytes, mlir::embedding::cost::kLineBytes);
+}
 
 /// A memref of `Rank` as MLIR's C interface passes it.
 template <int Rank> struct MemRef {

@@ -90,6 +90,11 @@ static Result<KernelSpec> getSpec(const LookupArguments &arguments,
     spec.rowLength = rowBytes > 0 && rowBytes <= kMaxStaticRowBytes
                          ? rowBytes
                          : KernelSpec::kDynamic;
+    auto address = reinterpret_cast<uintptr_t>(arguments.table.data());
+    spec.isDense = spec.rowLength != KernelSpec::kDynamic &&
+                   arguments.table.isContiguous() &&
+                   arguments.out.isContiguous() &&
+                   address % getRowAlignment(rowBytes) == 0;
     return spec;
   }
   if (elementBytes > 16 || (elementBytes & (elementBytes - 1)) != 0)

@@ -32,7 +32,7 @@ inline constexpr int64_t kLineBytes = 64;
 
 /// Tables of fewer bytes are in the second-level cache, where a prefetch of a
 /// short row costs as much as the row.
-inline constexpr int64_t kMinPrefetchedBytes = int64_t(512) << 10;
+inline constexpr int64_t kMinPrefetchedBytes = int64_t(1) << 20;
 /// memref.prefetch's hint: into the second-level cache.
 inline constexpr int64_t kPrefetchLocality = 2;
 /// The distance where the length of rows is not known.
@@ -85,7 +85,8 @@ constexpr Grouping chooseDistinct(int64_t numIndices, int64_t numRows) {
 /// for each gradient cost more than the sort.
 constexpr Grouping chooseReduction(int64_t numIndices, int64_t numRows,
                                    int64_t rowBytes, int64_t numThreads) {
-  return numThreads == 1 && rowBytes <= 256 && numRows / 2 <= numIndices
+  int64_t maxRowBytes = numThreads == 1 ? 256 : numThreads == 2 ? 64 : 0;
+  return rowBytes <= maxRowBytes && numRows / 2 <= numIndices
              ? Grouping::scatter
              : chooseSort(numIndices, numRows);
 }

@@ -204,6 +204,50 @@ def EmbeddingPrefetchRowsPass : Pass<"embedding-prefetch-rows"> {
   ];
 }
 
+def EmbeddingUnswitchLoopsPass : Pass<"embedding-unswitch-loops"> {
+  let summary = "Decide before a small loop what it would decide in each turn";
+  let description = [{
+    Whether a table is prefetched and whether an output is streamed is one
+    decision for a whole call, but stands in the loop over rows, where a short
+    row takes no longer than the branch. An innermost `scf.for` of at most
+    `max-operations` operations with an `scf.if` on a value from outside becomes
+    an `scf.if` with a loop on either side, until there is no such `scf.if`.
+
+    Example:
+
+    ```mlir
+    scf.for %i = %c0 to %n step %c1 {
+      scf.if %is_large {
+        memref.prefetch ...
+      }
+      ...
+    }
+    ```
+
+    becomes
+
+    ```mlir
+    scf.if %is_large {
+      scf.for %i = %c0 to %n step %c1 {
+        memref.prefetch ...
+        ...
+      }
+    } else {
+      scf.for %i = %c0 to %n step %c1 {
+        ...
+      }
+    }
+    ```
+  }];
+  let options = [
+    Option<"maxOperations", "max-operations", "int64_t", /*default=*/"64",
+           "Operations in a loop that is still unswitched">
+  ];
+  let statistics = [
+    Statistic<"numUnswitched", "num-unswitched", "Number of loops made two">
+  ];
+}
+
 def EmbeddingHoistStackBuffersPass : Pass<"embedding-hoist-stack-buffers"> {
   let summary = "Move stack buffers of a fixed size out of loops";
   let description = [{

@@ -36,7 +36,7 @@ using namespace ::embedding::runtime;
 /// The indices of the range are checked before its rows are copied, and the
 /// outcome goes to `%report`.
 static constexpr char kLookupKernel[] = R"mlir(
-func.func @kernel(%begin: index, %end: index, %table: {0}, %all_indices: {1},
+func.func @kernel(%begin: index, %end: index, %any_table: {0}, %all_indices: {1},
                   %all_rows: {0}, %report: memref<3xi64>)
     attributes {{llvm.emit_c_interface, llvm.linkage = #llvm.linkage<internal>} {{
   %c0 = arith.constant 0 : index
@@ -45,6 +45,7 @@ func.func @kernel(%begin: index, %end: index, %table: {0}, %all_indices: {1},
   %size = arith.subi %end, %begin : index
   %indices = memref.subview %all_indices[%begin] [%size] [1]
     : {1} to {2}
+  {6}
   %row_length = memref.dim %table, %c1 : {0}
   %rows = memref.subview %all_rows[%begin, 0] [%size, {3}] [1, 1]
     : {0} to {4}
@@ -81,11 +82,16 @@ static std::string getLookupIR(const KernelSpec &spec) {
                            : std::to_string(spec.rowLength);
   std::string element = "i" + std::to_string(8 * spec.elementBytes);
   const char *stride = spec.isContiguous ? "1" : "?";
-  std::string table = llvm::formatv("memref<?x{0}x{1}, strided<[?, {2}]>>",
-                                    length, element, stride);
+  const std::string &rowStride = spec.isDense ? length : "?";
+  std::string table = llvm::formatv("memref<?x{0}x{1}, strided<[{2}, {3}]>>",
+                                    length, element, rowStride, stride);
   std::string rows =
-      llvm::formatv("memref<?x{0}x{1}, strided<[?, {2}], offset: ?>>", length,
-                    element, stride);
+      llvm::formatv("memref<?x{0}x{1}, strided<[{2}, {3}], offset: ?>>", length,
+                    element, rowStride, stride);
+  int64_t alignment = spec.isDense ? getRowAlignment(spec.rowLength) : 1;
+  std::string aligned =
+      llvm::formatv("%table = memref.assume_alignment %any_table, {0} : {1}",
+                    alignment, table);
   std::string allIndices = llvm::formatv("memref<?xi{0}>", spec.indexBits);
   std::string indices =
       llvm::formatv("memref<?xi{0}, strided<[1], offset: ?>>", spec.indexBits);
@@ -97,7 +103,8 @@ static std::string getLookupIR(const KernelSpec &spec) {
                           getName(spec.outOfRange))
                 .str();
   return llvm::formatv(kLookupKernel, table, allIndices, indices,
-                       length == "?" ? "%row_length" : length, rows, body);
+                       length == "?" ? "%row_length" : length, rows, body,
+                       aligned);
 }
 
 static constexpr char kFindOutOfRangeKernel[] = R"mlir(
