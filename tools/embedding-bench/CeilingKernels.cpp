@@ -43,11 +43,13 @@ inline int64_t getAhead(int64_t i, int64_t end) {
   return i + kRowsAhead < end ? i + kRowsAhead : end - 1;
 }
 
-inline void prefetchRow(const char *row, int64_t rowBytes) {
-  for (int64_t byte = 0; byte < rowBytes; byte += kLineBytes)
-    __builtin_prefetch(row + byte, 0, 2);
-  if (rowBytes % kLineBytes > 1)
-    __builtin_prefetch(row + rowBytes - 1, 0, 2);
+template <int64_t kRowBytes, int kLocality>
+inline void prefetchRow(const char *row) {
+  for (int64_t byte = 0; byte < kRowBytes; byte += kLineBytes)
+    __builtin_prefetch(row + byte, 0, kLocality);
+  // Rows of less than a line, aligned, lie in one.
+  if (kRowBytes % kLineBytes > 1 && kRowBytes > kLineBytes)
+    __builtin_prefetch(row + kRowBytes - 1, 0, kLocality);
 }
 
 template <int N> inline void move(const char *from, char *to, bool streams) {
@@ -88,20 +90,42 @@ inline void moveRow(const char *from, char *to, bool streams) {
   }
 }
 
-template <int64_t kRowBytes, bool kStreams>
-void lookupRows(const char *table, const int64_t *indices, int64_t count,
-                char *out, int64_t rowsAhead) {
-  int64_t i = 0;
+/// Rows [begin, end) of `count`.
+template <int64_t kRowBytes, bool kStreams, int kLocality>
+void lookupRows(const char *table, const int64_t *indices, int64_t begin,
+                int64_t end, int64_t count, char *out, int64_t rowsAhead) {
+  int64_t i = begin;
   if (rowsAhead > 0)
-    for (; i < count - rowsAhead; ++i) {
-      prefetchRow(table + indices[i + rowsAhead] * kRowBytes, kRowBytes);
+    for (int64_t last = count - rowsAhead < end ? count - rowsAhead : end;
+         i < last; ++i) {
+      prefetchRow<kRowBytes, kLocality>(table +
+                                        indices[i + rowsAhead] * kRowBytes);
       moveRow<kRowBytes>(table + indices[i] * kRowBytes, out + i * kRowBytes,
                          kStreams);
     }
 #pragma clang loop unroll_count(4)
-  for (; i < count; ++i)
+  for (; i < end; ++i)
     moveRow<kRowBytes>(table + indices[i] * kRowBytes, out + i * kRowBytes,
                        kStreams);
+}
+
+template <int64_t kRowBytes, bool kStreams, int kLocality>
+void lookupStretches(const char *table, const int64_t *indices, int64_t count,
+                     char *out, Tuning tuning) {
+  if (!tuning.readsIndicesFirst)
+    return lookupRows<kRowBytes, kStreams, kLocality>(
+        table, indices, 0, count, count, out, tuning.rowsAhead);
+  constexpr int64_t kStretch = 2048;
+  for (int64_t begin = 0; begin < count; begin += kStretch) {
+    int64_t end = begin + kStretch < count ? begin + kStretch : count;
+    int64_t sum = 0;
+    for (int64_t i = begin; i < end; ++i)
+      sum += indices[i];
+    // The sum is used, as far as the compiler knows.
+    __asm__ volatile("" : : "r"(sum));
+    lookupRows<kRowBytes, kStreams, kLocality>(table, indices, begin, end,
+                                               count, out, tuning.rowsAhead);
+  }
 }
 
 template <int64_t kRowBytes>
@@ -109,10 +133,17 @@ bool lookupIf(const char *table, const int64_t *indices, int64_t count,
               int64_t rowBytes, char *out, Tuning tuning) {
   if (rowBytes != kRowBytes)
     return false;
-  if (tuning.streams)
-    lookupRows<kRowBytes, true>(table, indices, count, out, tuning.rowsAhead);
+  auto run = [&](auto lookupWith) {
+    lookupWith(table, indices, count, out, tuning);
+  };
+  if (tuning.streams && tuning.intoL1)
+    run(lookupStretches<kRowBytes, true, 3>);
+  else if (tuning.streams)
+    run(lookupStretches<kRowBytes, true, 2>);
+  else if (tuning.intoL1)
+    run(lookupStretches<kRowBytes, false, 3>);
   else
-    lookupRows<kRowBytes, false>(table, indices, count, out, tuning.rowsAhead);
+    run(lookupStretches<kRowBytes, false, 2>);
   return true;
 }
 

@@ -22,11 +22,15 @@ namespace embedding::bench {
 
 /// How a ceiling kernel moves rows.
 struct Tuning {
-  /// Rows between a prefetch into the second-level cache and its use; 0 for no
-  /// prefetch.
+  /// Rows between a prefetch and its use; 0 for no prefetch.
   int64_t rowsAhead;
   /// Whether stores bypass the caches.
   bool streams;
+  /// Whether prefetches go to the first-level cache, and not to the second.
+  bool intoL1 = false;
+  /// Whether a stretch of indices is read before the rows that it names, so
+  /// that it is in the first-level cache.
+  bool readsIndicesFirst = false;
 };
 
 /// One build of the kernels for an instruction set.

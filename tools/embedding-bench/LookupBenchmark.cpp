@@ -129,17 +129,25 @@ static void benchmarkLookup(Settings &settings, const LookupCase &test,
   };
   std::vector<Tuning> tunings;
   std::vector<std::function<void()>> tuned;
-  for (bool streams : {false, true})
-    for (int64_t rowsAhead : {0, 1, 2, 4, 8, 16, 32, 64}) {
-      tunings.push_back({rowsAhead, streams});
-      tuned.push_back(ceiling(tunings.back()));
-    }
+  auto tune = [&](Tuning tuning) {
+    tunings.push_back(tuning);
+    tuned.push_back(ceiling(tuning));
+  };
+  for (bool streams : {false, true}) {
+    tune({0, streams});
+    for (int64_t rowsAhead : {2, 8, 16, 32, 64})
+      for (bool intoL1 : {false, true})
+        for (bool readsIndicesFirst : {false, true})
+          tune({rowsAhead, streams, intoL1, readsIndicesFirst});
+  }
   Tuning best = tunings[findFastest(tuned, 3, calls)];
 
   std::vector<Contender> contenders;
   contenders.push_back(
       {"ours", [&] { engine.lookup(tableView, indexView, outView); }});
   contenders.push_back({"ceiling", ceiling(best)});
+  contenders.push_back(
+      {"pooled", [&] { engine.lookup(tableView, indexView); }});
   contenders.push_back(
       {"memcpy", [&] {
          team.runRanges(count, [&](int64_t begin, int64_t end) {
@@ -171,28 +179,33 @@ static void benchmarkLookup(Settings &settings, const LookupCase &test,
   measure(settings, contenders, calls);
 
   bool isHuge = test.pageSize == Pages::Size::huge;
-  llvm::json::Object result{{"benchmark", "lookup"},
-                            {"element", test.element},
-                            {"distribution", getName(test.distribution)},
-                            {"page_bytes", isHuge ? 2 * MiB : int64_t(4096)},
-                            {"row_length", test.rowLength},
-                            {"table_bytes", test.tableBytes},
-                            {"indices", count},
-                            {"calls", calls},
-                            {"ceiling_rows_ahead", best.rowsAhead},
-                            {"ceiling_streams", best.streams}};
-  report(settings, std::move(result), contenders,
-         2.0 * test.outputBytes() * calls,
-         label + llvm::formatv(" | ceiling {0,2}{1}", best.rowsAhead,
-                               best.streams ? "s" : " ")
-                     .str());
+  llvm::json::Object result{
+      {"benchmark", "lookup"},
+      {"element", test.element},
+      {"distribution", getName(test.distribution)},
+      {"page_bytes", isHuge ? 2 * MiB : int64_t(4096)},
+      {"row_length", test.rowLength},
+      {"table_bytes", test.tableBytes},
+      {"indices", count},
+      {"calls", calls},
+      {"ceiling_rows_ahead", best.rowsAhead},
+      {"ceiling_streams", best.streams},
+      {"ceiling_into_l1", best.intoL1},
+      {"ceiling_reads_indices_first", best.readsIndicesFirst}};
+  report(
+      settings, std::move(result), contenders, 2.0 * test.outputBytes() * calls,
+      label + llvm::formatv(" | ceiling {0,2}{1}{2}{3}", best.rowsAhead,
+                            best.streams ? "s" : " ", best.intoL1 ? "1" : " ",
+                            best.readsIndicesFirst ? "i" : " ")
+                  .str());
 }
 
 void embedding::bench::benchmarkLookups(Settings &settings) {
   llvm::outs()
       << "lookups, i64 indices; GB/s read + written; the ceiling's rows "
-         "ahead and whether it streams;\n  of each other contender, its "
-         "time by ours\n";
+         "ahead, whether it streams (s),\n  prefetches into the first-level "
+         "cache (1), reads a stretch of indices first (i);\n  pooled: into a "
+         "new output from the engine's buffers\n";
   embedding::EngineOptions options;
   options.num_threads = settings.numThreads;
   embedding::Engine engine(options);

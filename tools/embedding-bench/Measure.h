@@ -40,7 +40,6 @@ struct Settings {
   /// The measurements so far.
   llvm::json::Array results;
 
-
   bool wants(const std::string &label) const {
     return label.find(onlyCase) != std::string::npos;
   }
@@ -70,8 +69,8 @@ double getSpread(std::vector<double> values);
 /// count; each round in another order, since each finds the caches as the one
 /// before left them. With several threads there is a pause in between, since
 /// OpenMP's look for work for some milliseconds on a core that the next one
-/// needs; and a call that does not count, which wakes its own. What is too short
-/// for the clock is called `calls` times.
+/// needs; and a call that does not count, which wakes its own. What is too
+/// short for the clock is called `calls` times.
 void measure(const Settings &settings, std::vector<Contender> &contenders,
              int64_t calls = 1);
 
