@@ -17,6 +17,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/Interfaces/LoopLikeInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 
@@ -130,17 +131,30 @@ static Value getEndOfOffsets(OpBuilder &builder, scf::ForOp loop,
   return builder.createOrFold<arith::SubIOp>(loc, size, start);
 }
 
+/// Ends `loop` `rowsAhead` iterations before `end`, and has a copy of it run
+/// the iterations that are left.
+static void peelLastIterations(OpBuilder &builder, scf::ForOp loop,
+                               int64_t rowsAhead, Value end) {
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(loop);
+  LoopBuilder b(loop.getLoc(), builder);
+  Value lastBegin = b.min(loop.getUpperBound(), b.sub(end, b.index(rowsAhead)));
+  Value middle = b.max(loop.getLowerBound(), lastBegin);
+  b.setInsertionPointAfter(loop);
+  auto rest = cast<scf::ForOp>(b.clone(*loop));
+  loop.getResults().replaceAllUsesWith(rest.getResults());
+  rest.getInitArgsMutable().assign(loop.getResults());
+  rest.setLowerBound(middle);
+  loop.setUpperBound(middle);
+}
+
 /// The induction variable `rowsAhead` iterations ahead, or the last before
-/// `end`.
+/// `end`, if there is one to heed.
 static Value createLaterIteration(OpBuilder &builder, scf::ForOp loop,
                                   int64_t rowsAhead, Value end) {
-  Location loc = loop.getLoc();
-  Value distance = arith::ConstantIndexOp::create(builder, loc, rowsAhead);
-  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
-  Value last = arith::SubIOp::create(builder, loc, end, one);
-  Value ahead =
-      arith::AddIOp::create(builder, loc, loop.getInductionVar(), distance);
-  return arith::MinSIOp::create(builder, loc, ahead, last);
+  LoopBuilder b(loop.getLoc(), builder);
+  Value ahead = b.add(loop.getInductionVar(), b.index(rowsAhead));
+  return end ? b.min(ahead, b.sub(end, b.index(1))) : ahead;
 }
 
 namespace {
@@ -216,14 +230,22 @@ struct EmbeddingPrefetchRows
     int64_t distance = asked       ? *asked
                        : rowLength ? cost::getPrefetchRows(rowBytes)
                                    : cost::kPrefetchRowsIfDynamic;
-    int64_t localityHint = schedule.getPrefetchLocality().value_or(locality);
+    int64_t knownRowBytes = rowLength ? rowBytes : cost::kRowBytesIfDynamic;
+    int64_t localityHint = schedule.getPrefetchLocality().value_or(
+        locality >= 0 ? int64_t(locality)
+                      : cost::getPrefetchLocality(knownRowBytes));
 
     Location loc = row.getLoc();
     OpBuilder builder = OpBuilder::atBlockBegin(loop.getBody());
-    if (!asked) {
-      Value isLarge = getIsLarge(row.getSource());
-      if (isConstantIntValue(isLarge, 0))
-        return;
+    Value isLarge = asked ? Value() : getIsLarge(row.getSource());
+    if (isLarge && isConstantIntValue(isLarge, 0))
+      return;
+    Value end = getEndOfOffsets(builder, loop, loads.front());
+    if (rowLength && rowBytes <= maxPeeledRowBytes && !hasLoops(loop)) {
+      peelLastIterations(builder, loop, distance, end);
+      end = nullptr;
+    }
+    if (isLarge) {
       if (!isConstantIntValue(isLarge, 1)) {
         auto ifLarge = scf::IfOp::create(builder, loc, isLarge,
                                          /*withElseRegion=*/false);
@@ -246,8 +268,16 @@ struct EmbeddingPrefetchRows
     ++numPrefetched;
   }
 
-  /// Whether `table` is too large for the second-level cache, as a value that
-  /// is a constant if it can be.
+  /// Whether `loop` has loops in it: such an iteration hides a comparison, and
+  /// is long.
+  static bool hasLoops(scf::ForOp loop) {
+    return loop.getBody()
+        ->walk([](LoopLikeOpInterface) { return WalkResult::interrupt(); })
+        .wasInterrupted();
+  }
+
+  /// Whether `table` has at least `minBytes`, as a value that is a constant if
+  /// it can be.
   Value getIsLarge(Value table) {
     Value &isLarge = largeTables[table];
     if (isLarge)
@@ -257,10 +287,9 @@ struct EmbeddingPrefetchRows
     LoopBuilder b(table.getLoc(), builder);
     auto type = cast<MemRefType>(table.getType());
     if (type.hasStaticShape()) {
-      bool isStaticallyLarge =
-          type.getNumElements() * getElementBytes(type.getElementType()) >=
-          minBytes;
-      return isLarge = arith::ConstantIntOp::create(b, isStaticallyLarge, 1);
+      int64_t bytes =
+          type.getNumElements() * getElementBytes(type.getElementType());
+      return isLarge = arith::ConstantIntOp::create(b, bytes >= minBytes, 1);
     }
     return isLarge = b.cmp(arith::CmpIPredicate::sle, b.index(minBytes),
                            b.numBytes(table));

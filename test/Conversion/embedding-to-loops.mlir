@@ -35,7 +35,50 @@ func.func @group(%i: memref<?xi32>, %n: index, %r: memref<?xi64>, %o: memref<?xi
 
 // -----
 
-// Group, then a norm and a scaled row for each group.
+// A counting sort: counts of each block, what they say of groups, and moves.
+// CHECK-LABEL: func @counting_sort
+// CHECK-SAME: %[[INDICES:.*]]: memref<?xi32>, %{{.*}}: index, %[[ROWS:.*]]: memref<?xi64>, %[[OFFSETS:.*]]: memref<?xi64>, %[[POSITIONS:.*]]: memref<?xi64>, %[[COUNT:.*]]: memref<i64>
+func.func @counting_sort(%i: memref<?xi32>, %n: index, %r: memref<?xi64>, %o: memref<?xi64>,
+                         %p: memref<?xi64>, %c: memref<i64>) {
+  // CHECK: %[[COUNTERS:.*]] = memref.alloc(%{{.*}}) : memref<?x?xi64>
+  // CHECK: scf.forall
+  // CHECK:   memref.load %[[INDICES]]
+  // CHECK:   memref.store %{{.*}}, %[[COUNTERS]]
+  // CHECK: scf.forall
+  // CHECK: memref.store %{{.*}}, %[[COUNT]][]
+  // CHECK: scf.forall
+  // CHECK:   memref.store %{{.*}}, %[[ROWS]]
+  // CHECK:   memref.store %{{.*}}, %[[OFFSETS]]
+  // CHECK: scf.forall
+  // CHECK:   memref.load %[[INDICES]]
+  // CHECK:   memref.store %{{.*}}, %[[POSITIONS]]
+  embedding.group num_rows(%n) out_of_range(assume)
+    {embedding.schedule = #embedding.schedule<grouping = counting_sort>}
+    ins(%i : memref<?xi32>)
+    outs(%r, %o, %p, %c : memref<?xi64>, memref<?xi64>, memref<?xi64>, memref<i64>)
+  return
+}
+
+// -----
+
+// Of static sizes the cheaper sort: a counting sort for few rows.
+// CHECK-LABEL: func @static_sizes
+func.func @static_sizes(%i: memref<1000xi32>, %r: memref<1000xi64>, %o: memref<1001xi64>,
+                        %p: memref<1000xi64>, %c: memref<i64>) {
+  // CHECK: memref.alloc({{.*}}) : memref<?x?xi64>
+  %few = arith.constant 10 : index
+  embedding.group num_rows(%few) out_of_range(assume) ins(%i : memref<1000xi32>)
+    outs(%r, %o, %p, %c : memref<1000xi64>, memref<1001xi64>, memref<1000xi64>, memref<i64>)
+  // CHECK: memref.alloc({{.*}}) : memref<?x1024xi64>
+  %many = arith.constant 100000 : index
+  embedding.group num_rows(%many) out_of_range(assume) ins(%i : memref<1000xi32>)
+    outs(%r, %o, %p, %c : memref<1000xi64>, memref<1001xi64>, memref<1000xi64>, memref<i64>)
+  return
+}
+
+// -----
+
+// The distinct rows, then a norm and a scaled row for each of them.
 // CHECK-LABEL: func @renorm
 // CHECK-SAME: %[[TABLE:.*]]: memref<?x40xf16>
 func.func @renorm(%t: memref<?x40xf16>, %i: memref<?xi64>) {
@@ -56,6 +99,23 @@ func.func @renorm(%t: memref<?x40xf16>, %i: memref<?xi64>) {
   // CHECK:     linalg.generic
   embedding.renorm max_norm(1.0) out_of_range(assume)
     ins(%i : memref<?xi64>) outs(%t : memref<?x40xf16>)
+  return
+}
+
+// -----
+
+// A bit for each row says which are distinct; no sort.
+// CHECK-LABEL: func @bitmap
+func.func @bitmap(%t: memref<?x16xf32>, %i: memref<?xi64>) {
+  // CHECK-NOT: memref<?x1024xi64>
+  // CHECK: linalg.fill ins(%{{.*}} : i64)
+  // CHECK: scf.for
+  // CHECK:   arith.ori {{.*}} : i64
+  // CHECK: scf.forall
+  // CHECK:   math.sqrt
+  embedding.renorm max_norm(1.0) out_of_range(assume)
+    {embedding.schedule = #embedding.schedule<grouping = bitmap>}
+    ins(%i : memref<?xi64>) outs(%t : memref<?x16xf32>)
   return
 }
 
@@ -97,6 +157,33 @@ func.func @dense_grad(%dy: memref<?x64xbf16>, %i: memref<?xi64>, %g: memref<?x64
   // CHECK:     arith.truncf {{.*}} : f32 to bf16
   embedding.dense_grad out_of_range(assume) ins(%dy, %i : memref<?x64xbf16>, memref<?xi64>)
     outs(%g : memref<?x64xbf16>)
+  return
+}
+
+// -----
+
+// Gradients are added in the order of positions, to sums that are where they
+// belong or in slots behind; rows without any are cleared at the end.
+// CHECK-LABEL: func @scatter
+// CHECK-SAME: %[[DY:.*]]: memref<?x64xf32>, %[[INDICES:.*]]: memref<?xi64>, %[[GRAD:.*]]: memref<?x64xf32>
+func.func @scatter(%dy: memref<?x64xf32>, %i: memref<?xi64>, %g: memref<?x64xf32>) {
+  // CHECK-NOT: scf.forall
+  // CHECK: %[[LATER:.*]] = memref.alloc({{.*}}) : memref<?x64xf32>
+  // CHECK: scf.for
+  // CHECK:   memref.prefetch %[[GRAD]]{{.*}}, write
+  // CHECK:   memref.load %[[INDICES]]
+  // CHECK:   memref.subview %[[DY]]
+  // CHECK:   memref.subview %[[LATER]]
+  // CHECK:   memref.subview %[[GRAD]]
+  // CHECK:   arith.select {{.*}} : memref<64xf32
+  // CHECK:   arith.addf
+  // CHECK: scf.for
+  // CHECK:   linalg.fill {{.*}}
+  // CHECK-NOT: scf.forall
+  // CHECK: return
+  embedding.dense_grad out_of_range(assume)
+    {embedding.schedule = #embedding.schedule<grouping = scatter>}
+    ins(%dy, %i : memref<?x64xf32>, memref<?xi64>) outs(%g : memref<?x64xf32>)
   return
 }
 

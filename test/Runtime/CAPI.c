@@ -75,6 +75,16 @@ int main(void) {
                            &status) != EMBEDDING_OK ||
       memcmp(grad_data, expected_grad, sizeof(expected_grad)) != 0;
 
+  /* A buffer for an output, on huge pages if it were large. */
+  void *buffer = NULL;
+  failures += embedding_buffer_allocate(engine, sizeof(out_data), &buffer,
+                                        &status) != EMBEDDING_OK;
+  DLTensor buffered = makeTensor(buffer, kDLFloat, 32, out_shape, 2);
+  failures += embedding_lookup(engine, &table, &indices, NULL, &buffered,
+                               &status) != EMBEDDING_OK ||
+              memcmp(buffer, expected, sizeof(expected)) != 0;
+  embedding_buffer_deallocate(engine, buffer, sizeof(out_data));
+
   embedding_engine_destroy(engine);
   if (failures)
     fprintf(stderr, "%d failures\n", failures);

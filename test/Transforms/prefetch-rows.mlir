@@ -1,6 +1,8 @@
 // RUN: embedding-opt %s --embedding-prefetch-rows | FileCheck %s
-// RUN: embedding-opt %s --embedding-prefetch-rows=rows-ahead=5 | FileCheck %s --check-prefix=FIVE
+// RUN: embedding-opt %s --embedding-prefetch-rows="rows-ahead=5 locality=3" | FileCheck %s --check-prefix=FIVE
 
+// Whether the table is large is asked once; 4 KiB of lines of 64 bytes are
+// under way.
 // CHECK-LABEL: func @one_line
 // CHECK-SAME: %[[TABLE:.*]]: memref<?x16xf32>, %[[INDICES:.*]]: memref<?xi64>,
 // FIVE-LABEL: func @one_line
@@ -8,10 +10,13 @@ func.func @one_line(%table: memref<?x16xf32>, %indices: memref<?xi64>,
                     %out: memref<?x16xf32>, %n: index) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
+  // CHECK: %[[MIN:.*]] = arith.constant 1048576 : index
+  // CHECK: %[[LARGE:.*]] = arith.cmpi sle, %[[MIN]], %{{.*}}
   // The loop may walk a piece of the indices: the next piece is prefetched too.
   // CHECK: %[[END:.*]] = memref.dim %[[INDICES]]
   // CHECK: scf.for %[[I:.*]] =
-  // CHECK: %[[DISTANCE:.*]] = arith.constant 32 : index
+  // CHECK: scf.if %[[LARGE]] {
+  // CHECK: %[[DISTANCE:.*]] = arith.constant 64 : index
   // CHECK: %[[LAST:.*]] = arith.subi %[[END]], %{{.*}}
   // CHECK: %[[AHEAD:.*]] = arith.addi %[[I]], %[[DISTANCE]]
   // CHECK: %[[LATER:.*]] = arith.minsi %[[AHEAD]], %[[LAST]]
@@ -20,7 +25,9 @@ func.func @one_line(%table: memref<?x16xf32>, %indices: memref<?xi64>,
   // CHECK: memref.prefetch %[[TABLE]][%[[K]], %{{.*}}], read, locality<2>, data
   // CHECK-NOT: memref.prefetch
   // CHECK: memref.load %[[INDICES]][%[[I]]]
+  // FIVE-NOT: arith.cmpi
   // FIVE: arith.constant 5 : index
+  // FIVE: memref.prefetch {{.*}} locality<3>
   scf.for %i = %c0 to %n step %c1 {
     %index = memref.load %indices[%i] : memref<?xi64>
     %k = arith.index_cast %index : i64 to index
@@ -65,7 +72,7 @@ func.func @long_and_dynamic(%long: memref<?x4096xf32>, %dynamic: memref<?x?xf32>
   // CHECK: arith.constant 8 : index
   // CHECK: scf.for
   // CHECK: memref.prefetch
-  // CHECK: arith.constant 1 : index
+  // CHECK: arith.constant 2 : index
   // CHECK: scf.for
   // CHECK: memref.prefetch
   // CHECK: linalg.copy
@@ -86,12 +93,14 @@ func.func @long_and_dynamic(%long: memref<?x4096xf32>, %dynamic: memref<?x?xf32>
 
 // The address may be computed in any pure way.
 // CHECK-LABEL: func @clamped
-func.func @clamped(%table: memref<10x16xf32>, %indices: memref<?xi64>,
+func.func @clamped(%table: memref<100000x16xf32>, %indices: memref<?xi64>,
                    %out: memref<16xf32>, %n: index) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
-  %c9 = arith.constant 9 : index
+  %c9 = arith.constant 99999 : index
   // CHECK: scf.for
+  // A table known to be large needs no question.
+  // CHECK-NOT: scf.if
   // CHECK: %[[K:.*]] = arith.minui
   // CHECK: memref.prefetch %{{.*}}[%[[K]],
   scf.for %i = %c0 to %n step %c1 {
@@ -99,22 +108,133 @@ func.func @clamped(%table: memref<10x16xf32>, %indices: memref<?xi64>,
     %k = arith.index_cast %index : i64 to index
     %clamped = arith.minui %k, %c9 : index
     %row = memref.subview %table[%clamped, 0] [1, 16] [1, 1]
-      : memref<10x16xf32> to memref<16xf32, strided<[1], offset: ?>>
+      : memref<100000x16xf32> to memref<16xf32, strided<[1], offset: ?>>
     linalg.copy ins(%row : memref<16xf32, strided<[1], offset: ?>>)
       outs(%out : memref<16xf32>)
   }
   return
 }
 
-// What is not indirect, or whose address cannot be known ahead, is left alone;
+// Indices at an offset of the counter: the kernels of the runtime.
+// CHECK-LABEL: func @piece
+// CHECK-SAME: %[[INDICES:[a-z0-9]*]]: memref<?xi64>, %[[OUT:[a-z0-9]*]]: memref<16xf32>, %[[BEGIN:[a-z0-9]*]]: index
+func.func @piece(%table: memref<?x16xf32>, %indices: memref<?xi64>,
+                 %out: memref<16xf32>, %begin: index, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  // CHECK: %[[START:.*]] = affine.apply #{{.*}}()[%[[BEGIN]], %{{.*}}]
+  // CHECK: %[[SIZE:.*]] = memref.dim %[[INDICES]]
+  // CHECK: %[[END:.*]] = arith.subi %[[SIZE]], %[[START]]
+  // CHECK: scf.for
+  // CHECK: arith.subi %[[END]]
+  // CHECK: %[[LATER:.*]] = arith.minsi
+  // CHECK: %[[AT:.*]] = affine.apply #{{.*}}()[%[[BEGIN]], %[[LATER]]]
+  // CHECK: memref.load %[[INDICES]][%[[AT]]]
+  // CHECK: memref.prefetch
+  scf.for %i = %c0 to %n step %c1 {
+    %at = affine.apply affine_map<()[s0, s1] -> (s0 + s1)>()[%begin, %i]
+    %index = memref.load %indices[%at] : memref<?xi64>
+    %k = arith.index_cast %index : i64 to index
+    %row = memref.subview %table[%k, 0] [1, 16] [1, 1]
+      : memref<?x16xf32> to memref<16xf32, strided<[1], offset: ?>>
+    linalg.copy ins(%row : memref<16xf32, strided<[1], offset: ?>>)
+      outs(%out : memref<16xf32>)
+  }
+  return
+}
+
+// Every second index: the loop's own end, and not that of the vector.
+// CHECK-LABEL: func @strided_piece
+// CHECK-SAME: %[[N:[a-z0-9]*]]: index) {
+func.func @strided_piece(%table: memref<?x16xf32>, %indices: memref<?xi64>,
+                         %out: memref<16xf32>, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  // CHECK: scf.for
+  // CHECK: %[[LAST:.*]] = arith.subi %[[N]]
+  // CHECK: arith.minsi %{{.*}}, %[[LAST]]
+  // CHECK: memref.prefetch
+  scf.for %i = %c0 to %n step %c1 {
+    %at = affine.apply affine_map<()[s0] -> (s0 * 2)>()[%i]
+    %index = memref.load %indices[%at] : memref<?xi64>
+    %k = arith.index_cast %index : i64 to index
+    %row = memref.subview %table[%k, 0] [1, 16] [1, 1]
+      : memref<?x16xf32> to memref<16xf32, strided<[1], offset: ?>>
+    linalg.copy ins(%row : memref<16xf32, strided<[1], offset: ?>>)
+      outs(%out : memref<16xf32>)
+  }
+  return
+}
+
+// Rows of half a line that begin at multiples of it lie in one line.
+// CHECK-LABEL: func @aligned
+func.func @aligned(%any: memref<?x8xf32>, %indices: memref<?xi64>,
+                   %out: memref<8xf32>, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %table = memref.assume_alignment %any, 32 : memref<?x8xf32>
+  // CHECK: memref.prefetch
+  // CHECK-NOT: memref.prefetch
+  scf.for %i = %c0 to %n step %c1 {
+    %index = memref.load %indices[%i] : memref<?xi64>
+    %k = arith.index_cast %index : i64 to index
+    %row = memref.subview %table[%k, 0] [1, 8] [1, 1]
+      : memref<?x8xf32> to memref<8xf32, strided<[1], offset: ?>>
+    linalg.copy ins(%row : memref<8xf32, strided<[1], offset: ?>>)
+      outs(%out : memref<8xf32>)
+  }
+  return
+}
+
+// What the schedule of the reader says goes before all else.
+// CHECK-LABEL: func @scheduled
+func.func @scheduled(%table: memref<10x16xf32>, %indices: memref<?xi64>,
+                     %out: memref<16xf32>, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  // CHECK: scf.for
+  // CHECK-NOT: scf.if
+  // CHECK: arith.constant 7 : index
+  // CHECK: memref.prefetch {{.*}} locality<1>
+  // CHECK-NOT: memref.prefetch
+  scf.for %i = %c0 to %n step %c1 {
+    %index = memref.load %indices[%i] : memref<?xi64>
+    %k = arith.index_cast %index : i64 to index
+    %row = memref.subview %table[%k, 0] [1, 16] [1, 1]
+      : memref<10x16xf32> to memref<16xf32, strided<[1], offset: ?>>
+    linalg.copy {embedding.schedule = #embedding.schedule<prefetch_rows = 7, prefetch_locality = 1>}
+      ins(%row : memref<16xf32, strided<[1], offset: ?>>)
+      outs(%out : memref<16xf32>)
+  }
+  scf.for %i = %c0 to %n step %c1 {
+    %index = memref.load %indices[%i] : memref<?xi64>
+    %k = arith.index_cast %index : i64 to index
+    %row = memref.subview %table[%k, 0] [1, 16] [1, 1]
+      : memref<10x16xf32> to memref<16xf32, strided<[1], offset: ?>>
+    linalg.copy {embedding.schedule = #embedding.schedule<prefetch_rows = 0>}
+      ins(%row : memref<16xf32, strided<[1], offset: ?>>)
+      outs(%out : memref<16xf32>)
+  }
+  return
+}
+
+// What is small, what is not indirect, or whose address cannot be known ahead, is left alone;
 // so is what is only written.
 // CHECK-LABEL: func @not_prefetched
 func.func @not_prefetched(%table: memref<?x16xf32>, %indices: memref<?xi64>,
-                          %out: memref<16xf32>, %n: index) {
+                          %out: memref<16xf32>, %n: index, %small: memref<10x16xf32>) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
   %c2 = arith.constant 2 : index
   // CHECK-NOT: memref.prefetch
+  scf.for %i = %c0 to %n step %c1 {
+    %index = memref.load %indices[%i] : memref<?xi64>
+    %k = arith.index_cast %index : i64 to index
+    %row = memref.subview %small[%k, 0] [1, 16] [1, 1]
+      : memref<10x16xf32> to memref<16xf32, strided<[1], offset: ?>>
+    linalg.copy ins(%row : memref<16xf32, strided<[1], offset: ?>>)
+      outs(%out : memref<16xf32>)
+  }
   scf.for %i = %c0 to %n step %c1 {
     %row = memref.subview %table[%i, 0] [1, 16] [1, 1]
       : memref<?x16xf32> to memref<16xf32, strided<[1], offset: ?>>

@@ -159,3 +159,32 @@ func.func @inner_output(%outs: memref<?xmemref<?x16xf32>>, %row: memref<16xf32>,
   }
   return
 }
+
+// -----
+
+#row = strided<[1], offset: ?>
+
+// What the schedule says: small outputs too, or none.
+// CHECK-LABEL: func @scheduled
+func.func @scheduled(%out: memref<?x64xf32>, %row: memref<64xf32>, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  // CHECK: %[[NONE:.*]] = arith.constant 0 : index
+  // CHECK: arith.cmpi sle, %[[NONE]]
+  // CHECK: linalg.copy {embedding.schedule = {{.*}}, embedding.streamed = 64 : i64}
+  // CHECK: linalg.copy
+  // CHECK: llvm.fence
+  // CHECK-NOT: embedding.streamed
+  // CHECK: return
+  scf.for %i = %c0 to %n step %c1 {
+    %dest = memref.subview %out[%i, 0] [1, 64] [1, 1] : memref<?x64xf32> to memref<64xf32, #row>
+    linalg.copy {embedding.schedule = #embedding.schedule<streaming = always>}
+      ins(%row : memref<64xf32>) outs(%dest : memref<64xf32, #row>)
+  }
+  scf.for %i = %c0 to %n step %c1 {
+    %dest = memref.subview %out[%i, 0] [1, 64] [1, 1] : memref<?x64xf32> to memref<64xf32, #row>
+    linalg.copy {embedding.schedule = #embedding.schedule<streaming = never>}
+      ins(%row : memref<64xf32>) outs(%dest : memref<64xf32, #row>)
+  }
+  return
+}

@@ -109,3 +109,16 @@ func.func @streamed(%row: memref<40xf32>, %dest: memref<40xf32>) {
     ins(%row : memref<40xf32>) outs(%dest : memref<40xf32>)
   return
 }
+
+// -----
+
+// A schedule of its own: narrower vectors, and a loop over them.
+// CHECK-LABEL: func @scheduled
+func.func @scheduled(%row: memref<64xf32>, %dest: memref<64xf32>) {
+  // CHECK: scf.for
+  // CHECK: vector.store %{{.*}} vector<4xf32>
+  // CHECK-NOT: vector.store
+  linalg.copy {embedding.schedule = #embedding.schedule<vector_bytes = 16, unroll = 2>}
+    ins(%row : memref<64xf32>) outs(%dest : memref<64xf32>)
+  return
+}

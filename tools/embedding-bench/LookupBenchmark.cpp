@@ -74,9 +74,12 @@ static std::vector<LookupCase> getCases(bool all) {
         for (Sizes sizes : {kInL2, kInL3, kInMemory})
           for (int64_t rowLength :
                {8, 16, 32, 64, 100, 128, 256, 768, 1024, 4096}) {
-            // Skew and narrow elements where the pages are small.
-            if ((pageSize == Pages::Size::huge || element[0] != 'f') &&
-                distribution != Distribution::uniform)
+            // Skew for f32 and small pages; narrow elements where they differ.
+            bool isHuge = pageSize == Pages::Size::huge;
+            if (distribution != Distribution::uniform &&
+                (isHuge || element[1] != '3'))
+              continue;
+            if (isHuge && element[0] == 'b')
               continue;
             LookupCase test =
                 getCase(element, rowLength, sizes.table, sizes.output);

@@ -30,13 +30,20 @@ inline constexpr int64_t kLineBytes = 64;
 // Prefetches
 //===----------------------------------------------------------------------===//
 
-/// Tables of fewer bytes are in the second-level cache, where a prefetch of a
-/// short row costs as much as the row.
+/// Smaller tables are in the second-level cache, where a prefetch costs more than
+/// it hides.
 inline constexpr int64_t kMinPrefetchedBytes = int64_t(1) << 20;
-/// memref.prefetch's hint: into the second-level cache.
-inline constexpr int64_t kPrefetchLocality = 2;
+
+/// memref.prefetch's hint: into the first-level cache, or into the second if
+/// rows are so long that those under way would displace what is in use.
+constexpr int64_t getPrefetchLocality(int64_t rowBytes) {
+  return rowBytes <= 2048 ? 3 : 2;
+}
+
 /// The distance where the length of rows is not known.
 inline constexpr int64_t kPrefetchRowsIfDynamic = 8;
+/// What other choices then take the length to be.
+inline constexpr int64_t kRowBytesIfDynamic = 4096;
 
 /// Rows between a prefetch and its use: 16 KiB of them.
 constexpr int64_t getPrefetchRows(int64_t rowBytes) {
@@ -47,6 +54,10 @@ constexpr int64_t getPrefetchRows(int64_t rowBytes) {
 constexpr int64_t getScatterPrefetchRows(int64_t rowBytes) {
   return std::clamp<int64_t>((int64_t(4) << 10) / rowBytes, 4, 64);
 }
+
+/// Loops over rows of fewer bytes are cut in two, so that the first has nothing
+/// to compare for its prefetches.
+inline constexpr int64_t kMaxPeeledRowBytes = 128;
 
 //===----------------------------------------------------------------------===//
 // Streaming stores

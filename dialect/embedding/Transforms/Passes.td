@@ -151,17 +151,21 @@ def EmbeddingPrefetchRowsPass : Pass<"embedding-prefetch-rows"> {
     known long before its row is needed. This pass repeats the computation of
     the offset for the iteration `rows-ahead` ahead (near the end, for the last one,
     or, if the loop walks a piece of a vector of indices, for what follows in the
-    vector) and prefetches every cache line of that subview into the second-level
-    cache.
+    vector) and prefetches every cache line of that subview.
     See S. Ainsworth and T. M. Jones, "Software Prefetching for Indirect Memory
     Accesses", CGO 2017.
 
     By default `rows-ahead` is chosen so that 16 KiB are under way, but between 2
-    and 64 rows, and 8 rows where the length is dynamic; and only tables of at
+    and 64 rows, and 8 rows where the length is dynamic, into the first-level
+    cache, or into the second if rows are longer than 2 KiB; and only tables of at
     least `min-bytes` are prefetched, which is a condition in the loop where it
     is not known. Where the operation that reads the row has an
     `embedding.schedule` that says how many rows ahead, or the option does, that
     is done whatever the size of the table.
+
+    Near the end of the offsets the later iteration is the last one. For rows of
+    at most `max-peeled-row-bytes` that comparison would take as long as the row:
+    these iterations get a loop of their own, without prefetches.
 
     Example: the body of a loop `scf.for %i = %c0 to %n step %c1`,
 
@@ -178,7 +182,7 @@ def EmbeddingPrefetchRowsPass : Pass<"embedding-prefetch-rows"> {
     %later = arith.minui %ahead, %last : index
     %index_later = memref.load %indices[%later] : memref<?xi64>
     %k_later = arith.index_cast %index_later : i64 to index
-    memref.prefetch %table[%k_later, %c0], read, locality<2>, data
+    memref.prefetch %table[%k_later, %c0], read, locality<3>, data
       : memref<?x16xf32>
     ```
   }];
@@ -186,13 +190,17 @@ def EmbeddingPrefetchRowsPass : Pass<"embedding-prefetch-rows"> {
     Option<"rowsAhead", "rows-ahead", "int64_t", /*default=*/"0",
            "Iterations between a prefetch and the use of the row; 0 chooses by "
            "the bytes of a row and of the table">,
-    Option<"locality", "locality", "int64_t",
-           /*default=*/"::mlir::embedding::cost::kPrefetchLocality",
+    Option<"locality", "locality", "int64_t", /*default=*/"-1",
            "The locality hint of a prefetch: 3 for the first-level cache, 2 for "
-           "the second, 1 for the third, 0 for none to keep">,
+           "the second, 1 for the third, 0 for none to keep; -1 chooses by the "
+           "bytes of a row">,
     Option<"minBytes", "min-bytes", "int64_t",
            /*default=*/"::mlir::embedding::cost::kMinPrefetchedBytes",
-           "Bytes from which on a table is prefetched">
+           "Bytes from which on a table is prefetched">,
+    Option<"maxPeeledRowBytes", "max-peeled-row-bytes", "int64_t",
+           /*default=*/"::mlir::embedding::cost::kMaxPeeledRowBytes",
+           "Rows up to this length get a loop of their own for the last "
+           "iterations">
   ];
   let dependentDialects = [
     "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",

@@ -243,8 +243,9 @@ struct LookupToRowLoop : OpRewritePattern<LookupOp> {
 // FindOutOfRangeOp
 //===----------------------------------------------------------------------===//
 
-/// A loop that counts, of a shape that LLVM vectorizes, and a search for the
-/// first one that runs only if there is one.
+/// A loop that tells whether there is one, of a shape that LLVM vectorizes with
+/// two operations on a vector; and only if there is, a loop that counts and a
+/// search for the first one.
 struct FindOutOfRangeToLoops : OpRewritePattern<FindOutOfRangeOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -260,32 +261,54 @@ struct FindOutOfRangeToLoops : OpRewritePattern<FindOutOfRangeOp> {
     SmallVector<Value> lowerBounds(sizes.size(), zero);
     SmallVector<Value> steps(sizes.size(), one);
 
-    // Unsigned, a negative index is at least 2^(width - 1), and so is not less
-    // than the limit if the limit is at most that.
+    // The last index in range; no index is larger than its type allows.
     Value limit = op.getNumRows();
     if (element.isInteger(32)) {
       Value max =
           arith::ConstantIndexOp::create(rewriter, loc, int64_t(1) << 31);
       limit = arith::MinUIOp::create(rewriter, loc, limit, max);
     }
+    Value last = arith::IndexCastOp::create(
+        rewriter, loc, element,
+        arith::SubIOp::create(rewriter, loc, limit, one));
     limit = arith::IndexCastOp::create(rewriter, loc, element, limit);
+    // Unsigned, a negative index is not less than the limit.
+    auto isOutOfRange = [&](OpBuilder &b, Value index) -> Value {
+      return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::uge, index,
+                                   limit);
+    };
 
-    Value none = arith::ConstantIntOp::create(rewriter, loc, 0, 64);
-    scf::LoopNest counting = scf::buildLoopNest(
-        rewriter, loc, lowerBounds, sizes, steps, none,
+    // The sign of `index`, or of what is left to `last`, is set in the union of
+    // all such words if in any. Neither difference of two that are not negative
+    // overflows.
+    Value noSign = arith::ConstantIntOp::create(rewriter, loc, element, 0);
+    scf::LoopNest looking = scf::buildLoopNest(
+        rewriter, loc, lowerBounds, sizes, steps, noSign,
         [&](OpBuilder &b, Location, ValueRange ivs, ValueRange args) {
           Value index = loadElement(b, loc, op.getIndices(), ivs);
-          Value isOutOfRange = arith::CmpIOp::create(
-              b, loc, arith::CmpIPredicate::uge, index, limit);
-          Value increment = arith::ExtUIOp::create(b, loc, i64, isOutOfRange);
-          return scf::ValueVector{
-              arith::AddIOp::create(b, loc, args[0], increment)};
+          Value left = arith::SubIOp::create(b, loc, last, index);
+          Value signs = arith::OrIOp::create(b, loc, index, left);
+          return scf::ValueVector{arith::OrIOp::create(b, loc, args[0], signs)};
         });
-    Value count = counting.results.front();
+    Value found =
+        arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::slt,
+                              looking.results.front(), noSign);
+
+    Value none = arith::ConstantIntOp::create(rewriter, loc, 0, 64);
+    auto count = [&](OpBuilder &b) -> Value {
+      return scf::buildLoopNest(
+                 b, loc, lowerBounds, sizes, steps, none,
+                 [&](OpBuilder &b, Location, ValueRange ivs, ValueRange args) {
+                   Value index = loadElement(b, loc, op.getIndices(), ivs);
+                   Value increment = arith::ExtUIOp::create(
+                       b, loc, i64, isOutOfRange(b, index));
+                   return scf::ValueVector{
+                       arith::AddIOp::create(b, loc, args[0], increment)};
+                 })
+          .results.front();
+    };
 
     Value minusOne = arith::ConstantIntOp::create(rewriter, loc, -1, 64);
-    Value found = arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::ne,
-                                        count, none);
     auto loadAt = [&](OpBuilder &b, Value flat) {
       SmallVector<Value> position;
       if (sizes.size() == 1)
@@ -297,6 +320,7 @@ struct FindOutOfRangeToLoops : OpRewritePattern<FindOutOfRangeOp> {
       return loadElement(b, loc, op.getIndices(), position);
     };
     auto search = [&](OpBuilder &b, Location) {
+      Value total = count(b);
       // There is one, so the loop ends.
       auto loop = scf::WhileOp::create(
           b, loc, TypeRange{b.getIndexType(), element}, zero,
@@ -316,13 +340,13 @@ struct FindOutOfRangeToLoops : OpRewritePattern<FindOutOfRangeOp> {
       Value index = loop.getResult(1);
       if (element != i64)
         index = arith::ExtSIOp::create(b, loc, i64, index);
-      scf::YieldOp::create(b, loc, ValueRange{position, index});
+      scf::YieldOp::create(b, loc, ValueRange{position, index, total});
     };
-    auto first = scf::IfOp::create(
+    auto results = scf::IfOp::create(
         rewriter, loc, found, search, [&](OpBuilder &b, Location) {
-          scf::YieldOp::create(b, loc, ValueRange{minusOne, none});
+          scf::YieldOp::create(b, loc, ValueRange{minusOne, none, none});
         });
-    rewriter.replaceOp(op, {first.getResult(0), first.getResult(1), count});
+    rewriter.replaceOp(op, results);
     return success();
   }
 };

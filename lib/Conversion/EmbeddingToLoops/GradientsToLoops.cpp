@@ -509,7 +509,8 @@ private:
         memref::PrefetchOp::create(
             b, firstSums, ValueRange{row, b.index(byte / elementBytes)},
             /*isWrite=*/true,
-            schedule.getPrefetchLocality().value_or(cost::kPrefetchLocality),
+            schedule.getPrefetchLocality().value_or(
+                cost::getPrefetchLocality(bytes)),
             /*isDataCache=*/true);
     };
     if (schedule.getPrefetchRows())

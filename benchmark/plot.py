@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""Plots results of embedding-bench: ratios to the ceiling kernels and to PyTorch.
+
+    plot.py RESULTS.json OUT_DIRECTORY
+
+writes lookup.svg and dense_grad.svg. Needs matplotlib (python3-matplotlib, or from
+pip). A ratio above 1 says that ours is faster.
+"""
+
+import json
+import pathlib
+import sys
+
+import matplotlib
+
+matplotlib.use("svg")
+matplotlib.rcParams["svg.hashsalt"] = "embedding-mlir"
+import matplotlib.pyplot as plt
+
+PLACES = [(2**19, "L2"), (2**25, "L3"), (2**31, "memory")]
+
+
+def plot_lookups(results, axes, threads):
+    """One line for each place of the table: f32, uniform indices, small pages."""
+    for table_bytes, place in PLACES:
+        cases = sorted(
+            (r["row_length"] * 4, r)
+            for r in results
+            if r["benchmark"] == "lookup" and r["element"] == "f32"
+            and r["distribution"] == "uniform" and r["page_bytes"] == 4096
+            and r["threads"] == threads and r["table_bytes"] == table_bytes
+            and r["row_length"] * 4 * r["indices"] >= 2**18)
+        # One case for each row length: the benchmark also varies the indices.
+        cases = list({row_bytes: r for row_bytes, r in reversed(cases)}.items())[::-1]
+        row_bytes = [b for b, _ in cases]
+        for key, style in (("ratio_to_ceiling", "-"), ("ratio_to_index_select", "--")):
+            axes.plot(row_bytes, [r.get(key) for _, r in cases], style,
+                      color=f"C{PLACES.index((table_bytes, place))}",
+                      label=f"{place}: {key.removeprefix('ratio_to_')}")
+    axes.set_xscale("log", base=2)
+    axes.set_xlabel("bytes of a row")
+
+
+def plot_dense_grads(results, axes, threads):
+    """One group of bars for each case."""
+    cases = [r for r in results if r["benchmark"] == "dense_grad" and r["threads"] == threads]
+    cases.sort(key=lambda r: (r["row_length"], r["num_rows"], r["indices"], r["distribution"]))
+    for offset, key in ((-0.2, "ratio_to_ceiling"), (0.2, "ratio_to_torch")):
+        axes.bar([i + offset for i in range(len(cases))],
+                 [r.get(key, 0) for r in cases], width=0.4, label=key.removeprefix("ratio_to_"))
+    axes.set_xticks(range(len(cases)), [
+        f"D={r['row_length']} V={r['num_rows'] // 1000}k N={r['indices'] // 1000}k "
+        f"{r['distribution']}" for r in cases], rotation=90, fontsize=6)
+
+
+def main():
+    document = json.loads(pathlib.Path(sys.argv[1]).read_text())
+    directory = pathlib.Path(sys.argv[2])
+    directory.mkdir(parents=True, exist_ok=True)
+    results = document["results"]
+    threads = sorted({r["threads"] for r in results if "threads" in r})
+    for name, plot, size in (("lookup", plot_lookups, (10, 4)),
+                             ("dense_grad", plot_dense_grads, (12, 5))):
+        figure, all_axes = plt.subplots(1, len(threads), figsize=size, sharey=True,
+                                        squeeze=False, layout="constrained")
+        for axes, count in zip(all_axes[0], threads):
+            plot(results, axes, count)
+            axes.set_yscale("log", base=2)
+            axes.axhline(1, color="black", linewidth=0.8)
+            axes.grid(alpha=0.3)
+            axes.set_title(f"{name}, {count} thread{'s' if count > 1 else ''}")
+        all_axes[0][0].set_ylabel("time of the other / ours")
+        all_axes[0][-1].legend(fontsize=7)
+        figure.suptitle(f"{document['processor']}; ceiling kernels for {document['ceiling']}; "
+                        f"torch {document['torch']}", fontsize=8)
+        figure.savefig(directory / f"{name}.svg", metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    main()
