@@ -238,25 +238,21 @@ struct EmbeddingPrefetchRows
     Location loc = row.getLoc();
     OpBuilder builder = OpBuilder::atBlockBegin(loop.getBody());
     Value isLarge = asked ? Value() : getIsLarge(row.getSource());
-    if (isLarge && isConstantIntValue(isLarge, 0))
+    if (isLarge && matchPattern(isLarge, m_Zero()))
       return;
     Value end = getEndOfOffsets(builder, loop, loads.front());
     if (rowLength && rowBytes <= maxPeeledRowBytes && !hasLoops(loop)) {
       peelLastIterations(builder, loop, distance, end);
       end = nullptr;
     }
-    if (isLarge) {
-      if (!isConstantIntValue(isLarge, 1)) {
-        auto ifLarge = scf::IfOp::create(builder, loc, isLarge,
-                                         /*withElseRegion=*/false);
-        builder.setInsertionPointToStart(ifLarge.thenBlock());
-      }
+    if (isLarge && !matchPattern(isLarge, m_One())) {
+      auto ifLarge = scf::IfOp::create(builder, loc, isLarge,
+                                       /*withElseRegion=*/false);
+      builder.setInsertionPointToStart(ifLarge.thenBlock());
     }
     IRMapping mapping;
-    mapping.map(
-        loop.getInductionVar(),
-        createLaterIteration(builder, loop, distance,
-                             getEndOfOffsets(builder, loop, loads.front())));
+    mapping.map(loop.getInductionVar(),
+                createLaterIteration(builder, loop, distance, end));
     for (Operation *op : slice)
       builder.clone(*op, mapping);
     SmallVector<Value> address;

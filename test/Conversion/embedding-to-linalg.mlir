@@ -158,18 +158,20 @@ func.func @check(%table: memref<10x3xf32>, %indices: memref<4xi64>,
 // CHECK-LABEL: func @find
 // CHECK-SAME: %[[INDICES:.*]]: memref<?x5xi32>, %[[NUM_ROWS:.*]]: index
 func.func @find(%indices: memref<?x5xi32>, %num_rows: index) -> (i64, i64, i64) {
-  // Unsigned comparison is exact up to 2^31 rows.
+  // No index of 32 bits names more than 2^31 rows.
   // CHECK: %[[MAX:.*]] = arith.constant 2147483648 : index
   // CHECK: %[[MIN:.*]] = arith.minui %[[NUM_ROWS]], %[[MAX]]
   // CHECK: %[[LIMIT:.*]] = arith.index_cast %[[MIN]] : index to i32
-  // CHECK: %[[COUNT:.*]] = scf.for
+  // CHECK: %[[SIGNS:.*]] = scf.for
   // CHECK: scf.for
+  // CHECK: arith.subi %{{.*}}, %[[LIMIT]] : i32
+  // CHECK: %[[FOUND:.*]] = arith.cmpi sge, %[[SIGNS]]
+  // CHECK: %[[RESULTS:.*]]:3 = scf.if %[[FOUND]]
   // CHECK: arith.cmpi uge, %{{.*}}, %[[LIMIT]]
-  // CHECK: %[[FIRST:.*]]:2 = scf.if
   // CHECK: scf.while
   // CHECK: affine.delinearize_index
   // CHECK: arith.cmpi ult, %{{.*}}, %[[LIMIT]]
-  // CHECK: return %[[FIRST]]#0, %[[FIRST]]#1, %[[COUNT]]
+  // CHECK: return %[[RESULTS]]#0, %[[RESULTS]]#1, %[[RESULTS]]#2
   %0:3 = embedding.find_out_of_range %indices, %num_rows : memref<?x5xi32>
   return %0#0, %0#1, %0#2 : i64, i64, i64
 }

@@ -2,11 +2,12 @@
 // RUN: %if x86_64 %{ embedding-run %s --emit=asm --cpu=x86-64-v4 | FileCheck %s %}
 
 // CHECK-LABEL: lookup:
-// Indices are compared a vector at a time.
-// CHECK: vpcmp{{n?l[et]}}uq
+// Signs of indices and of their differences to the limit, a vector at a time.
+// CHECK: vp{{(sub|add)}}q {{.*}}%ymm
+// CHECK: vpternlogq {{.*}}%ymm
 // CHECK: callq embedding_report_out_of_range
 // CHECK: [[LOOP:\.LBB.*]]:
-// CHECK: prefetcht1
+// CHECK: prefetcht0
 // CHECK-NOT: cmp{{.*}}set
 // CHECK: vmovups %zmm
 func.func @lookup(%table: memref<?x16xf32>, %indices: memref<?xi64>, %out: memref<?x16xf32>) {

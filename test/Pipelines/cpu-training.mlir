@@ -20,7 +20,7 @@
 // group, with the rows of later positions on their way; large gaps are streamed.
 // V4-LABEL: dense_grad:
 // V4-NOT: __truncsfbf2
-// V4: prefetcht1
+// V4: prefetcht0
 // V4: vaddps (%{{.*}}), %zmm{{[0-9]+}}, %zmm{{[0-9]+}}
 // V4-NEXT: vaddps 64(%{{.*}}), %zmm{{[0-9]+}}, %zmm{{[0-9]+}}
 // V4-NEXT: vaddps 128(%{{.*}}), %zmm{{[0-9]+}}, %zmm{{[0-9]+}}

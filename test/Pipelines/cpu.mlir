@@ -18,11 +18,11 @@
 // NAIVE: llvm.store %{{.*}} : i32, !llvm.ptr
 
 // V4-LABEL: lookup:
-// V4-COUNT-4: prefetcht1
+// V4-COUNT-4: prefetcht0
 // V4-COUNT-4: vmovups {{.*}}%zmm{{[0-9]+}}, {{.*}}(%r
 
 // V3-LABEL: lookup:
-// V3-COUNT-4: prefetcht1
+// V3-COUNT-4: prefetcht0
 // V3-COUNT-8: vmovups {{.*}}%ymm{{[0-9]+}}, {{.*}}(%r
 func.func @lookup(%table: tensor<?x64xf32>, %indices: tensor<?xi64>,
                   %init: tensor<?x64xf32>) -> tensor<?x64xf32> {

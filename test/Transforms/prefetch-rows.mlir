@@ -1,11 +1,14 @@
-// RUN: embedding-opt %s --embedding-prefetch-rows | FileCheck %s
-// RUN: embedding-opt %s --embedding-prefetch-rows="rows-ahead=5 locality=3" | FileCheck %s --check-prefix=FIVE
+// RUN: embedding-opt %s --embedding-prefetch-rows=max-peeled-row-bytes=0 | FileCheck %s
+// RUN: embedding-opt %s --embedding-prefetch-rows | FileCheck %s --check-prefix=PEELED
+// RUN: embedding-opt %s --embedding-prefetch-rows="rows-ahead=5 locality=1" | FileCheck %s --check-prefix=FIVE
 
 // Whether the table is large is asked once; 4 KiB of lines of 64 bytes are
 // under way.
 // CHECK-LABEL: func @one_line
 // CHECK-SAME: %[[TABLE:.*]]: memref<?x16xf32>, %[[INDICES:.*]]: memref<?xi64>,
 // FIVE-LABEL: func @one_line
+// PEELED-LABEL: func @one_line
+// PEELED-SAME: %{{.*}}, %[[INDICES:.*]]: memref<?xi64>, %{{.*}}, %[[N:.*]]: index)
 func.func @one_line(%table: memref<?x16xf32>, %indices: memref<?xi64>,
                     %out: memref<?x16xf32>, %n: index) {
   %c0 = arith.constant 0 : index
@@ -17,17 +20,29 @@ func.func @one_line(%table: memref<?x16xf32>, %indices: memref<?xi64>,
   // CHECK: scf.for %[[I:.*]] =
   // CHECK: scf.if %[[LARGE]] {
   // CHECK: %[[DISTANCE:.*]] = arith.constant 64 : index
-  // CHECK: %[[LAST:.*]] = arith.subi %[[END]], %{{.*}}
   // CHECK: %[[AHEAD:.*]] = arith.addi %[[I]], %[[DISTANCE]]
+  // CHECK: %[[LAST:.*]] = arith.subi %[[END]], %{{.*}}
   // CHECK: %[[LATER:.*]] = arith.minsi %[[AHEAD]], %[[LAST]]
   // CHECK: %[[INDEX:.*]] = memref.load %[[INDICES]][%[[LATER]]]
   // CHECK: %[[K:.*]] = arith.index_cast %[[INDEX]]
-  // CHECK: memref.prefetch %[[TABLE]][%[[K]], %{{.*}}], read, locality<2>, data
+  // CHECK: memref.prefetch %[[TABLE]][%[[K]], %{{.*}}], read, locality<3>, data
   // CHECK-NOT: memref.prefetch
   // CHECK: memref.load %[[INDICES]][%[[I]]]
+  // The last iterations, which have nothing to prefetch, are a loop of their own.
+  // PEELED: %[[END:.*]] = memref.dim %[[INDICES]]
+  // PEELED: %[[STOP:.*]] = arith.subi %[[END]], %{{.*}}
+  // PEELED: %[[LAST:.*]] = arith.minsi %[[N]], %[[STOP]]
+  // PEELED: %[[MIDDLE:.*]] = arith.maxsi %{{.*}}, %[[LAST]]
+  // PEELED: scf.for %{{.*}} = %{{.*}} to %[[MIDDLE]] step
+  // PEELED-NOT: arith.minsi
+  // PEELED: memref.prefetch
+  // PEELED: linalg.copy
+  // PEELED: scf.for %{{.*}} = %[[MIDDLE]] to %[[N]] step
+  // PEELED-NOT: memref.prefetch
+  // PEELED: linalg.copy
   // FIVE-NOT: arith.cmpi
   // FIVE: arith.constant 5 : index
-  // FIVE: memref.prefetch {{.*}} locality<3>
+  // FIVE: memref.prefetch {{.*}} locality<1>
   scf.for %i = %c0 to %n step %c1 {
     %index = memref.load %indices[%i] : memref<?xi64>
     %k = arith.index_cast %index : i64 to index
@@ -126,7 +141,6 @@ func.func @piece(%table: memref<?x16xf32>, %indices: memref<?xi64>,
   // CHECK: %[[SIZE:.*]] = memref.dim %[[INDICES]]
   // CHECK: %[[END:.*]] = arith.subi %[[SIZE]], %[[START]]
   // CHECK: scf.for
-  // CHECK: arith.subi %[[END]]
   // CHECK: %[[LATER:.*]] = arith.minsi
   // CHECK: %[[AT:.*]] = affine.apply #{{.*}}()[%[[BEGIN]], %[[LATER]]]
   // CHECK: memref.load %[[INDICES]][%[[AT]]]

@@ -46,6 +46,7 @@ class VectorDialect;
 } // namespace vector
 
 namespace embedding {
+class EmbeddingDialect;
 
 /// The function that runs the iterations of an outlined loop:
 /// `void embedding_parallel_for(i64 size, void (*range)(void *context, i64

@@ -134,6 +134,7 @@ def EmbeddingStreamStoresPass
            "Bytes of the least output whose rows are streamed">
   ];
   let dependentDialects = [
+    "::mlir::embedding::EmbeddingDialect",
     "::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
     "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"
   ];
@@ -203,6 +204,7 @@ def EmbeddingPrefetchRowsPass : Pass<"embedding-prefetch-rows"> {
            "iterations">
   ];
   let dependentDialects = [
+    "::mlir::embedding::EmbeddingDialect",
     "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
     "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"
   ];
@@ -432,6 +434,7 @@ def EmbeddingVectorizeRowsPass : Pass<"embedding-vectorize-rows"> {
            /*default=*/"16", "Vectors of a static length unrolled, at most">
   ];
   let dependentDialects = [
+    "::mlir::embedding::EmbeddingDialect",
     "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
     "::mlir::linalg::LinalgDialect", "::mlir::memref::MemRefDialect",
     "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"

@@ -261,16 +261,13 @@ struct FindOutOfRangeToLoops : OpRewritePattern<FindOutOfRangeOp> {
     SmallVector<Value> lowerBounds(sizes.size(), zero);
     SmallVector<Value> steps(sizes.size(), one);
 
-    // The last index in range; no index is larger than its type allows.
+    // No index of 32 bits names more than 2^31 rows.
     Value limit = op.getNumRows();
     if (element.isInteger(32)) {
       Value max =
           arith::ConstantIndexOp::create(rewriter, loc, int64_t(1) << 31);
       limit = arith::MinUIOp::create(rewriter, loc, limit, max);
     }
-    Value last = arith::IndexCastOp::create(
-        rewriter, loc, element,
-        arith::SubIOp::create(rewriter, loc, limit, one));
     limit = arith::IndexCastOp::create(rewriter, loc, element, limit);
     // Unsigned, a negative index is not less than the limit.
     auto isOutOfRange = [&](OpBuilder &b, Value index) -> Value {
@@ -278,20 +275,23 @@ struct FindOutOfRangeToLoops : OpRewritePattern<FindOutOfRangeOp> {
                                    limit);
     };
 
-    // The sign of `index`, or of what is left to `last`, is set in the union of
-    // all such words if in any. Neither difference of two that are not negative
-    // overflows.
-    Value noSign = arith::ConstantIntOp::create(rewriter, loc, element, 0);
+    // An index in range has no sign, and its difference to the limit has one.
+    // (In 32 bits 2^31 is -2^31, and every difference of an index to it has a
+    // sign.) The intersection of all such words has it if all are in range.
+    Value ones = arith::ConstantIntOp::create(rewriter, loc, element, -1);
     scf::LoopNest looking = scf::buildLoopNest(
-        rewriter, loc, lowerBounds, sizes, steps, noSign,
+        rewriter, loc, lowerBounds, sizes, steps, ones,
         [&](OpBuilder &b, Location, ValueRange ivs, ValueRange args) {
           Value index = loadElement(b, loc, op.getIndices(), ivs);
-          Value left = arith::SubIOp::create(b, loc, last, index);
-          Value signs = arith::OrIOp::create(b, loc, index, left);
-          return scf::ValueVector{arith::OrIOp::create(b, loc, args[0], signs)};
+          Value difference = arith::SubIOp::create(b, loc, index, limit);
+          Value inverse = arith::XOrIOp::create(b, loc, index, ones);
+          Value signs = arith::AndIOp::create(b, loc, difference, inverse);
+          return scf::ValueVector{
+              arith::AndIOp::create(b, loc, args[0], signs)};
         });
+    Value noSign = arith::ConstantIntOp::create(rewriter, loc, element, 0);
     Value found =
-        arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::slt,
+        arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::sge,
                               looking.results.front(), noSign);
 
     Value none = arith::ConstantIntOp::create(rewriter, loc, 0, 64);
