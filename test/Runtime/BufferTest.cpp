@@ -94,7 +94,7 @@ TEST(Buffers, AreBounded) {
 
 TEST(Buffers, OutOfMemory) {
   Engine engine(uncached());
-  for (size_t size : {SIZE_MAX, SIZE_MAX / 2 + 1, SIZE_MAX / 4}) {
+  for (size_t size : {SIZE_MAX, SIZE_MAX / 2 + 1}) {
     void *memory = &engine;
     EmbeddingStatus status;
     EXPECT_EQ(embedding_buffer_allocate(engine.get(), size, &memory, &status),
@@ -119,6 +119,11 @@ TEST(Buffers, OfTheCallersAllocator) {
   deallocate(engine, memory, 1000);
   EXPECT_EQ(heap.live, 0);
   EXPECT_EQ(engine.statistics().idle_buffer_bytes, 0);
+  heap.isExhausted = true;
+  EmbeddingStatus status;
+  EXPECT_EQ(embedding_buffer_allocate(engine.get(), 1000, &memory, &status),
+            EMBEDDING_OUT_OF_MEMORY);
+  EXPECT_EQ(memory, nullptr);
 }
 
 TEST(Buffers, ManyThreads) {
