@@ -14,6 +14,7 @@ import sys
 import matplotlib
 
 matplotlib.use("svg")
+matplotlib.rcParams["svg.fonttype"] = "none"
 matplotlib.rcParams["svg.hashsalt"] = "embedding-mlir"
 import matplotlib.pyplot as plt
 
@@ -23,15 +24,15 @@ PLACES = [(2**19, "L2"), (2**25, "L3"), (2**31, "memory")]
 def plot_lookups(results, axes, threads):
     """One line for each place of the table: f32, uniform indices, small pages."""
     for table_bytes, place in PLACES:
-        cases = sorted(
-            (r["row_length"] * 4, r)
-            for r in results
-            if r["benchmark"] == "lookup" and r["element"] == "f32"
-            and r["distribution"] == "uniform" and r["page_bytes"] == 4096
-            and r["threads"] == threads and r["table_bytes"] == table_bytes
-            and r["row_length"] * 4 * r["indices"] >= 2**18)
-        # One case for each row length: the benchmark also varies the indices.
-        cases = list({row_bytes: r for row_bytes, r in reversed(cases)}.items())[::-1]
+        cases = {}  # By bytes of a row.
+        for r in results:
+            if (r["benchmark"] == "lookup" and r["element"] == "f32"
+                    and r["distribution"] == "uniform" and r["page_bytes"] == 4096
+                    and r["threads"] == threads and r["table_bytes"] == table_bytes):
+                known = cases.get(r["row_length"] * 4)
+                # The cases that vary the number of indices come last.
+                cases[r["row_length"] * 4] = known or r
+        cases = sorted(cases.items(), key=lambda case: case[0])
         row_bytes = [b for b, _ in cases]
         for key, style in (("ratio_to_ceiling", "-"), ("ratio_to_index_select", "--")):
             axes.plot(row_bytes, [r.get(key) for _, r in cases], style,

@@ -25,11 +25,11 @@ def Embedding_ScheduleAttr : AttrDef<Embedding_Dialect, "Schedule"> {
       `radix_sort` takes time linear in N for any V; `counting_sort` counts all
       rows, for V not much larger than N. `dense_grad` also knows `scatter`:
       gradients are added where they belong in the order of positions, without
-      a sort, by one thread; short rows of a static length, and no
-      `scale_grad_by_freq`, or it is a radix sort after all. `renorm` and `renorm_lookup` know
-      `radix_sort`, `counting_sort` and `bitmap`: a bit for each row of the
-      table that has been met. `lookup`, and without `scale_grad_by_freq`
-      `sparse_grad` and `double_backward`, group nothing.
+      a sort and by one thread, if the length of rows is static and there is no
+      `scale_grad_by_freq`; otherwise it is a radix sort after all. `renorm` and
+      `renorm_lookup` also know `bitmap`: a bit for each row of the table that
+      has been met. `lookup`, and without `scale_grad_by_freq` `sparse_grad` and
+      `double_backward`, group nothing.
     - `prefetch_rows`: rows between a prefetch and its use; 0 prefetches nothing.
       When it is given, tables that fit into the caches are prefetched too.
     - `prefetch_locality`: the `localityHint` of `memref.prefetch`: 3 for the

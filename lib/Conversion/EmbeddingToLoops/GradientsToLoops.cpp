@@ -343,7 +343,8 @@ private:
 /// Adds gradients where they belong, in the order of positions and without a
 /// sort. The sum of the first chunk of a row is in its place in the destination
 /// (or, where sums are wider than elements, in a buffer like it); those of
-/// later chunks are in slots behind. Each thread adds up columns of its own.
+/// later chunks are in slots behind. All of it is one thread's work: the order
+/// of sums is that of positions.
 class ScatterSums {
 public:
   ScatterSums(LoopBuilder &b, DenseGradOp op, const RowNames &names,
@@ -490,7 +491,8 @@ private:
     });
   }
 
-  /// Prefetches the sum that a later position adds to, if sums are far.
+  /// Prefetches the sum that a later position adds to, and its state, if sums
+  /// are far.
   void prefetchSum(Value position) {
     ScheduleAttr schedule = b.getSchedule();
     int64_t elementBytes = sumType.getIntOrFloatBitWidth() / 8;
@@ -503,15 +505,17 @@ private:
       Value last = b.sub(names.size(), b.index(1));
       Value later = b.min(b.add(position, b.index(ahead)), last);
       Value row = names.get(b, later);
+      auto fetch = [&](Value from, ValueRange at) {
+        memref::PrefetchOp::create(b, from, at, /*isWrite=*/true,
+                                   schedule.getPrefetchLocality().value_or(
+                                       cost::getPrefetchLocality(bytes)),
+                                   /*isDataCache=*/true);
+      };
+      fetch(states, row);
       // What follows in a longer row, the hardware sees.
       int64_t end = std::min(bytes, 16 * cost::kLineBytes);
       for (int64_t byte = 0; byte < end; byte += cost::kLineBytes)
-        memref::PrefetchOp::create(
-            b, firstSums, ValueRange{row, b.index(byte / elementBytes)},
-            /*isWrite=*/true,
-            schedule.getPrefetchLocality().value_or(
-                cost::getPrefetchLocality(bytes)),
-            /*isDataCache=*/true);
+        fetch(firstSums, {row, b.index(byte / elementBytes)});
     };
     if (schedule.getPrefetchRows())
       return prefetch();
