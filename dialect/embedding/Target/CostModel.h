@@ -30,8 +30,8 @@ inline constexpr int64_t kLineBytes = 64;
 // Prefetches
 //===----------------------------------------------------------------------===//
 
-/// Smaller tables are in the second-level cache, where a prefetch costs more than
-/// it hides.
+/// Smaller tables are in the second-level cache, where a prefetch costs more
+/// than it hides.
 inline constexpr int64_t kMinPrefetchedBytes = int64_t(1) << 20;
 
 /// memref.prefetch's hint: into the first-level cache, or into the second if
@@ -55,8 +55,8 @@ constexpr int64_t getScatterPrefetchRows(int64_t rowBytes) {
   return std::clamp<int64_t>((int64_t(4) << 10) / rowBytes, 4, 64);
 }
 
-/// Loops over rows of up to so many bytes are cut in two, so that the first has nothing
-/// to compare for its prefetches.
+/// Loops over rows of up to so many bytes are cut in two, so that the first has
+/// nothing to compare for its prefetches.
 inline constexpr int64_t kMaxPeeledRowBytes = 128;
 
 //===----------------------------------------------------------------------===//
@@ -71,8 +71,8 @@ inline constexpr int64_t kMinStreamedBytes = int64_t(8) << 20;
 // Threads
 //===----------------------------------------------------------------------===//
 
-/// A lookup of a smaller output is one thread's: two would have their rows in two
-/// second-level caches, and meet at the end.
+/// A lookup of a smaller output is one thread's: two would have their rows in
+/// two second-level caches, and meet at the end.
 inline constexpr int64_t kMinParallelBytes = int64_t(1) << 20;
 
 //===----------------------------------------------------------------------===//
@@ -99,10 +99,10 @@ constexpr Grouping chooseDistinct(int64_t numIndices, int64_t numRows) {
 }
 
 /// How to sum `numIndices` gradients into `numRows` rows of `rowBytes`. A
-/// scatter reads the gradients in order and needs no sort. But it is one thread's
-/// work, which two that sort are as good as from rows of a line on; and from 512
-/// bytes a row on, sums that go to memory and back for each gradient cost more
-/// than the sort.
+/// scatter reads the gradients in order and needs no sort. But it is one
+/// thread's work, which two that sort are as good as from rows of a line on;
+/// and from 512 bytes a row on, sums that go to memory and back for each
+/// gradient cost more than the sort.
 constexpr Grouping chooseReduction(int64_t numIndices, int64_t numRows,
                                    int64_t rowBytes, int64_t numThreads) {
   int64_t maxRowBytes = numThreads == 1 ? 256 : numThreads == 2 ? 64 : 0;
