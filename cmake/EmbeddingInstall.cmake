@@ -7,7 +7,7 @@ install(TARGETS embedding-compiler LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS EmbeddingMLIR EXPORT EmbeddingMLIRTargets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS embedding-opt embedding-lsp-server embedding-reduce embedding-run
-                embedding-bench
+                embedding-bench embedding-bench-first-result
         RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/runtime/include/
