@@ -180,6 +180,9 @@ func.func @scatter(%dy: memref<?x64xf32>, %i: memref<?xi64>, %g: memref<?x64xf32
   // CHECK: scf.for
   // CHECK:   linalg.fill {{.*}}
   // CHECK-NOT: scf.forall
+  // CHECK: memref.dealloc %[[LATER]]
+  // CHECK-COUNT-3: memref.dealloc
+  // CHECK-NOT: scf.forall
   // CHECK: return
   embedding.dense_grad out_of_range(assume)
     {embedding.schedule = #embedding.schedule<grouping = scatter>}

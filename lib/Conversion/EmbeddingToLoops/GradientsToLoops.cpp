@@ -385,26 +385,32 @@ public:
       Value row = b.loadIndex(previous, slot);
       b.ifTrue(b.less(row, numRows), [&] { addChunkSums(row); });
     });
-    b.loop(b.index(0), numRows, [&](Value row) {
-      Value to = rowOf(init, row);
-      Value isEmpty = b.equal(b.load(states, row), getFirstState(row));
-      Value zero =
-          b.constant(cast<MemRefType>(to.getType()).getElementType(), 0.0);
-      if (firstSums == init)
-        return b.ifTrue(isEmpty, [&] { b.fill(to, zero); });
-      b.ifTrue(
-          isEmpty, [&] { b.fill(to, zero); },
-          [&] {
-            b.elementwise(rowOf(firstSums, row), to,
-                          [&](LoopBuilder &b, ValueRange values) {
-                            return b.convertFloat(values[0],
-                                                  values[1].getType());
-                          });
-          });
-    });
+    finishRows();
+    if (firstSums != init)
+      b.deallocate(firstSums);
+    for (Value buffer : {laterSums, states, previous, chunks})
+      b.deallocate(buffer);
   }
 
 private:
+  /// Clears rows without a gradient, and rounds sums to elements.
+  void finishRows() {
+    Type element = cast<MemRefType>(init.getType()).getElementType();
+    b.loop(b.index(0), numRows, [&](Value row) {
+      Value to = rowOf(init, row);
+      Value isEmpty = b.equal(b.load(states, row), getFirstState(row));
+      auto clear = [&] { b.fill(to, b.constant(element, 0.0)); };
+      if (firstSums == init)
+        return b.ifTrue(isEmpty, clear);
+      b.ifTrue(isEmpty, clear, [&] {
+        b.elementwise(rowOf(firstSums, row), to,
+                      [&](LoopBuilder &b, ValueRange values) {
+                        return b.convertFloat(values[0], element);
+                      });
+      });
+    });
+  }
+
   Value getFirstState(Value row) {
     return b.toI64(b.mul(row, b.index(kChunkLength)));
   }
