@@ -131,6 +131,11 @@ ScheduleAttr embedding::getSchedule(Operation *op) {
   return ScheduleAttr::get(op->getContext(), {}, {}, {}, {}, {}, {});
 }
 
+void embedding::copySchedule(Operation *from, Operation *to) {
+  if (Attribute schedule = from->getAttr(kScheduleAttrName))
+    to->setAttr(kScheduleAttrName, schedule);
+}
+
 /// Whether `op` can group positions as `grouping` has it.
 static bool supports(Operation *op, Grouping grouping) {
   switch (grouping) {

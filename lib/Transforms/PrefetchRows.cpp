@@ -105,14 +105,6 @@ static Value getStartOfUnitStride(OpBuilder &builder, scf::ForOp loop,
   return builder.clone(*apply, atZero)->getResult(0);
 }
 
-/// Bytes of one element in memory, or 0 if they are not known here.
-static int64_t getElementBytes(Type type) {
-  if (auto complex = dyn_cast<ComplexType>(type))
-    return 2 * getElementBytes(complex.getElementType());
-  return type.isIntOrFloat() ? llvm::divideCeil(type.getIntOrFloatBitWidth(), 8)
-                             : 0;
-}
-
 /// Where the iterations end that `load` may be repeated for: where the loop
 /// ends or, if it walks a piece of a vector of offsets, where that ends. What
 /// follows the piece is the next to be read, if it is read at all.
@@ -230,10 +222,10 @@ struct EmbeddingPrefetchRows
     int64_t distance = asked       ? *asked
                        : rowLength ? cost::getPrefetchRows(rowBytes)
                                    : cost::kPrefetchRowsIfDynamic;
-    int64_t knownRowBytes = rowLength ? rowBytes : cost::kRowBytesIfDynamic;
     int64_t localityHint = schedule.getPrefetchLocality().value_or(
         locality >= 0 ? int64_t(locality)
-                      : cost::getPrefetchLocality(knownRowBytes));
+        : rowLength   ? cost::getPrefetchLocality(rowBytes)
+                      : cost::kPrefetchLocalityIfDynamic);
 
     Location loc = row.getLoc();
     OpBuilder builder = OpBuilder::atBlockBegin(loop.getBody());
@@ -287,8 +279,7 @@ struct EmbeddingPrefetchRows
           type.getNumElements() * getElementBytes(type.getElementType());
       return isLarge = arith::ConstantIntOp::create(b, bytes >= minBytes, 1);
     }
-    return isLarge = b.cmp(arith::CmpIPredicate::sle, b.index(minBytes),
-                           b.numBytes(table));
+    return isLarge = b.hasBytes(table, minBytes);
   }
 
   /// What is known to divide the address of each row, up to a line.

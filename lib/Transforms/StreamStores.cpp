@@ -166,8 +166,7 @@ struct EmbeddingStreamStores
     auto type = cast<MemRefType>(output.getType());
     Value elementBytes = b.index(type.getElementTypeBitWidth() / 8);
     auto metadata = memref::ExtractStridedMetadataOp::create(b, output);
-    Value isLarge =
-        b.cmp(arith::CmpIPredicate::sle, b.index(bound), b.numBytes(output));
+    Value isLarge = b.hasBytes(output, bound);
     // A bit below the alignment in any of them is one in the address of a row.
     Value bits = memref::ExtractAlignedPointerAsIndexOp::create(b, output);
     bits = b.bitOr(bits, b.mul(metadata.getOffset(), elementBytes));

@@ -29,6 +29,14 @@
 
 namespace mlir::embedding {
 
+/// Bytes of one element in memory, or 0 if they are not known here.
+inline int64_t getElementBytes(Type type) {
+  if (auto complex = dyn_cast<ComplexType>(type))
+    return 2 * getElementBytes(complex.getElementType());
+  return type.isIntOrFloat() ? llvm::divideCeil(type.getIntOrFloatBitWidth(), 8)
+                             : 0;
+}
+
 /// Bodies of loops and branches are functions that build at the insertion point
 /// of this builder, which is inside the body while they run.
 class LoopBuilder : public ImplicitLocOpBuilder {
@@ -36,8 +44,7 @@ public:
   using ImplicitLocOpBuilder::ImplicitLocOpBuilder;
   /// Lowers `op`: its schedule goes to the linalg operations that are built.
   LoopBuilder(Operation *op, OpBuilder &builder)
-      : ImplicitLocOpBuilder(op->getLoc(), builder),
-        schedule(op->getAttrOfType<ScheduleAttr>(kScheduleAttrName)) {}
+      : ImplicitLocOpBuilder(op->getLoc(), builder), lowered(op) {}
 
   // Constants and conversions.
   Value index(int64_t value) {
@@ -108,15 +115,15 @@ public:
   }
   /// The bytes of the elements of `memref`, gaps between them apart.
   Value numBytes(Value memref) {
-    Type element = cast<MemRefType>(memref.getType()).getElementType();
-    int64_t parts = isa<ComplexType>(element) ? 2 : 1;
-    if (auto complex = dyn_cast<ComplexType>(element))
-      element = complex.getElementType();
     Value bytes = index(
-        parts * int64_t(llvm::divideCeil(element.getIntOrFloatBitWidth(), 8)));
+        getElementBytes(cast<MemRefType>(memref.getType()).getElementType()));
     for (OpFoldResult size : getMixedSizes(*this, getLoc(), memref))
       bytes = mul(bytes, value(size));
     return bytes;
+  }
+  /// Whether `memref` has at least `bound` of them.
+  Value hasBytes(Value memref, int64_t bound) {
+    return cmp(arith::CmpIPredicate::sle, index(bound), numBytes(memref));
   }
 
   // Control flow.
@@ -238,19 +245,16 @@ public:
     return value;
   }
 
-  /// The schedule of what is lowered, or one without choices.
-  ScheduleAttr getSchedule() {
-    return schedule ? schedule
-                    : ScheduleAttr::get(getContext(), {}, {}, {}, {}, {}, {});
-  }
+  /// The schedule of what is lowered.
+  ScheduleAttr getSchedule() { return embedding::getSchedule(lowered); }
 
 private:
   void addSchedule(Operation *op) {
-    if (schedule)
-      op->setAttr(kScheduleAttrName, schedule);
+    if (lowered)
+      copySchedule(lowered, op);
   }
 
-  ScheduleAttr schedule;
+  Operation *lowered = nullptr;
 };
 
 /// `blockCount` blocks of `blockSize` elements, the last one shorter.
@@ -270,6 +274,10 @@ struct Blocks {
         b.max(b.min(b.min(wanted, b.index(maxBlocks)), size), b.index(1));
     blockSize = b.divUp(size, blockCount);
   }
+
+  Blocks(LoopBuilder &b, Value size, Value bytes, int64_t minBlockBytes,
+         int64_t maxBlocks)
+      : Blocks(b, size, bytes, b.index(minBlockBytes), maxBlocks) {}
 
   /// Runs `body` for the range of each block, in parallel.
   void forEach(LoopBuilder &b,

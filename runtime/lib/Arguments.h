@@ -17,8 +17,6 @@
 
 namespace embedding::runtime {
 
-/// Bytes moved that make a range worth another thread.
-inline constexpr int64_t kGrainBytes = 128 * 1024;
 /// Rows longer than this share one kernel, instead of one for each length.
 inline constexpr int64_t kMaxStaticRowBytes = 64 * 1024;
 

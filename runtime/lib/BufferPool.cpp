@@ -9,26 +9,22 @@
 #include "BufferPool.h"
 #include "HugePages.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 
 using namespace embedding::runtime;
 
-static constexpr size_t kAlignment = 64;
-
-static size_t roundUp(size_t size, size_t unit) {
-  return (size + unit - 1) / unit * unit;
-}
-
 /// The bytes that are allocated for `size`: an eighth more at most, so that
-/// buffers of nearly one size serve for each other. 0 if there are none such.
+/// buffers of nearly one size serve for each other, and never none. 0 if there
+/// are not so many.
 static size_t getCapacity(size_t size) {
   if (size > SIZE_MAX / 2)
     return 0;
-  size_t unit = kAlignment;
+  size_t unit = BufferPool::kAlignment;
   while (unit * 16 <= size)
     unit *= 2;
-  size_t capacity = roundUp(size, unit);
+  size_t capacity = roundUp(std::max<size_t>(size, 1), unit);
   return capacity < kHugePageBytes ? capacity
                                    : roundUp(capacity, kHugePageBytes);
 }
@@ -36,8 +32,8 @@ static size_t getCapacity(size_t size) {
 /// Large ones on huge pages; those that are not are too small for it to matter.
 static void *allocateFresh(size_t capacity) {
   bool isLarge = capacity >= kHugePageBytes;
-  void *memory =
-      std::aligned_alloc(isLarge ? kHugePageBytes : kAlignment, capacity);
+  void *memory = std::aligned_alloc(
+      isLarge ? kHugePageBytes : BufferPool::kAlignment, capacity);
   if (memory && isLarge)
     adviseHugePages(memory, capacity);
   return memory;
@@ -49,7 +45,7 @@ BufferPool::~BufferPool() {
 }
 
 void *BufferPool::allocate(size_t size) {
-  size_t capacity = getCapacity(size ? size : 1);
+  size_t capacity = getCapacity(size);
   if (capacity == 0)
     return nullptr;
   {
@@ -66,7 +62,7 @@ void *BufferPool::allocate(size_t size) {
 }
 
 void BufferPool::deallocate(void *memory, size_t size) {
-  size_t capacity = getCapacity(size ? size : 1);
+  size_t capacity = getCapacity(size);
   if (capacity <= maxIdleBytes) {
     std::lock_guard<std::mutex> lock(mutex);
     try {

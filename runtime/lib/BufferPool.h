@@ -22,16 +22,22 @@
 
 namespace embedding::runtime {
 
+inline size_t roundUp(size_t size, size_t unit) {
+  return (size + unit - 1) / unit * unit;
+}
+
 /// Any number of threads may use one at once.
 class BufferPool {
 public:
+  static constexpr size_t kAlignment = 64;
+
   /// Buffers that are not in use hold at most `maxIdleBytes`.
   explicit BufferPool(uint64_t maxIdleBytes) : maxIdleBytes(maxIdleBytes) {}
   BufferPool(const BufferPool &) = delete;
   BufferPool &operator=(const BufferPool &) = delete;
   ~BufferPool();
 
-  /// At least `size` bytes at a multiple of 64, or null.
+  /// At least `size` bytes at a multiple of kAlignment, or null.
   void *allocate(size_t size);
   /// Takes back what `allocate` returned for the same `size`.
   void deallocate(void *memory, size_t size);

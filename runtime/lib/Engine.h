@@ -129,7 +129,7 @@ public:
   /// Leaves the memory to the caller.
   void *release() { return std::exchange(memory, nullptr); }
 
-  static constexpr size_t kAlignment = 64;
+  static constexpr size_t kAlignment = BufferPool::kAlignment;
 
 private:
   Engine *engine;

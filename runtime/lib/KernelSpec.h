@@ -32,8 +32,9 @@ enum class KernelKind : uint8_t {
 };
 const char *getName(KernelKind kind);
 
+namespace cost = mlir::embedding::cost;
 /// How positions of one row are brought together.
-using Grouping = mlir::embedding::cost::Grouping;
+using Grouping = cost::Grouping;
 /// The name of `grouping` in the dialect.
 const char *getName(Grouping grouping);
 
@@ -94,7 +95,7 @@ struct KernelSpec {
 /// The largest power of two, of up to a cache line, that divides `rowBytes`: so
 /// aligned, rows without gaps take no more lines than they must.
 inline int64_t getRowAlignment(int64_t rowBytes) {
-  return std::min(rowBytes & -rowBytes, mlir::embedding::cost::kLineBytes);
+  return std::min(rowBytes & -rowBytes, cost::kLineBytes);
 }
 
 /// A memref of `Rank` as MLIR's C interface passes it.

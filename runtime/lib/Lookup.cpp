@@ -219,10 +219,9 @@ static Status lookup(Engine &engine, const LookupArguments &arguments) {
   call.indices.sizes[0] = rows.getRunLength();
   call.indices.strides[0] = 1;
   int64_t rowBytes = std::max<int64_t>(rowLength * elementBytes, 1);
-  bool isSmall = rowLength * elementBytes <
-                 mlir::embedding::cost::kMinParallelBytes / numIndices;
+  bool isSmall = rowBytes < cost::kMinParallelBytes / numIndices;
   int64_t grain =
-      isSmall ? numIndices : std::max<int64_t>(kGrainBytes / rowBytes, 1);
+      isSmall ? numIndices : std::max<int64_t>(cost::kGrainBytes / rowBytes, 1);
   engine.parallelFor(numIndices, grain, LookupCall::runRange, &call);
   return call.found.getStatus(table.size(0));
 }

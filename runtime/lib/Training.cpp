@@ -12,11 +12,9 @@
 #include <cmath>
 
 using namespace embedding::runtime;
-namespace cost = mlir::embedding::cost;
 
 static size_t alignSize(size_t size) {
-  return (size + Workspace::kAlignment - 1) / Workspace::kAlignment *
-         Workspace::kAlignment;
+  return roundUp(size, Workspace::kAlignment);
 }
 
 //===----------------------------------------------------------------------===//
@@ -303,7 +301,7 @@ private:
            numRows,
            {}};
     engine.parallelFor(
-        indices.numElements(), kGrainBytes / indices.elementBytes(),
+        indices.numElements(), cost::kGrainBytes / indices.elementBytes(),
         [](void *context, int64_t begin, int64_t end) {
           auto &call = *static_cast<Call *>(context);
           int64_t found[3];
@@ -337,6 +335,16 @@ static Status checkGradOptions(const EmbeddingGradOptions &options,
     return mode;
   return options.has_padding_idx ? checkPaddingIdx(options.padding_idx, numRows)
                                  : success();
+}
+
+/// What `options` say of the kernel of a gradient. Those of frequencies sort.
+static void setGradOptions(TrainingCall &call,
+                           const EmbeddingGradOptions &options,
+                           int64_t numRows) {
+  call.spec.hasPadding = options.has_padding_idx != 0;
+  call.spec.scalesGradByFreq = options.scale_grad_by_freq != 0;
+  if (call.spec.scalesGradByFreq)
+    call.spec.grouping = cost::chooseSort(call.getNumIndices(), numRows);
 }
 
 static MemRef<1> getVector(const Tensor &tensor) {
@@ -430,17 +438,17 @@ static Status denseGrad(Engine &engine, const DLTensor *dlGradOutput,
     return valid;
   TrainingCall call(engine, KernelKind::denseGrad, *indices, numRows,
                     options.out_of_range);
-  call.spec.scalesGradByFreq = options.scale_grad_by_freq != 0;
-  call.spec.hasPadding = options.has_padding_idx != 0;
+  setGradOptions(call, options, numRows);
   MemRef<2> *from = call.addRows(*gradOutput, /*isWritten=*/false);
   MemRef<2> *to = call.addRows(*gradTable, /*isWritten=*/true);
   // The kernel of a scatter knows the length of its rows, and no scales.
-  bool canScatter = call.spec.rowLength != KernelSpec::kDynamic &&
-                    !call.spec.scalesGradByFreq;
-  int64_t rowBytes = call.spec.rowLength * call.spec.elementBytes;
+  const KernelSpec &spec = call.spec;
+  bool canScatter =
+      spec.rowLength != KernelSpec::kDynamic && !spec.scalesGradByFreq;
   call.spec.grouping =
       canScatter ? cost::chooseReduction(call.getNumIndices(), numRows,
-                                         rowBytes, engine.getNumThreads())
+                                         spec.rowLength * spec.elementBytes,
+                                         engine.getNumThreads())
                  : cost::chooseSort(call.getNumIndices(), numRows);
   return call.run<DenseGradKernel>(outWorkspaceBytes, from, call.getIndices(),
                                    options.padding_idx, to);
@@ -478,10 +486,7 @@ static Status sparseGrad(Engine &engine, const DLTensor *dlGradOutput,
     return valid;
   TrainingCall call(engine, KernelKind::sparseGrad, *indices, numRows,
                     options.out_of_range);
-  call.spec.scalesGradByFreq = options.scale_grad_by_freq != 0;
-  call.spec.hasPadding = options.has_padding_idx != 0;
-  if (call.spec.scalesGradByFreq)
-    call.spec.grouping = cost::chooseSort(call.getNumIndices(), numRows);
+  setGradOptions(call, options, numRows);
   MemRef<2> *from = call.addRows(*gradOutput, /*isWritten=*/false);
   MemRef<2> *to = call.addRows(*values, /*isWritten=*/true);
   MemRef<1> rowsRef = getVector(*rows);
@@ -559,10 +564,7 @@ static Status doubleBackward(Engine &engine, const DLTensor *dlGradGradTable,
     return valid;
   TrainingCall call(engine, KernelKind::doubleBackward, *indices, numRows,
                     options.out_of_range);
-  call.spec.scalesGradByFreq = options.scale_grad_by_freq != 0;
-  call.spec.hasPadding = options.has_padding_idx != 0;
-  if (call.spec.scalesGradByFreq)
-    call.spec.grouping = cost::chooseSort(call.getNumIndices(), numRows);
+  setGradOptions(call, options, numRows);
   MemRef<2> *from = call.addRows(*table, /*isWritten=*/false);
   MemRef<2> *to = call.addRows(*out, /*isWritten=*/true);
   return call.run<DoubleBackwardKernel>(

@@ -1,5 +1,4 @@
-//===- FirstResult.cpp - From main to a row
-//---------------------------------===//
+//===- FirstResult.cpp - From main to a row -------------------------------===//
 //
 // Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

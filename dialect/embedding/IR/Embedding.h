@@ -35,6 +35,9 @@ inline constexpr llvm::StringLiteral kScheduleAttrName("embedding.schedule");
 /// The schedule that `op` is to be carried out with, or one without choices.
 ScheduleAttr getSchedule(Operation *op);
 
+/// Gives the schedule of `from`, if it has one, to `to`.
+void copySchedule(Operation *from, Operation *to);
+
 /// The number of rows of `tableOrNumRows`, a table or a value of type index, if
 /// it is known.
 std::optional<int64_t> getStaticNumRows(Value tableOrNumRows);

@@ -12,25 +12,23 @@
 include "mlir/IR/EnumAttr.td"
 include "mlir/IR/Properties.td"
 
+class Embedding_Enum<string name, string summary, list<I32EnumCase> cases>
+    : I32Enum<name, summary, cases> {
+  let cppNamespace = "::mlir::embedding";
+}
+
 // The numeric values are those of `EmbeddingOutOfRange` in the runtime's C API.
-def Embedding_OutOfRange : I32Enum<
+def Embedding_OutOfRange : Embedding_Enum<
     "OutOfRange", "what an operation does with an index outside [0, V)", [
       I32EnumCase<"check", 0>,
       I32EnumCase<"assume", 1>,
       I32EnumCase<"clamp", 2>,
       I32EnumCase<"zero", 3>
-    ]> {
-  let cppNamespace = "::mlir::embedding";
-}
+    ]>;
 
 def Embedding_OutOfRangeProp
     : DefaultValuedProp<EnumProp<Embedding_OutOfRange>,
                         "::mlir::embedding::OutOfRange::check">;
-
-class Embedding_Enum<string name, string summary, list<I32EnumCase> cases>
-    : I32Enum<name, summary, cases> {
-  let cppNamespace = "::mlir::embedding";
-}
 
 def Embedding_Grouping : Embedding_Enum<
     "Grouping", "how the positions that name one row are brought together", [

@@ -40,10 +40,9 @@ constexpr int64_t getPrefetchLocality(int64_t rowBytes) {
   return rowBytes <= 2048 ? 3 : 2;
 }
 
-/// The distance where the length of rows is not known.
+/// The distance and the hint where the length of rows is not known.
 inline constexpr int64_t kPrefetchRowsIfDynamic = 8;
-/// What other choices then take the length to be.
-inline constexpr int64_t kRowBytesIfDynamic = 4096;
+inline constexpr int64_t kPrefetchLocalityIfDynamic = 2;
 
 /// Rows between a prefetch and its use: 16 KiB of them.
 constexpr int64_t getPrefetchRows(int64_t rowBytes) {
@@ -70,6 +69,9 @@ inline constexpr int64_t kMinStreamedBytes = int64_t(8) << 20;
 //===----------------------------------------------------------------------===//
 // Threads
 //===----------------------------------------------------------------------===//
+
+/// Bytes moved that make a range worth another thread.
+inline constexpr int64_t kGrainBytes = 128 * 1024;
 
 /// A lookup of a smaller output is one thread's: two would have their rows in
 /// two second-level caches, and meet at the end.

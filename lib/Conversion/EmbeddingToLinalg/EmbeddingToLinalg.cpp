@@ -89,12 +89,6 @@ static OpFoldResult getRowLength(OpBuilder &builder, LookupOp op) {
                                      1);
 }
 
-/// Hands the schedule of `op` on to what moves its rows.
-static void copySchedule(LookupOp op, Operation *moves) {
-  if (Attribute schedule = op->getAttr(kScheduleAttrName))
-    moves->setAttr(kScheduleAttrName, schedule);
-}
-
 /// Writes the row that the index at `position` names to `dest`; returns the new
 /// value of `dest` on tensors and null on memrefs.
 static Value copyNamedRow(OpBuilder &builder, LookupOp op, ValueRange position,

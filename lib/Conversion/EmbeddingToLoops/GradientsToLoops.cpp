@@ -93,7 +93,7 @@ public:
 
     Value total = b.loadIndex(groups.offsets, groups.size(b));
     Blocks blocks(b, total, getRowBytes(b, rowLength, elementType),
-                  b.index(kMinBlockBytes), kMaxBlocks);
+                  kMinBlockBytes, kMaxBlocks);
     blocks.forEach(b, [&](Value, Value begin, Value end) {
       Value buffer = allocateSum();
       b.ifTrue(b.less(begin, end), [&] {
@@ -525,9 +525,7 @@ private:
     };
     if (schedule.getPrefetchRows())
       return prefetch();
-    b.ifTrue(b.cmp(arith::CmpIPredicate::sle,
-                   b.index(cost::kMinPrefetchedBytes), b.numBytes(firstSums)),
-             prefetch);
+    b.ifTrue(b.hasBytes(firstSums, cost::kMinPrefetchedBytes), prefetch);
   }
 
   LoopBuilder &b;
@@ -584,7 +582,7 @@ struct DenseGradToLoops : OpRewritePattern<DenseGradOp> {
         Flattened(b, op.getIndices(), /*numTrailingDims=*/0).size();
     Value share = b.divUp(numIndices, b.max(numRows, b.index(1)));
     Blocks blocks(b, numRows, b.mul(rowBytes, b.add(share, b.index(1))),
-                  b.index(kMinBlockBytes), kMaxBlocks);
+                  kMinBlockBytes, kMaxBlocks);
     blocks.forEach(b, [&](Value, Value begin, Value end) {
       Value buffer = sums.allocateSum();
       Value size = groups.size(b);
@@ -631,8 +629,8 @@ struct CoalesceToLoops : OpRewritePattern<CoalesceOp> {
     sums.sumLongGroups();
     Value size = groups.size(b);
     b.store(b.toI64(size), op.getCount());
-    Blocks blocks(b, size, getRowBytes(b, rowLength, element),
-                  b.index(kMinBlockBytes), kMaxBlocks);
+    Blocks blocks(b, size, getRowBytes(b, rowLength, element), kMinBlockBytes,
+                  kMaxBlocks);
     blocks.forEach(b, [&](Value, Value begin, Value end) {
       Value buffer = sums.allocateSum();
       b.loop(begin, end, [&](Value group) {
@@ -663,8 +661,7 @@ public:
     Value positionCount = Flattened(b, indices, /*numTrailingDims=*/0).size();
     scales = b.allocate(MemRefType::get({ShapedType::kDynamic}, type),
                         positionCount);
-    Blocks blocks(b, groups.size(b), b.index(64), b.index(kMinBlockBytes),
-                  kMaxBlocks);
+    Blocks blocks(b, groups.size(b), b.index(64), kMinBlockBytes, kMaxBlocks);
     blocks.forEach(b, [&](Value, Value begin, Value end) {
       b.loop(begin, end, [&](Value group) {
         Value groupBegin = groups.begin(b, group);
@@ -722,7 +719,7 @@ struct SparseGradToLoops : OpRewritePattern<SparseGradOp> {
     Flattened gradOutput(b, op.getGradOutput(), /*numTrailingDims=*/1);
 
     Blocks blocks(b, names.size(), getRowBytes(b, rowLength, element),
-                  b.index(kMinBlockBytes), kMaxBlocks);
+                  kMinBlockBytes, kMaxBlocks);
     auto isKept = [&](Value row) { return b.less(row, numRows); };
     auto asIndex = [&](Value flag) -> Value {
       return arith::IndexCastUIOp::create(b, b.getIndexType(), flag);
@@ -796,7 +793,7 @@ struct DoubleBackwardToLoops : OpRewritePattern<DoubleBackwardOp> {
     Flattened out(b, op.getInit(), /*numTrailingDims=*/1);
     bool hasNoRows = op.getStaticNumRows() == 0;
     Blocks blocks(b, names.size(), getRowBytes(b, rowLength, element),
-                  b.index(kMinBlockBytes), kMaxBlocks);
+                  kMinBlockBytes, kMaxBlocks);
     blocks.forEach(b, [&](Value, Value begin, Value end) {
       b.loop(begin, end, [&](Value i) {
         Value to = out.row(b, i, b.getIndexAttr(0), rowLength);

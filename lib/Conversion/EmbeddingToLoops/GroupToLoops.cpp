@@ -76,8 +76,7 @@ class RadixSort {
 public:
   RadixSort(LoopBuilder &b, GroupOp op, const RowNames &names, Value numRows)
       : b(b), op(op), names(names), numRows(numRows), size(names.size()),
-        blocks(b, size, b.index(1), b.index(kMinBlockPositions),
-               kMaxSortBlocks) {
+        blocks(b, size, b.index(1), kMinBlockPositions, kMaxSortBlocks) {
     positionBits =
         b.bitWidth(b.toI64(b.max(b.sub(size, b.index(1)), b.index(0))));
     Value lastRow = names.isTotal() ? b.sub(numRows, b.index(1)) : numRows;
@@ -247,7 +246,7 @@ public:
         blocks(b, names.size(), b.index(1),
                b.max(numRows, b.index(kMinCountingBlockPositions)),
                kMaxCountingBlocks),
-        rowBlocks(b, numRows, b.index(1), b.index(kMinBlockRows), kMaxBlocks) {
+        rowBlocks(b, numRows, b.index(1), kMinBlockRows, kMaxBlocks) {
     auto counterType = MemRefType::get(
         {ShapedType::kDynamic, ShapedType::kDynamic}, b.getI64Type());
     counters = b.allocate(counterType,

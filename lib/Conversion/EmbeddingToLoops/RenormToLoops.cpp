@@ -297,8 +297,7 @@ private:
                     b.loadIndex(groups.positions, i));
       });
     };
-    Blocks blocks(b, distinct.size, b.index(64), b.index(kMinBlockBytes),
-                  kMaxBlocks);
+    Blocks blocks(b, distinct.size, b.index(64), kMinBlockBytes, kMaxBlocks);
     blocks.forEach(b, [&](Value, Value begin, Value end) {
       b.loop(begin, end, [&](Value group) {
         Value row = groups.row(b, group), start = groups.begin(b, group);
@@ -366,8 +365,7 @@ template <typename OpTy> struct RenormToLoops : OpRewritePattern<OpTy> {
              outRow(position));
     };
     Value rowBytes = getRowBytes(b, rowLength, element);
-    Blocks blocks(b, rows.distinct.size, rowBytes, b.index(kMinBlockBytes),
-                  kMaxBlocks);
+    Blocks blocks(b, rows.distinct.size, rowBytes, kMinBlockBytes, kMaxBlocks);
     blocks.forEach(b, [&](Value, Value begin, Value end) {
       Value partials = shortener.allocatePartials();
       b.loop(begin, end, [&](Value i) {
@@ -378,8 +376,7 @@ template <typename OpTy> struct RenormToLoops : OpRewritePattern<OpTy> {
       });
     });
     if (out) {
-      Blocks rest(b, rows.others->size, rowBytes, b.index(kMinBlockBytes),
-                  kMaxBlocks);
+      Blocks rest(b, rows.others->size, rowBytes, kMinBlockBytes, kMaxBlocks);
       rest.forEach(b, [&](Value, Value begin, Value end) {
         b.loop(begin, end, [&](Value i) {
           Value row = rows.others->row(b, i);
