@@ -247,6 +247,8 @@ public:
 
   /// The schedule of what is lowered.
   ScheduleAttr getSchedule() { return embedding::getSchedule(lowered); }
+  /// What is lowered, or null.
+  Operation *getLowered() const { return lowered; }
 
 private:
   void addSchedule(Operation *op) {

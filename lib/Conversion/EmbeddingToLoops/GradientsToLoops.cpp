@@ -16,20 +16,9 @@
 using namespace mlir;
 using namespace mlir::embedding;
 
-/// Positions that are summed one after another; the documented order of sums
-/// depends on it.
-static constexpr int64_t kChunkLength = 128;
 /// Bytes of sums that are under way at once: they stay in registers, or at
 /// least in the first-level cache.
 static constexpr int64_t kSumBytes = 1024;
-
-/// 1 / count, in f64 and then rounded to `type`.
-static Value createFrequencyScale(LoopBuilder &b, Value count, Type type) {
-  Value frequency = arith::UIToFPOp::create(b, b.getF64Type(), b.toI64(count));
-  Value scale =
-      arith::DivFOp::create(b, b.constant(b.getF64Type(), 1.0), frequency);
-  return b.convertFloat(scale, type);
-}
 
 namespace {
 
@@ -136,8 +125,8 @@ public:
           addChunkSums(begin, b.divUp(length, b.index(kChunkLength)));
           forEachColumnBlock([&](OpFoldResult column, OpFoldResult width) {
             write(takeColumns(b, b.getLoc(), partials,
-                              OpFoldResult(getSlot(begin, b.index(0))), column,
-                              width),
+                              OpFoldResult(getChunkSlot(b, begin, b.index(0))),
+                              column, width),
                   column, width);
           });
         });
@@ -194,13 +183,6 @@ private:
     return sum;
   }
 
-  /// Where the sum of chunk `chunk` of the group that begins at `begin` is.
-  Value getSlot(Value begin, Value chunk) {
-    Value window = b.add(b.div(begin, b.index(kChunkLength)), chunk);
-    Value slot = b.mul(window, b.index(2));
-    return b.select(b.equal(chunk, b.index(0)), b.add(slot, b.index(1)), slot);
-  }
-
   /// Sums the chunks of `group` that begin in [begin, end), if it has several.
   void sumChunksIn(Value group, Value begin, Value end, Value buffer) {
     Value groupBegin = groups.begin(b, group), groupEnd = groups.end(b, group);
@@ -214,7 +196,7 @@ private:
              [&](Value chunk) {
                Value from = b.add(groupBegin, b.mul(chunk, chunkLength));
                Value to = b.min(b.add(from, chunkLength), groupEnd);
-               Value slot = getSlot(groupBegin, chunk);
+               Value slot = getChunkSlot(b, groupBegin, chunk);
                forEachColumnBlock([&](OpFoldResult column, OpFoldResult width) {
                  Value sum = sumChunk(from, to, scale, column, width, buffer);
                  b.copy(sum, takeColumns(b, b.getLoc(), partials,
@@ -230,7 +212,7 @@ private:
       return;
     auto sumOf = [&](Value chunk) {
       return takeRow(b, b.getLoc(), partials,
-                     OpFoldResult(getSlot(begin, chunk)), rowLength);
+                     OpFoldResult(getChunkSlot(b, begin, chunk)), rowLength);
     };
     addPairwise(b, count, [&](Value to, Value from) {
       addSum(b, sumOf(from), sumOf(to));

@@ -27,19 +27,8 @@ static constexpr int64_t kMaxCountingBlocks = 16;
 static constexpr int64_t kMinBlockRows = 16 * 1024;
 
 Value RowNames::get(LoopBuilder &b, Value position) const {
-  Value row = b.toIndex(flat.load(b, position));
-  if (mode == OutOfRange::clamp) {
-    // In a table of no rows this is 0, and so V.
-    Value last = b.sub(numRows, b.index(1));
-    row = b.max(b.min(row, last), b.index(0));
-  } else if (mode == OutOfRange::zero) {
-    // One unsigned comparison covers the negative indices.
-    Value isIn = b.cmp(arith::CmpIPredicate::ult, row, numRows);
-    row = b.select(isIn, row, numRows);
-  }
-  if (paddingRow)
-    row = b.select(b.equal(row, paddingRow), numRows, row);
-  return row;
+  return getNamedRow(b, b.toIndex(flat.load(b, position)), numRows, mode,
+                     paddingRow);
 }
 
 Groups::Groups(LoopBuilder &b, Value indices, Value numRows, OutOfRange mode,

@@ -14,7 +14,7 @@
 #ifndef EMBEDDING_LIB_CONVERSION_EMBEDDINGTOLOOPS_GROUPING_H
 #define EMBEDDING_LIB_CONVERSION_EMBEDDINGTOLOOPS_GROUPING_H
 
-#include "../../Utils/LoopBuilder.h"
+#include "../../Utils/RowMath.h"
 #include "embedding/IR/Embedding.h"
 
 namespace mlir::embedding {
@@ -39,24 +39,6 @@ inline Value getRowBytes(LoopBuilder &b, OpFoldResult rowLength, Type element) {
   Value bytes =
       b.mul(b.value(rowLength), b.index(element.getIntOrFloatBitWidth() / 8));
   return b.max(bytes, b.index(1));
-}
-
-/// The type that sums of `element` are taken in.
-inline Type getAccumulatorType(Type element) {
-  return element.isF64() ? element : Float32Type::get(element.getContext());
-}
-
-/// The padding row counted from the start, or null: it names no row if it is
-/// dynamic and out of range.
-template <typename OpTy> Value getPaddingRow(LoopBuilder &b, OpTy op) {
-  if (!op.getPaddingIdx() && !op.getDynamicPaddingIdx())
-    return nullptr;
-  Value padding = op.getDynamicPaddingIdx();
-  if (!padding)
-    padding = b.index(*op.getPaddingIdx());
-  Value numRows = b.value(op.getMixedNumRows(b));
-  return b.select(b.less(padding, b.index(0)), b.add(padding, numRows),
-                  padding);
 }
 
 /// What an index names, under a treatment of those out of range and without the

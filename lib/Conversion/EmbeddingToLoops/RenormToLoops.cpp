@@ -8,40 +8,8 @@
 
 #include "Grouping.h"
 
-#include <cmath>
-
 using namespace mlir;
 using namespace mlir::embedding;
-
-/// Partial sums of a norm; the documented order of its sum depends on it.
-static constexpr int64_t kPartialSums = 16;
-/// Rounds an f64 to `type` once. f64 to f16 or bf16 by way of f32 would round
-/// twice; so f32 is rounded to odd, which leaves the second rounding its tie.
-/// See S. Boldo and G. Melquiond, "Emulation of FMA and Correctly Rounded Sums:
-/// Proved Algorithms Using Rounding to Odd", IEEE Trans. Comput. 57, 2008.
-static Value roundOnce(LoopBuilder &b, Value f64, Type type) {
-  if (type.isF64() || type.isF32())
-    return b.convertFloat(f64, type);
-  Type f32 = b.getF32Type(), i32 = b.getI32Type();
-  Value nearest = arith::TruncFOp::create(b, f32, f64);
-  Value back = arith::ExtFOp::create(b, b.getF64Type(), nearest);
-  auto magnitude = [&](Value x) -> Value { return math::AbsFOp::create(b, x); };
-  auto compare = [&](arith::CmpFPredicate predicate, Value x,
-                     Value y) -> Value {
-    return arith::CmpFOp::create(b, predicate, x, y);
-  };
-  Value isInexact = compare(arith::CmpFPredicate::UNE, back, f64);
-  Value isAbove =
-      compare(arith::CmpFPredicate::OGT, magnitude(back), magnitude(f64));
-  Value bits = arith::BitcastOp::create(b, i32, nearest);
-  auto asInt = [&](Value flag) -> Value {
-    return arith::ExtUIOp::create(b, i32, flag);
-  };
-  Value towardZero = b.sub(bits, asInt(isAbove));
-  Value odd = b.bitOr(towardZero, asInt(isInexact));
-  return arith::TruncFOp::create(b, type,
-                                 arith::BitcastOp::create(b, f32, odd));
-}
 
 namespace {
 
@@ -49,7 +17,7 @@ namespace {
 class NormBuilder {
 public:
   NormBuilder(LoopBuilder &b, double p, OpFoldResult rowLength)
-      : b(b), p(p), rowLength(rowLength) {}
+      : b(b), norm{p}, rowLength(rowLength) {}
 
   /// A buffer that `build` needs, for one thread.
   Value allocatePartials() {
@@ -59,16 +27,14 @@ public:
 
   /// The norm of the row at `position` of `table`.
   Value build(Value table, Value row, Value partials) {
-    double none =
-        std::isinf(p) && p < 0 ? std::numeric_limits<double>::infinity() : 0.0;
-    b.fill(partials, b.constant(b.getF64Type(), none));
+    b.fill(partials, b.constant(b.getF64Type(), norm.getIdentity()));
     auto addPiece = [&](OpFoldResult column, OpFoldResult width) {
       Value piece =
           takeColumns(b, b.getLoc(), table, OpFoldResult(row), column, width);
       Value sums =
           takeColumns(b, b.getLoc(), partials, {}, b.getIndexAttr(0), width);
       b.elementwise(piece, sums, [&](LoopBuilder &b, ValueRange elements) {
-        return combine(b, elements[1], term(b, elements[0]));
+        return norm.combine(b, elements[1], norm.term(b, elements[0]));
       });
     };
     if (auto length = getConstantIntValue(rowLength)) {
@@ -95,47 +61,15 @@ public:
                            b.getIndexAttr(half));
       };
       b.elementwise(part(half), part(0), [&](LoopBuilder &b, ValueRange sums) {
-        return combine(b, sums[1], sums[0]);
+        return norm.combine(b, sums[1], sums[0]);
       });
     }
-    return finish(b.load(partials, b.index(0)));
+    return norm.finish(b, b.load(partials, b.index(0)));
   }
 
 private:
-  /// What an element adds to the norm.
-  Value term(LoopBuilder &b, Value element) const {
-    Value x = b.convertFloat(element, b.getF64Type());
-    if (p == 0.0) {
-      Value isNonZero = arith::CmpFOp::create(b, arith::CmpFPredicate::UNE, x,
-                                              b.constant(b.getF64Type(), 0.0));
-      return arith::UIToFPOp::create(b, b.getF64Type(), isNonZero);
-    }
-    if (p == 2.0)
-      return arith::MulFOp::create(b, x, x);
-    Value magnitude = math::AbsFOp::create(b, x);
-    if (p == 1.0 || std::isinf(p))
-      return magnitude;
-    return math::PowFOp::create(b, magnitude, b.constant(b.getF64Type(), p));
-  }
-
-  Value combine(LoopBuilder &b, Value sum, Value term) const {
-    if (!std::isinf(p))
-      return arith::AddFOp::create(b, sum, term);
-    if (p > 0)
-      return arith::MaximumFOp::create(b, sum, term);
-    return arith::MinimumFOp::create(b, sum, term);
-  }
-
-  Value finish(Value sum) const {
-    if (p == 2.0)
-      return math::SqrtOp::create(b, sum);
-    if (p == 0.0 || p == 1.0 || std::isinf(p))
-      return sum;
-    return math::PowFOp::create(b, sum, b.constant(b.getF64Type(), 1.0 / p));
-  }
-
   LoopBuilder &b;
-  double p;
+  PNorm norm;
   OpFoldResult rowLength;
 };
 
@@ -154,17 +88,10 @@ public:
   Value allocatePartials() { return norm.allocatePartials(); }
 
   void shorten(Value row, Value partials) {
-    // The norm as the table would hold it, compared as f64.
-    Value rounded =
-        b.convertFloat(roundOnce(b, norm.build(table, row, partials), element),
-                       b.getF64Type());
-    Value isLonger =
-        arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, rounded, maxNorm);
-    b.ifTrue(isLonger, [&] {
-      Value divisor =
-          arith::AddFOp::create(b, rounded, b.constant(b.getF64Type(), 1e-7));
-      Value factor =
-          roundOnce(b, arith::DivFOp::create(b, maxNorm, divisor), element);
+    Shortening shortening(b, norm.build(table, row, partials), maxNorm,
+                          element);
+    b.ifTrue(shortening.isLonger, [&] {
+      Value factor = shortening.getFactor(b);
       Type productType = getAccumulatorType(element);
       Value wide = b.convertFloat(factor, productType);
       b.elementwise({},

@@ -1,0 +1,271 @@
+//===- RowLanes.cpp - How the threads of a group share a row --------------===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "RowLanes.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace mlir::embedding;
+
+/// Lanes that a thread has in flight, at most.
+static constexpr int64_t kLanesInFlight = 4;
+
+//===----------------------------------------------------------------------===//
+// Addresses
+//===----------------------------------------------------------------------===//
+
+/// Elements before flat position `position` of the first `rank` dimensions.
+static Value getOffset(KernelBuilder &k, const Buffer &buffer, unsigned rank,
+                       Value position) {
+  if (rank == 0)
+    return k.index(0);
+  // Without gaps all of them are one dimension.
+  if (rank == 1 || buffer.isDense)
+    return k.mul(position, buffer.strides[rank - 1]);
+  Value offset = k.index(0), rest = position;
+  for (unsigned dim = rank; dim-- > 0;) {
+    Value coordinate = rest;
+    if (dim > 0) {
+      Value quotient = k.div(rest, buffer.sizes[dim]);
+      coordinate = k.sub(rest, k.mul(quotient, buffer.sizes[dim]));
+      rest = quotient;
+    }
+    offset = k.add(offset, k.mul(coordinate, buffer.strides[dim]));
+  }
+  return offset;
+}
+
+RowAddress embedding::getRow(KernelBuilder &k, const Buffer &buffer,
+                             Value position) {
+  return {buffer, getOffset(k, buffer, buffer.strides.size() - 1, position)};
+}
+
+Value embedding::loadFlat(KernelBuilder &k, const Buffer &buffer,
+                          Value position) {
+  return k.load(buffer.elements,
+                getOffset(k, buffer, buffer.strides.size(), position));
+}
+
+//===----------------------------------------------------------------------===//
+// Lanes
+//===----------------------------------------------------------------------===//
+
+/// The bytes that rows of `type` are aligned to, if its base is to those of the
+/// widest lane.
+static int64_t getRowAlignment(MemRefType type, int64_t elementBytes) {
+  auto [strides, offset] = type.getStridesAndOffset();
+  if (strides.back() != 1)
+    return elementBytes;
+  int64_t alignment = kMaxLaneBytes;
+  auto restrict = [&](int64_t elements) {
+    alignment = ShapedType::isStatic(elements)
+                    ? std::gcd(alignment, elements * elementBytes)
+                    : elementBytes;
+  };
+  restrict(offset);
+  for (int64_t stride : ArrayRef(strides).drop_back())
+    restrict(stride);
+  return alignment;
+}
+
+RowLanes::RowLanes(LoopBuilder &host, OpFoldResult rowLength,
+                   ValueRange memrefs, int64_t alignment)
+    : rowLength(rowLength),
+      element(cast<MemRefType>(memrefs.front().getType()).getElementType()) {
+  int64_t elementBytes = getElementBytes(element);
+  int64_t bytes =
+      alignment ? std::min(alignment, kMaxLaneBytes) : kMaxLaneBytes;
+  for (Value memref : memrefs) {
+    auto type = cast<MemRefType>(memref.getType());
+    if (!alignment)
+      bytes = std::gcd(bytes, getRowAlignment(type, elementBytes));
+    else if (type.getStridesAndOffset().first.back() != 1)
+      bytes = elementBytes;
+  }
+  width = std::max<int64_t>(bytes / elementBytes, 1);
+  groupThreads = kWarpThreads;
+  if (auto length = getConstantIntValue(rowLength)) {
+    if (*length < width)
+      width =
+          llvm::bit_floor(static_cast<uint64_t>(std::max<int64_t>(*length, 1)));
+    int64_t lanes = std::max<int64_t>(llvm::divideCeil(*length, width), 1);
+    groupThreads = std::min<int64_t>(
+        llvm::bit_ceil(static_cast<uint64_t>(lanes)), kWarpThreads);
+  }
+}
+
+int64_t RowLanes::getRowsInFlight() const {
+  auto length = getConstantIntValue(rowLength);
+  if (!length)
+    return 1;
+  int64_t lanes = llvm::divideCeil(*length, width * groupThreads);
+  return std::max<int64_t>(kLanesInFlight / std::max<int64_t>(lanes, 1), 1);
+}
+
+Value RowLanes::getGroup(KernelBuilder &k) const {
+  return k.div(k.getThread(), k.index(groupThreads));
+}
+
+void RowLanes::forEach(KernelBuilder &k, int64_t maxLanes,
+                       llvm::function_ref<void(ArrayRef<Lane>)> body) const {
+  Value thread = k.bitAnd(k.getThread(), k.index(groupThreads - 1));
+  Value first = k.mul(thread, k.index(width));
+  int64_t step = width * groupThreads;
+  auto length = getConstantIntValue(rowLength);
+  if (!length) {
+    Value end = k.use(cast<Value>(rowLength));
+    Value whole = k.bitAnd(end, k.index(-width));
+    k.loop(first, whole, k.index(step),
+           [&](Value column) { body(Lane{column, width, nullptr}); });
+    if (width > 1)
+      k.loop(k.add(whole, thread), end, k.index(groupThreads),
+             [&](Value column) { body(Lane{column, 1, nullptr}); });
+    return;
+  }
+  if (*length == 0)
+    return;
+
+  int64_t whole = *length / step * step;
+  int64_t looped = whole / (step * maxLanes) * (step * maxLanes);
+  // One turn is no loop.
+  if (looped == step * maxLanes)
+    looped = 0;
+  auto lanesAt = [&](Value begin, int64_t count) {
+    SmallVector<Lane> lanes;
+    for (int64_t i = 0; i < count; ++i)
+      lanes.push_back(
+          {k.add(k.add(begin, first), k.index(i * step)), width, nullptr});
+    return lanes;
+  };
+  if (looped > 0)
+    k.loop(k.index(0), k.index(looped), k.index(step * maxLanes),
+           [&](Value begin) { body(lanesAt(begin, maxLanes)); });
+  SmallVector<Lane> rest = lanesAt(k.index(looped), (whole - looped) / step);
+  /// Lanes of which some threads have none.
+  auto addPartial = [&](int64_t begin, int64_t count, int64_t laneWidth) {
+    for (int64_t i = 0; i < count; i += groupThreads) {
+      Value number = k.add(thread, k.index(i));
+      Value isOwned;
+      if (i + groupThreads > count) {
+        isOwned = k.less(number, k.index(count));
+        number = k.min(number, k.index(count - 1));
+      }
+      rest.push_back({k.add(k.index(begin), k.mul(number, k.index(laneWidth))),
+                      laneWidth, isOwned});
+    }
+  };
+  int64_t wide = (*length - whole) / width;
+  addPartial(whole, wide, width);
+  addPartial(whole + wide * width, *length - whole - wide * width, 1);
+  for (size_t i = 0; i < rest.size(); i += maxLanes)
+    body(ArrayRef(rest).slice(i, std::min<size_t>(maxLanes, rest.size() - i)));
+}
+
+void embedding::ifOwned(KernelBuilder &k, const Lane &lane,
+                        llvm::function_ref<void()> body) {
+  if (lane.isOwned)
+    k.ifTrue(lane.isOwned, body);
+  else
+    body();
+}
+
+//===----------------------------------------------------------------------===//
+// Loads and stores
+//===----------------------------------------------------------------------===//
+
+static Value getElement(KernelBuilder &k, RowAddress row, Value column) {
+  return k.add(row.offset, k.mul(column, row.buffer.strides.back()));
+}
+
+Value RowLanes::load(KernelBuilder &k, RowAddress row, const Lane &lane) const {
+  auto type = VectorType::get({lane.width}, element);
+  Value at = getElement(k, row, lane.column);
+  if (lane.width == 1)
+    return vector::FromElementsOp::create(k, type,
+                                          k.load(row.buffer.elements, at));
+  return vector::LoadOp::create(
+      k, type, row.buffer.elements, ValueRange{at}, /*nontemporal=*/false,
+      llvm::MaybeAlign(lane.width * getElementBytes(element)));
+}
+
+/// `st.global.cs`: LLVM has no such hint of its own for NVIDIA's GPUs.
+static bool storeStreamed(KernelBuilder &k, Value vector, RowAddress row,
+                          Value at) {
+  auto type = cast<VectorType>(vector.getType());
+  int64_t bytes =
+      type.getNumElements() * getElementBytes(type.getElementType());
+  if (bytes < 4)
+    return false;
+  Type word = k.getI32Type();
+  Value words =
+      vector::BitCastOp::create(k, VectorType::get({bytes / 4}, word), vector);
+  SmallVector<Value> operands;
+  Value base =
+      memref::ExtractAlignedPointerAsIndexOp::create(k, row.buffer.elements);
+  auto metadata =
+      memref::ExtractStridedMetadataOp::create(k, row.buffer.elements);
+  Value element = k.add(metadata.getOffset(), at);
+  Value address = k.add(
+      base, k.mul(element, k.index(getElementBytes(type.getElementType()))));
+  Value generic = LLVM::IntToPtrOp::create(
+      k, LLVM::LLVMPointerType::get(k.getContext()), k.toI64(address));
+  operands.push_back(LLVM::AddrSpaceCastOp::create(
+      k,
+      LLVM::LLVMPointerType::get(
+          k.getContext(), static_cast<unsigned>(NVVM::NVVMMemorySpace::Global)),
+      generic));
+  std::string list;
+  for (int64_t i = 0; i < bytes / 4; ++i) {
+    operands.push_back(vector::ExtractOp::create(k, words, i));
+    list += (i ? ", $" : "$") + std::to_string(i + 1);
+  }
+  std::string count = bytes == 4 ? "" : ".v" + std::to_string(bytes / 4);
+  std::string text = "st.global.cs" + count + ".b32 [$0], " +
+                     (bytes == 4 ? list : "{" + list + "}") + ";";
+  std::string constraints = "l";
+  for (int64_t i = 0; i < bytes / 4; ++i)
+    constraints += ",r";
+  constraints += ",~{memory}";
+  LLVM::InlineAsmOp::create(
+      k, LLVM::LLVMVoidType::get(k.getContext()), operands, text, constraints,
+      /*has_side_effects=*/true, /*is_align_stack=*/false,
+      LLVM::TailCallKind::None,
+      LLVM::AsmDialectAttr::get(k.getContext(), LLVM::AsmDialect::AD_ATT),
+      /*operand_attrs=*/ArrayAttr());
+  return true;
+}
+
+void RowLanes::store(KernelBuilder &k, Value vector, RowAddress row,
+                     const Lane &lane, bool isStreamed) const {
+  ifOwned(k, lane, [&] {
+    Value at = getElement(k, row, lane.column);
+    if (isStreamed && storeStreamed(k, vector, row, at))
+      return;
+    if (lane.width == 1)
+      return k.store(vector::ExtractOp::create(k, vector, 0),
+                     row.buffer.elements, at);
+    vector::StoreOp::create(
+        k, vector, row.buffer.elements, ValueRange{at}, /*nontemporal=*/false,
+        llvm::MaybeAlign(lane.width * getElementBytes(element)));
+  });
+}
+
+void RowLanes::clear(KernelBuilder &k, RowAddress row) const {
+  forEach(k, kLanesInFlight, [&](ArrayRef<Lane> lanes) {
+    for (const Lane &lane : lanes) {
+      auto type = VectorType::get({lane.width}, element);
+      store(k, arith::ConstantOp::create(k, k.getZeroAttr(type)), row, lane,
+            /*isStreamed=*/true);
+    }
+  });
+}

@@ -1,0 +1,94 @@
+//===- RowLanes.h - How the threads of a group share a row ------*- C++ -*-===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A row is moved by a group of threads: a power of two of them, a warp at most,
+// so that a short row leaves no thread idle. Each thread takes lanes of up to
+// 16 bytes, neighbours next to each other, so that a group touches whole
+// sectors.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef EMBEDDING_LIB_CONVERSION_EMBEDDINGTOGPU_ROWLANES_H
+#define EMBEDDING_LIB_CONVERSION_EMBEDDINGTOGPU_ROWLANES_H
+
+#include "KernelBuilder.h"
+
+namespace mlir::embedding {
+
+/// The lanes of a row that one thread takes in one step.
+struct Lane {
+  /// The first element, of type index, inside the row.
+  Value column;
+  /// Elements.
+  int64_t width;
+  /// Whether it is this thread that writes them; null if always. A thread
+  /// without a lane reads one of another.
+  Value isOwned;
+};
+
+/// A row in memory: where it begins in `buffer`.
+struct RowAddress {
+  const Buffer &buffer;
+  Value offset;
+};
+
+/// The row at flat position `position` of a memref whose last dimension is that
+/// of a row.
+RowAddress getRow(KernelBuilder &k, const Buffer &buffer, Value position);
+
+/// The element at flat position `position` of a memref.
+Value loadFlat(KernelBuilder &k, const Buffer &buffer, Value position);
+
+class RowLanes {
+public:
+  /// For rows of `rowLength` elements, with which the last dimension of each of
+  /// `memrefs` begins at a multiple of `alignment` bytes; 0 for what their
+  /// types say.
+  RowLanes(LoopBuilder &host, OpFoldResult rowLength, ValueRange memrefs,
+           int64_t alignment);
+
+  /// Threads that share a row, and groups of them in a block.
+  int64_t getGroupThreads() const { return groupThreads; }
+  int64_t getGroupsPerBlock() const { return kBlockThreads / groupThreads; }
+  /// Rows that a group moves at once, to have enough bytes in flight.
+  int64_t getRowsInFlight() const;
+
+  /// The number of the group of this thread in its block.
+  Value getGroup(KernelBuilder &k) const;
+
+  /// Runs `body` for the lanes of this thread, `maxLanes` at a time.
+  void forEach(KernelBuilder &k, int64_t maxLanes,
+               llvm::function_ref<void(ArrayRef<Lane>)> body) const;
+
+  /// A vector of the lane's elements.
+  Value load(KernelBuilder &k, RowAddress row, const Lane &lane) const;
+  /// Stores a vector if the lane is owned. `isStreamed` says that nobody is
+  /// about to read it.
+  void store(KernelBuilder &k, Value vector, RowAddress row, const Lane &lane,
+             bool isStreamed) const;
+  /// Fills a row with zeros.
+  void clear(KernelBuilder &k, RowAddress row) const;
+
+  OpFoldResult getRowLength() const { return rowLength; }
+  Type getElementType() const { return element; }
+
+private:
+  OpFoldResult rowLength;
+  Type element;
+  /// Elements of a lane that has its full width.
+  int64_t width;
+  int64_t groupThreads;
+};
+
+/// Runs `body` in the owner of `lane`.
+void ifOwned(KernelBuilder &k, const Lane &lane,
+             llvm::function_ref<void()> body);
+
+} // namespace mlir::embedding
+
+#endif // EMBEDDING_LIB_CONVERSION_EMBEDDINGTOGPU_ROWLANES_H
