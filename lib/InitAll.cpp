@@ -36,6 +36,6 @@ void embedding::registerPassesAndPipelines() {
 void embedding::registerAllDialects(DialectRegistry &registry) {
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
-  registerAllToLLVMIRTranslations(registry);
+  registerAllGPUToLLVMIRTranslations(registry);
   registerDialect(registry);
 }

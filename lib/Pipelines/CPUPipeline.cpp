@@ -6,6 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Stages.h"
+
 #include "embedding/Conversion/Passes.h"
 #include "embedding/Pipelines/Passes.h"
 #include "embedding/Transforms/Passes.h"
@@ -13,8 +15,6 @@
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
-#include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
-#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
@@ -36,24 +36,6 @@ static void addEmbeddingToLinalg(OpPassManager &pm) {
   pm.addPass(createEmbeddingSplitChecksPass());
   pm.addPass(createConvertEmbeddingToFuncPass());
   pm.addPass(createConvertEmbeddingToLinalgPass());
-}
-
-static void addBufferization(OpPassManager &pm) {
-  bufferization::OneShotBufferizePassOptions options;
-  options.bufferizeFunctionBoundaries = true;
-  // Callers pass contiguous memory: with offsets and strides unknown, no row
-  // would vectorize.
-  options.functionBoundaryTypeConversion =
-      bufferization::LayoutMapOption::IdentityLayoutMap;
-  pm.addPass(bufferization::createOneShotBufferizePass(options));
-  // Together they see that a row is copied to itself.
-  pm.addPass(createCSEPass());
-  pm.addPass(createCanonicalizerPass());
-  bufferization::BufferDeallocationPipelineOptions deallocationOptions;
-  // Without it, a private function that returns its destination would copy it.
-  deallocationOptions.privateFunctionDynamicOwnership = true;
-  bufferization::buildBufferDeallocationPipeline(pm, deallocationOptions);
-  pm.addPass(createConvertBufferizationToMemRefPass());
 }
 
 static void addRowLowering(OpPassManager &pm,
@@ -124,12 +106,4 @@ void embedding::buildEmbeddingToCPUPipeline(OpPassManager &pm,
   addBufferization(pm);
   addRowLowering(pm, options);
   addLowerToLLVM(pm, options);
-}
-
-void embedding::registerPipelines() {
-  PassPipelineRegistration<CPUPipelineOptions>(
-      "embedding-to-cpu-pipeline",
-      "Lower embedding operations, and whatever else the module holds on "
-      "tensors or memrefs, to the LLVM dialect for a CPU",
-      buildEmbeddingToCPUPipeline);
 }

@@ -13,6 +13,7 @@
 #include "mlir/Pass/Pass.h"
 
 namespace mlir {
+class DLTIDialect;
 class RewritePatternSet;
 
 namespace LLVM {
@@ -24,12 +25,18 @@ class AffineDialect;
 namespace arith {
 class ArithDialect;
 } // namespace arith
+namespace cf {
+class ControlFlowDialect;
+} // namespace cf
 namespace complex {
 class ComplexDialect;
 } // namespace complex
 namespace func {
 class FuncDialect;
 } // namespace func
+namespace gpu {
+class GPUDialect;
+} // namespace gpu
 namespace linalg {
 class LinalgDialect;
 } // namespace linalg
@@ -39,12 +46,18 @@ class MathDialect;
 namespace memref {
 class MemRefDialect;
 } // namespace memref
+namespace NVVM {
+class NVVMDialect;
+} // namespace NVVM
 namespace scf {
 class SCFDialect;
 } // namespace scf
 namespace tensor {
 class TensorDialect;
 } // namespace tensor
+namespace ub {
+class UBDialect;
+} // namespace ub
 namespace vector {
 class VectorDialect;
 } // namespace vector
@@ -54,6 +67,19 @@ namespace embedding {
 /// The function that `convert-embedding-to-func` calls for a report.
 inline constexpr llvm::StringLiteral
     kReportOutOfRangeFunction("embedding_report_out_of_range");
+
+/// The module that `convert-embedding-to-gpu` puts kernels in, and the function
+/// that says where they report indices out of range.
+inline constexpr llvm::StringLiteral kKernelModuleName("embedding_kernels");
+inline constexpr llvm::StringLiteral
+    kGetOutOfRangeReportFunction("embedding_get_out_of_range_report");
+/// The i64s of that report.
+enum : int32_t {
+  kReportPosition,
+  kReportIndex,
+  kReportCount,
+  kReportLock,
+};
 
 #define GEN_PASS_DECL
 #include "embedding/Conversion/Passes.h.inc"
@@ -65,6 +91,14 @@ void populateEmbeddingToLinalgPatterns(RewritePatternSet &patterns);
 /// the other: to groups and loops over them, and from groups to loops.
 void populateEmbeddingToGroupsPatterns(RewritePatternSet &patterns);
 void populateEmbeddingGroupToLoopsPatterns(RewritePatternSet &patterns);
+
+/// The patterns of `convert-embedding-to-gpu`, likewise.
+void populateEmbeddingToGPUGroupsPatterns(
+    RewritePatternSet &patterns,
+    const ConvertEmbeddingToGPUPassOptions &options);
+void populateEmbeddingGroupToGPUPatterns(
+    RewritePatternSet &patterns,
+    const ConvertEmbeddingToGPUPassOptions &options);
 
 #define GEN_PASS_REGISTRATION
 #include "embedding/Conversion/Passes.h.inc"

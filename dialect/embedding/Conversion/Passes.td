@@ -149,4 +149,66 @@ def ConvertEmbeddingToFuncPass
   let dependentDialects = ["::mlir::func::FuncDialect"];
 }
 
+def ConvertEmbeddingToGPUPass
+    : Pass<"convert-embedding-to-gpu", "::mlir::ModuleOp"> {
+  let summary = "Convert embedding operations to kernels and their launches";
+  let description = [{
+    Each operation on memrefs becomes `gpu.launch_func` operations where it was,
+    and kernels in the module `@embedding_kernels`. Memrefs are device memory.
+
+    - A row is moved by a group of threads, a warp at most and fewer for short
+      rows, in lanes of up to 16 bytes, several of them in flight. Table and
+      indices are read as read-only data, outputs stored with the hint that
+      nobody reads them soon. Offsets have 64 bits.
+    - `embedding.group` is a radix sort with digits of 8 bits; gradients are
+      sums over groups in the documented order: the same bits as on the CPU. The
+      chunks of a group, however many, are summed by as many groups of threads.
+    - How many groups there are, and whatever else follows from the data, stays
+      on the device: the host never waits, and launches depend on shapes alone,
+      so that they can be captured in a CUDA graph.
+    - In mode `check` kernels write to the report that
+      `embedding_get_out_of_range_report() -> !llvm.ptr`, which this pass declares
+      and whoever runs the program defines, returns: four i64 in device memory, of
+      which the first is the smallest position of a bad index (to begin with the
+      largest i64), the second the index there, the third the number of bad ones,
+      and the last is for the kernels alone. No thread reads or writes out of
+      bounds. Except for a lookup, an operation that finds a bad index leaves its
+      destinations as they were.
+
+    Example:
+
+    ```mlir
+    embedding.lookup out_of_range(assume)
+      ins(%table, %indices : memref<?x64xf32>, memref<?xi64>)
+      outs(%out : memref<?x64xf32>)
+    ```
+
+    becomes
+
+    ```mlir
+    gpu.launch_func @embedding_kernels::@lookup
+      blocks in (%blocks, %c1, %c1) threads in (%c256, %c1, %c1)
+      args(%n : index, %base : memref<i64>, ...)
+    ```
+  }];
+  let options = [
+    Option<"rowAlignment", "row-alignment", "int64_t", /*default=*/"0",
+           "Bytes that every row of every operand is a multiple of away from "
+           "address 0, a power of two; 0 for what types say, of buffers that are "
+           "aligned to 16 bytes">,
+    Option<"sortBits", "sort-bits", "int64_t", /*default=*/"64",
+           "32 promises that there are fewer than 2^31 rows and indices: sorts "
+           "then move half the bytes">
+  ];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",
+    "::mlir::DLTIDialect",
+    "::mlir::func::FuncDialect", "::mlir::gpu::GPUDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::NVVM::NVVMDialect",
+    "::mlir::scf::SCFDialect", "::mlir::ub::UBDialect",
+    "::mlir::vector::VectorDialect"
+  ];
+}
+
 #endif // EMBEDDING_CONVERSION_PASSES

@@ -58,7 +58,56 @@ struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
 void buildEmbeddingToCPUPipeline(OpPassManager &pm,
                                  const CPUPipelineOptions &options);
 
-/// Registers `embedding-to-cpu-pipeline`.
+/// Who launches the kernels of `embedding-to-nvvm-pipeline`.
+enum class KernelLaunch { mgpu, callback };
+
+/// Options of `embedding-to-nvvm-pipeline`. Those that upstream's
+/// `gpu-lower-to-nvvm-pipeline` has too have its names.
+struct NVVMPipelineOptions : PassPipelineOptions<NVVMPipelineOptions> {
+  PassOptions::Option<std::string> chip{
+      *this, "cubin-chip",
+      llvm::cl::desc("The GPU to generate code for, sm_80 or later"),
+      llvm::cl::init("sm_80")};
+  PassOptions::Option<std::string> features{
+      *this, "cubin-features",
+      llvm::cl::desc("Features, the version of PTX above all; empty for what "
+                     "the chip needs"),
+      llvm::cl::init("")};
+  PassOptions::Option<std::string> format{
+      *this, "cubin-format",
+      llvm::cl::desc("What kernels become: isa (PTX), or bin or fatbin, which "
+                     "need the CUDA toolkit"),
+      llvm::cl::init("isa")};
+  PassOptions::Option<int> optLevel{
+      *this, "opt-level", llvm::cl::desc("Optimization level for kernels"),
+      llvm::cl::init(3)};
+  PassOptions::Option<std::string> cmdOptions{
+      *this, "ptxas-cmd-options",
+      llvm::cl::desc("Command line options of ptxas"), llvm::cl::init("")};
+  PassOptions::Option<int64_t> rowAlignment{
+      *this, "row-alignment",
+      llvm::cl::desc("Bytes that every row of every operand is aligned to; 0 "
+                     "for what types say, of buffers aligned to 16 bytes"),
+      llvm::cl::init(0)};
+  PassOptions::Option<int64_t> sortBits{
+      *this, "sort-bits",
+      llvm::cl::desc("32 promises fewer than 2^31 rows and indices"),
+      llvm::cl::init(64)};
+  PassOptions::Option<KernelLaunch> launch{
+      *this, "launch", llvm::cl::desc("What launches kernels"),
+      llvm::cl::init(KernelLaunch::mgpu),
+      llvm::cl::values(clEnumValN(KernelLaunch::mgpu, "mgpu",
+                                  "upstream's wrappers of the CUDA driver"),
+                       clEnumValN(KernelLaunch::callback, "callback",
+                                  "calls of embedding_launch_kernel"))};
+};
+
+/// Lowers a module of embedding operations on tensors or memrefs, all of them
+/// in device memory, to kernels and host code in the LLVM dialect.
+void buildEmbeddingToNVVMPipeline(OpPassManager &pm,
+                                  const NVVMPipelineOptions &options);
+
+/// Registers `embedding-to-cpu-pipeline` and `embedding-to-nvvm-pipeline`.
 void registerPipelines();
 
 } // namespace embedding

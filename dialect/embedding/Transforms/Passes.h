@@ -29,12 +29,18 @@ class ArithDialect;
 namespace func {
 class FuncDialect;
 } // namespace func
+namespace gpu {
+class GPUDialect;
+} // namespace gpu
 namespace linalg {
 class LinalgDialect;
 } // namespace linalg
 namespace memref {
 class MemRefDialect;
 } // namespace memref
+namespace NVVM {
+class NVVMDialect;
+} // namespace NVVM
 namespace scf {
 class SCFDialect;
 } // namespace scf
@@ -53,6 +59,9 @@ class EmbeddingDialect;
 /// begin, i64 end), void *context)`.
 inline constexpr llvm::StringLiteral
     kParallelForFunction("embedding_parallel_for");
+/// The function that `embedding-call-launch-kernel` calls.
+inline constexpr llvm::StringLiteral
+    kLaunchKernelFunction("embedding_launch_kernel");
 /// Marks the functions of `embedding-outline-parallel-loops`.
 inline constexpr llvm::StringLiteral
     kParallelBodyAttrName("embedding.parallel_body");

@@ -468,4 +468,90 @@ def EmbeddingCopyAsIntegersPass : Pass<"embedding-copy-as-integers"> {
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 
+def EmbeddingAttachNVVMTargetPass
+    : Pass<"embedding-attach-nvvm-target", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "Say which NVIDIA GPU a module of kernels is for";
+  let description = [{
+    Attaches an `#nvvm.target`, as upstream's `nvvm-attach-target` does, with a
+    version of PTX that fits the chip unless `features` say another: LLVM would
+    end the process over one that is too low. A chip before sm_80 is an error.
+
+    Example:
+
+    ```mlir
+    gpu.module @embedding_kernels [#nvvm.target<O = 3, chip = "sm_90", features = "+ptx80">] {
+    }
+    ```
+  }];
+  let options = [
+    Option<"chip", "chip", "std::string", /*default=*/"\"sm_80\"",
+           "The GPU, sm_80 or later">,
+    Option<"features", "features", "std::string", /*default=*/"\"\"",
+           "LLVM's features; empty for what the chip needs">,
+    Option<"optLevel", "O", "int", /*default=*/"3", "Optimization level, 0 to 3">
+  ];
+  let dependentDialects = ["::mlir::NVVM::NVVMDialect"];
+}
+
+def EmbeddingAllocateOnDevicePass
+    : Pass<"embedding-allocate-on-device", "::mlir::ModuleOp"> {
+  let summary = "Allocate the buffers of functions in device memory";
+  let description = [{
+    `memref.alloc` and `memref.dealloc` in functions become `gpu.alloc` and
+    `gpu.dealloc`. What then reads or writes memory and is not a kernel would do
+    so on the host: it is an error.
+
+    Example:
+
+    ```mlir
+    %buffer = memref.alloc(%n) : memref<?xi64>
+    ```
+
+    becomes
+
+    ```mlir
+    %buffer = gpu.alloc (%n) : memref<?xi64>
+    ```
+  }];
+  let dependentDialects = ["::mlir::gpu::GPUDialect"];
+}
+
+def EmbeddingCallLaunchKernelPass
+    : Pass<"embedding-call-launch-kernel", "::mlir::ModuleOp"> {
+  let summary = "Launch kernels through a function of the caller";
+  let description = [{
+    Takes the place of what `gpu-to-llvm` does with launches. Each
+    `gpu.launch_func` of a kernel in a `gpu.binary` becomes a call of
+
+    ```c
+    void embedding_launch_kernel(const char *image, int64_t image_size,
+                                 const char *name, int64_t blocks,
+                                 int64_t threads, const int64_t *arguments,
+                                 int64_t argument_count);
+    ```
+
+    which this pass declares and whoever runs the program defines: with an error
+    to report, a stream to launch on, and modules that are loaded when they are
+    first needed, none of which upstream's wrappers of the CUDA driver have. The
+    image is the object of the `gpu.binary`, with a zero behind it; each argument
+    is in the first bytes of its i64. Grids have one dimension, and kernels take
+    memrefs as bare pointers.
+
+    `gpu.alloc` and `gpu.dealloc` get a null stream, so that `gpu-to-llvm` makes
+    them calls of `mgpuMemAlloc` and `mgpuMemFree`.
+
+    Example:
+
+    ```mlir
+    llvm.call @embedding_launch_kernel(%image, %size, %name, %blocks, %threads,
+                                       %arguments, %count)
+      : (!llvm.ptr, i64, !llvm.ptr, i64, i64, !llvm.ptr, i64) -> ()
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::gpu::GPUDialect",
+                           "::mlir::LLVM::LLVMDialect",
+                           "::mlir::memref::MemRefDialect"];
+}
+
 #endif // EMBEDDING_TRANSFORMS_PASSES

@@ -8,11 +8,14 @@
 
 #include "KernelBuilder.h"
 
+#include "../../Utils/RowMath.h"
+
 #include "embedding/Conversion/Passes.h"
 
 #include "mlir/Dialect/DLTI/DLTI.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/Matchers.h"
 
 using namespace mlir;
@@ -75,13 +78,15 @@ Buffer KernelBuilder::use(Value memref, Access access) {
   Value pointer = addArgument(metadata.getBaseBuffer(),
                               MemRefType::get({}, element), attributes);
   Buffer buffer;
+  buffer.isDense = type.getLayout().isIdentity();
   for (int64_t dim = 0; dim < type.getRank(); ++dim) {
-    buffer.sizes.push_back(
-        useSize(type.getDimSize(dim), metadata.getSizes()[dim]));
+    // Positions in dense memrefs need no sizes.
+    if (!buffer.isDense)
+      buffer.sizes.push_back(
+          useSize(type.getDimSize(dim), metadata.getSizes()[dim]));
     buffer.strides.push_back(
         useSize(staticStrides[dim], metadata.getStrides()[dim]));
   }
-  buffer.isDense = type.getLayout().isIdentity();
   auto layout = StridedLayoutAttr::get(
       getContext(), staticOffset == 0 ? 0 : ShapedType::kDynamic, {1});
   OpFoldResult offset = getIndexAttr(0);
@@ -116,6 +121,37 @@ Value KernelBuilder::resize(Value integer, Type type) {
   if (from.getIntOrFloatBitWidth() < type.getIntOrFloatBitWidth())
     return arith::ExtUIOp::create(*this, type, integer);
   return arith::TruncIOp::create(*this, type, integer);
+}
+
+/// `vector` with elements of `element`, a float type.
+static Value convert(KernelBuilder &k, Value vector, Type element) {
+  auto type = cast<VectorType>(vector.getType());
+  Type to = type.clone(element);
+  unsigned fromBits = type.getElementTypeBitWidth();
+  unsigned toBits = element.getIntOrFloatBitWidth();
+  if (fromBits < toBits)
+    return arith::ExtFOp::create(k, to, vector);
+  if (fromBits > toBits)
+    return arith::TruncFOp::create(k, to, vector);
+  return vector;
+}
+
+Value KernelBuilder::widen(Value vector) {
+  Type element = cast<VectorType>(vector.getType()).getElementType();
+  return convert(*this, vector, getAccumulatorType(element));
+}
+
+Value KernelBuilder::narrow(Value vector, Type element) {
+  return convert(*this, vector, element);
+}
+
+Value KernelBuilder::scale(Value vector, Value scale) {
+  auto type = cast<VectorType>(vector.getType());
+  Value wide = widen(vector);
+  Value factor = vector::BroadcastOp::create(
+      *this, cast<VectorType>(wide.getType()), scale);
+  return narrow(arith::MulFOp::create(*this, wide, factor),
+                type.getElementType());
 }
 
 Value KernelBuilder::shuffleXor(Value value, int64_t mask) {

@@ -32,9 +32,10 @@ inline constexpr int64_t kMaxLaneBytes = 16;
 struct Buffer {
   Value elements;
   /// Of the memref, in elements; constants where its type says so.
-  SmallVector<Value> sizes, strides;
-  /// Whether `strides` are those of a memref without gaps.
+  SmallVector<Value> strides;
+  /// Whether they are those of a memref without gaps; if not, its sizes.
   bool isDense = false;
+  SmallVector<Value> sizes;
 };
 
 /// What a kernel does with a memref.
@@ -65,6 +66,13 @@ public:
   }
   Value resize(Value integer, Type type);
   Value isTrue() { return arith::ConstantIntOp::create(*this, 1, 1); }
+
+  /// A vector of elements as one of the type that sums are taken in, and back,
+  /// rounded once.
+  Value widen(Value vector);
+  Value narrow(Value vector, Type element);
+  /// A vector of elements times `scale`, of the type of sums; rounded once.
+  Value scale(Value vector, Value scale);
 
   /// Waits for the threads of the block.
   void barrier() { gpu::BarrierOp::create(*this); }

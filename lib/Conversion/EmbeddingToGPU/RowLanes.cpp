@@ -116,6 +116,11 @@ Value RowLanes::getGroup(KernelBuilder &k) const {
   return k.div(k.getThread(), k.index(groupThreads));
 }
 
+Value RowLanes::isFirst(KernelBuilder &k) const {
+  return k.equal(k.bitAnd(k.getThread(), k.index(groupThreads - 1)),
+                 k.index(0));
+}
+
 void RowLanes::forEach(KernelBuilder &k, int64_t maxLanes,
                        llvm::function_ref<void(ArrayRef<Lane>)> body) const {
   Value thread = k.bitAnd(k.getThread(), k.index(groupThreads - 1));

@@ -60,6 +60,8 @@ public:
 
   /// The number of the group of this thread in its block.
   Value getGroup(KernelBuilder &k) const;
+  /// Whether this thread is the first of its group.
+  Value isFirst(KernelBuilder &k) const;
 
   /// Runs `body` for the lanes of this thread, `maxLanes` at a time.
   void forEach(KernelBuilder &k, int64_t maxLanes,

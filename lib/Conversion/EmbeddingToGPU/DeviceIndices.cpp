@@ -1,0 +1,160 @@
+//===- DeviceIndices.cpp - What indices name, on the device ---------------===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "DeviceIndices.h"
+
+#include "embedding/Conversion/Passes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+
+using namespace mlir;
+using namespace mlir::embedding;
+
+/// Where the caller wants to read about bad indices.
+static Value getReport(LoopBuilder &host) {
+  auto module =
+      host.getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>();
+  auto pointer = LLVM::LLVMPointerType::get(host.getContext());
+  auto getter = module.lookupSymbol<func::FuncOp>(kGetOutOfRangeReportFunction);
+  if (!getter) {
+    OpBuilder::InsertionGuard guard(host);
+    host.setInsertionPointToStart(module.getBody());
+    getter = func::FuncOp::create(host, kGetOutOfRangeReportFunction,
+                                  host.getFunctionType({}, pointer));
+    getter.setPrivate();
+  }
+  return func::CallOp::create(host, getter).getResult(0);
+}
+
+DeviceIndices::DeviceIndices(LoopBuilder &host, Value indices, Value numRows,
+                             OutOfRange mode, Value paddingRow)
+    : indices(indices), numRows(numRows), paddingRow(paddingRow), mode(mode) {
+  count = host.index(1);
+  for (OpFoldResult size : getMixedSizes(host, host.getLoc(), indices))
+    count = host.createOrFold<arith::MulIOp>(count, host.value(size));
+  if (checks())
+    report = getReport(host);
+}
+
+Value DeviceIndices::load(KernelBuilder &k, Value position) const {
+  return k.toIndex(loadFlat(k, k.use(indices, Access::read), position));
+}
+
+Value DeviceIndices::getRow(KernelBuilder &k, Value index) const {
+  return getNamedRow(k, index, k.use(numRows),
+                     checks() ? OutOfRange::zero : mode,
+                     paddingRow ? k.use(paddingRow) : nullptr);
+}
+
+//===----------------------------------------------------------------------===//
+// Reports
+//===----------------------------------------------------------------------===//
+
+/// Writes about one bad index. How many there are is counted at once. Position
+/// and index belong together, so that they are written under a lock; who is
+/// behind the smallest position so far has nothing to write.
+static void reportOutOfRange(KernelBuilder &k, Value report, Value position,
+                             Value index) {
+  auto pointer = LLVM::LLVMPointerType::get(k.getContext());
+  auto field = [&](int32_t number) -> Value {
+    return LLVM::GEPOp::create(k, pointer, k.getI64Type(), report,
+                               ArrayRef<LLVM::GEPArg>{number});
+  };
+  auto load = [&](int32_t number) -> Value {
+    return LLVM::LoadOp::create(k, k.getI64Type(), field(number),
+                                /*alignment=*/8, /*isVolatile=*/true);
+  };
+  auto store = [&](Value value, int32_t number) {
+    LLVM::StoreOp::create(k, value, field(number), /*alignment=*/8,
+                          /*isVolatile=*/true);
+  };
+  auto update = [&](LLVM::AtomicBinOp op, int32_t number, int64_t value,
+                    LLVM::AtomicOrdering ordering) -> Value {
+    return LLVM::AtomicRMWOp::create(k, op, field(number), k.i64(value),
+                                     ordering, "device", /*alignment=*/8);
+  };
+  update(LLVM::AtomicBinOp::add, kReportCount, 1,
+         LLVM::AtomicOrdering::monotonic);
+  auto isFirst = [&] { return k.less(position, load(kReportPosition)); };
+  k.ifTrue(isFirst(), [&] {
+    scf::WhileOp::create(
+        k, k.getLoc(), TypeRange(), ValueRange(),
+        [&](OpBuilder &builder, Location loc, ValueRange) {
+          OpBuilder::InsertionGuard guard(k);
+          k.setInsertionPoint(builder.getInsertionBlock(),
+                              builder.getInsertionPoint());
+          Value before = update(LLVM::AtomicBinOp::xchg, kReportLock, 1,
+                                LLVM::AtomicOrdering::acquire);
+          Value isTaken = k.cmp(arith::CmpIPredicate::ne, before, k.i64(0));
+          scf::ConditionOp::create(k, isTaken, ValueRange());
+        },
+        [&](OpBuilder &builder, Location loc, ValueRange) {
+          scf::YieldOp::create(builder, loc);
+        });
+    k.ifTrue(isFirst(), [&] {
+      store(index, kReportIndex);
+      store(position, kReportPosition);
+    });
+    update(LLVM::AtomicBinOp::xchg, kReportLock, 0,
+           LLVM::AtomicOrdering::release);
+  });
+}
+
+void DeviceIndices::check(KernelBuilder &k, Value position, Value index,
+                          llvm::function_ref<void()> otherwise) const {
+  if (!checks())
+    return;
+  Value isBad = k.cmp(arith::CmpIPredicate::uge, index, k.use(numRows));
+  k.ifTrue(isBad, [&] {
+    reportOutOfRange(k, k.use(report), k.toI64(position), k.toI64(index));
+    if (otherwise)
+      otherwise();
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// CallState
+//===----------------------------------------------------------------------===//
+
+CallState::CallState(LoopBuilder &host, const DeviceIndices &indices)
+    : indices(indices) {
+  if (!indices.checks())
+    return;
+  failed = host.allocate(MemRefType::get({1}, host.getI32Type()));
+  Value zero = arith::ConstantIntOp::create(host, 0, 32);
+  launchFill(host, failed, zero);
+}
+
+void CallState::check(KernelBuilder &k, Value position, Value index) const {
+  indices.check(k, position, index, [&] {
+    k.store(k.i32(1), k.use(failed, Access::write).elements, k.index(0));
+  });
+}
+
+void CallState::checkIndices(LoopBuilder &host) {
+  if (!failed)
+    return;
+  launchForEach(host, "check", indices.size(),
+                [&](KernelBuilder &k, Value position) {
+                  check(k, position, indices.load(k, position));
+                });
+}
+
+void CallState::ifGood(KernelBuilder &k,
+                       llvm::function_ref<void()> body) const {
+  if (!failed)
+    return body();
+  Value state = k.load(k.use(failed, Access::read).elements, k.index(0));
+  k.ifTrue(k.equal(state, k.i32(0)), body);
+}
+
+void CallState::deallocate(LoopBuilder &host) const {
+  if (failed)
+    host.deallocate(failed);
+}

@@ -1,0 +1,70 @@
+//===- DeviceIndices.h - What indices name, on the device -------*- C++ -*-===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef EMBEDDING_LIB_CONVERSION_EMBEDDINGTOGPU_DEVICEINDICES_H
+#define EMBEDDING_LIB_CONVERSION_EMBEDDINGTOGPU_DEVICEINDICES_H
+
+#include "../../Utils/RowMath.h"
+#include "RowLanes.h"
+
+namespace mlir::embedding {
+
+/// The indices of an operation in its kernels. In mode `check` an index out of
+/// range names no row, and whoever meets it reports it.
+class DeviceIndices {
+public:
+  /// `numRows` and `paddingRow` are of type index; the latter may be null.
+  DeviceIndices(LoopBuilder &host, Value indices, Value numRows,
+                OutOfRange mode, Value paddingRow = nullptr);
+
+  Value size() const { return count; }
+  Value getNumRows() const { return numRows; }
+  bool checks() const { return mode == OutOfRange::check; }
+  /// Whether every position names a row.
+  bool isTotal() const { return mode == OutOfRange::assume && !paddingRow; }
+
+  /// The index at `position`, as the type index.
+  Value load(KernelBuilder &k, Value position) const;
+  /// The row that `index` names, or `numRows` if it names none.
+  Value getRow(KernelBuilder &k, Value index) const;
+  /// Reports `index`, found at `position`, if it is out of range and indices
+  /// are checked. One thread calls it for each position.
+  void check(KernelBuilder &k, Value position, Value index,
+             llvm::function_ref<void()> otherwise = nullptr) const;
+
+private:
+  Value indices, numRows, paddingRow;
+  OutOfRange mode;
+  Value count;
+  /// A pointer to the caller's report; null without checks.
+  Value report;
+};
+
+/// Whether the check of an operation failed: nothing it promises to leave alone
+/// is written then. Without checks it costs nothing.
+class CallState {
+public:
+  explicit CallState(LoopBuilder &host, const DeviceIndices &indices);
+
+  /// Checks all indices, in a kernel of its own.
+  void checkIndices(LoopBuilder &host);
+  /// Reports as `DeviceIndices::check` does, and remembers it.
+  void check(KernelBuilder &k, Value position, Value index) const;
+  /// Runs `body` in a kernel unless a kernel before it found a bad index.
+  void ifGood(KernelBuilder &k, llvm::function_ref<void()> body) const;
+  void deallocate(LoopBuilder &host) const;
+
+private:
+  const DeviceIndices &indices;
+  /// memref<1xi32>: not zero after a failure; null without checks.
+  Value failed;
+};
+
+} // namespace mlir::embedding
+
+#endif // EMBEDDING_LIB_CONVERSION_EMBEDDINGTOGPU_DEVICEINDICES_H

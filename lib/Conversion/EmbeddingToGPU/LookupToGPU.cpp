@@ -1,0 +1,126 @@
+//===- LookupToGPU.cpp - Gathers of rows on the GPU -----------------------===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Patterns.h"
+
+using namespace mlir;
+using namespace mlir::embedding;
+
+/// Lanes that a thread loads before it stores the first of them.
+static constexpr int64_t kLanesAtOnce = 4;
+
+void embedding::launchGather(LoopBuilder &host, StringRef name,
+                             const DeviceIndices &indices, Value table,
+                             Value out, const RowLanes &lanes,
+                             const GatherHooks &hooks) {
+  int64_t rowsInFlight = lanes.getRowsInFlight();
+  int64_t groups = lanes.getGroupsPerBlock();
+  int64_t rowsPerBlock = groups * rowsInFlight;
+  Value blocks = host.divUp(indices.size(), host.index(rowsPerBlock));
+  launchKernel(host, name, blocks, [&](KernelBuilder &k) {
+    Value count = k.use(indices.size());
+    Value numRows = k.use(indices.getNumRows());
+    Value last = k.sub(count, k.index(1));
+    Value first =
+        k.add(k.mul(k.getBlock(), k.index(rowsPerBlock)), lanes.getGroup(k));
+    // Groups next to each other take rows next to each other.
+    SmallVector<Value> positions, rows;
+    Value areGood = k.isTrue();
+    for (int64_t i = 0; i < rowsInFlight; ++i) {
+      positions.push_back(k.add(first, k.index(i * groups)));
+      Value index = indices.load(k, k.min(positions.back(), last));
+      rows.push_back(indices.getRow(k, index));
+      areGood = k.bitAnd(areGood, k.less(positions.back(), count));
+      if (!indices.isTotal())
+        areGood = k.bitAnd(
+            areGood, k.cmp(arith::CmpIPredicate::ult, rows.back(), numRows));
+    }
+    Buffer from = k.use(table, Access::read);
+    Buffer to = k.use(out, Access::write);
+    auto copy = [&](ArrayRef<Value> rows, ArrayRef<Value> positions) {
+      SmallVector<RowAddress> sources, destinations;
+      SmallVector<Value> scales;
+      for (auto [row, position] : llvm::zip(rows, positions)) {
+        sources.push_back(getRow(k, from, row));
+        destinations.push_back(getRow(k, to, position));
+        scales.push_back(hooks.getScale ? hooks.getScale(k, position)
+                                        : nullptr);
+      }
+      lanes.forEach(k, kLanesAtOnce, [&](ArrayRef<Lane> pieces) {
+        SmallVector<Value> values;
+        for (RowAddress source : sources)
+          for (const Lane &piece : pieces)
+            values.push_back(lanes.load(k, source, piece));
+        auto value = values.begin();
+        for (auto [destination, scale] : llvm::zip(destinations, scales))
+          for (const Lane &piece : pieces) {
+            Value stored = scale ? k.scale(*value, scale) : *value;
+            lanes.store(k, stored, destination, piece, /*isStreamed=*/true);
+            ++value;
+          }
+      });
+    };
+    // One by one: what is behind the end, and what names no row.
+    auto copyCarefully = [&](Value position) {
+      Value index = indices.load(k, position);
+      Value row = indices.getRow(k, index);
+      if (indices.isTotal())
+        return copy(row, position);
+      k.ifTrue(
+          k.cmp(arith::CmpIPredicate::ult, row, numRows),
+          [&] { copy(row, position); },
+          [&] {
+            lanes.clear(k, getRow(k, to, position));
+            if (!hooks.state)
+              k.ifTrue(lanes.isFirst(k),
+                       [&] { indices.check(k, position, index); });
+          });
+    };
+    auto run = [&] {
+      k.ifTrue(
+          areGood, [&] { copy(rows, positions); },
+          [&] {
+            Value end = k.min(k.add(first, k.index(rowsPerBlock)), count);
+            k.loop(first, end, k.index(groups), copyCarefully);
+          });
+    };
+    if (hooks.state)
+      hooks.state->ifGood(k, run);
+    else
+      run();
+  });
+}
+
+namespace {
+
+//===----------------------------------------------------------------------===//
+// LookupOp
+//===----------------------------------------------------------------------===//
+
+/// One launch: each group of threads checks the indices of a few rows, loads
+/// all of them and then stores them.
+struct LookupToGPU : ToGPUPattern<LookupOp> {
+  using ToGPUPattern::ToGPUPattern;
+
+  void lower(LookupOp op, LoopBuilder &host) const override {
+    OpFoldResult rowLength =
+        embedding::getMixedSize(host, op.getLoc(), op.getTable(), /*dim=*/1);
+    Value numRows = host.value(op.getMixedNumRows(host));
+    DeviceIndices indices(host, op.getIndices(), numRows, op.getOutOfRange());
+    RowLanes lanes(host, rowLength, {op.getTable(), op.getInit()},
+                   options.rowAlignment);
+    launchGather(host, "lookup", indices, op.getTable(), op.getInit(), lanes);
+  }
+};
+
+} // namespace
+
+void embedding::populateLookupToGPUPatterns(RewritePatternSet &patterns,
+                                            const GPUOptions &options) {
+  patterns.add<LookupToGPU>(patterns.getContext(), options);
+}

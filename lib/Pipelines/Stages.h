@@ -1,0 +1,23 @@
+//===- Stages.h - What pipelines have in common -----------------*- C++ -*-===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef EMBEDDING_LIB_PIPELINES_STAGES_H
+#define EMBEDDING_LIB_PIPELINES_STAGES_H
+
+namespace mlir {
+class OpPassManager;
+
+namespace embedding {
+
+/// From tensors to memrefs, with deallocations.
+void addBufferization(OpPassManager &pm);
+
+} // namespace embedding
+} // namespace mlir
+
+#endif // EMBEDDING_LIB_PIPELINES_STAGES_H

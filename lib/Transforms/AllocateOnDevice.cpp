@@ -1,0 +1,70 @@
+//===- AllocateOnDevice.cpp - Buffers in device memory --------------------===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "embedding/Transforms/Passes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+namespace mlir::embedding {
+#define GEN_PASS_DEF_EMBEDDINGALLOCATEONDEVICEPASS
+#include "embedding/Transforms/Passes.h.inc"
+} // namespace mlir::embedding
+
+using namespace mlir;
+using namespace mlir::embedding;
+
+/// Whether `op` reads or writes memory itself.
+static bool accessesMemory(Operation *op) {
+  if (isa<func::CallOp, gpu::LaunchFuncOp, gpu::DeallocOp>(op) ||
+      op->hasTrait<OpTrait::HasRecursiveMemoryEffects>() ||
+      op->hasTrait<OpTrait::IsTerminator>())
+    return false;
+  auto interface = dyn_cast<MemoryEffectOpInterface>(op);
+  return !interface || interface.hasEffect<MemoryEffects::Read>() ||
+         interface.hasEffect<MemoryEffects::Write>();
+}
+
+namespace {
+
+struct EmbeddingAllocateOnDevice
+    : embedding::impl::EmbeddingAllocateOnDevicePassBase<
+          EmbeddingAllocateOnDevice> {
+  void runOnOperation() override {
+    OpBuilder builder(&getContext());
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      auto result = function.walk([&](Operation *op) {
+        builder.setInsertionPoint(op);
+        if (auto alloc = dyn_cast<memref::AllocOp>(op)) {
+          auto onDevice = gpu::AllocOp::create(
+              builder, op->getLoc(), alloc.getType(), /*asyncToken=*/Type(),
+              /*asyncDependencies=*/ValueRange(), alloc.getDynamicSizes(),
+              alloc.getSymbolOperands());
+          alloc.replaceAllUsesWith(onDevice.getMemref());
+          alloc.erase();
+        } else if (auto dealloc = dyn_cast<memref::DeallocOp>(op)) {
+          gpu::DeallocOp::create(builder, op->getLoc(), TypeRange(),
+                                 dealloc.getMemref());
+          dealloc.erase();
+        } else if (op != function.getOperation() && accessesMemory(op)) {
+          op->emitError("expected nothing but embedding operations to read or "
+                        "write memory, which is on the device, but got '")
+              << op->getName() << "'";
+          return WalkResult::interrupt();
+        }
+        return WalkResult::advance();
+      });
+      if (result.wasInterrupted())
+        return signalPassFailure();
+    }
+  }
+};
+
+} // namespace
