@@ -32,11 +32,9 @@ static void addEmbeddingToGPU(OpPassManager &pm,
   pm.addPass(createEmbeddingFuseRenormLookupPass());
   pm.addPass(createEmbeddingElideChecksPass());
   addBufferization(pm);
-  pm.addPass(createConvertEmbeddingToGPUPass(
-      {options.rowAlignment, options.sortBits}));
+  pm.addPass(createConvertEmbeddingToGPUPass({options.rowAlignment}));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
-  pm.addPass(createEmbeddingPlanWorkspacePass());
   pm.addPass(createEmbeddingAllocateOnDevicePass());
 }
 

@@ -46,7 +46,7 @@ void embedding::registerPipelines() {
       buildEmbeddingToCPUPipeline);
   PassPipelineRegistration<NVVMPipelineOptions>(
       "embedding-to-nvvm-pipeline",
-      "Lower embedding operations on tensors or memrefs in device memory to "
+      "Lower lookups on tensors or memrefs in device memory to "
       "kernels for NVIDIA GPUs and to host code in the LLVM dialect",
       buildEmbeddingToNVVMPipeline);
 }

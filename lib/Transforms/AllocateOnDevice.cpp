@@ -54,8 +54,8 @@ struct EmbeddingAllocateOnDevice
                                  dealloc.getMemref());
           dealloc.erase();
         } else if (op != function.getOperation() && accessesMemory(op)) {
-          op->emitError("expected nothing but embedding operations to read or "
-                        "write memory, which is on the device, but got '")
+          op->emitError("expected nothing but kernels to read or write memory, "
+                        "which is on the device, but got '")
               << op->getName() << "'";
           return WalkResult::interrupt();
         }

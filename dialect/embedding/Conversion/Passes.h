@@ -25,9 +25,6 @@ class AffineDialect;
 namespace arith {
 class ArithDialect;
 } // namespace arith
-namespace cf {
-class ControlFlowDialect;
-} // namespace cf
 namespace complex {
 class ComplexDialect;
 } // namespace complex
@@ -46,18 +43,12 @@ class MathDialect;
 namespace memref {
 class MemRefDialect;
 } // namespace memref
-namespace NVVM {
-class NVVMDialect;
-} // namespace NVVM
 namespace scf {
 class SCFDialect;
 } // namespace scf
 namespace tensor {
 class TensorDialect;
 } // namespace tensor
-namespace ub {
-class UBDialect;
-} // namespace ub
 namespace vector {
 class VectorDialect;
 } // namespace vector
@@ -92,11 +83,8 @@ void populateEmbeddingToLinalgPatterns(RewritePatternSet &patterns);
 void populateEmbeddingToGroupsPatterns(RewritePatternSet &patterns);
 void populateEmbeddingGroupToLoopsPatterns(RewritePatternSet &patterns);
 
-/// The patterns of `convert-embedding-to-gpu`, likewise.
-void populateEmbeddingToGPUGroupsPatterns(
-    RewritePatternSet &patterns,
-    const ConvertEmbeddingToGPUPassOptions &options);
-void populateEmbeddingGroupToGPUPatterns(
+/// The patterns of `convert-embedding-to-gpu`.
+void populateEmbeddingToGPUPatterns(
     RewritePatternSet &patterns,
     const ConvertEmbeddingToGPUPassOptions &options);
 

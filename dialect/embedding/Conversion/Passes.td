@@ -153,27 +153,25 @@ def ConvertEmbeddingToGPUPass
     : Pass<"convert-embedding-to-gpu", "::mlir::ModuleOp"> {
   let summary = "Convert embedding operations to kernels and their launches";
   let description = [{
-    Each operation on memrefs becomes `gpu.launch_func` operations where it was,
-    and kernels in the module `@embedding_kernels`. Memrefs are device memory.
+    A lookup on memrefs becomes a `gpu.launch_func` where it was, and a kernel in
+    the module `@embedding_kernels`; so does a report of what a
+    `find_out_of_range` found. Memrefs are device memory. The other operations are
+    left alone.
 
     - A row is moved by a group of threads, a warp at most and fewer for short
       rows, in lanes of up to 16 bytes, several of them in flight. Table and
       indices are read as read-only data, outputs stored with the hint that
       nobody reads them soon. Offsets have 64 bits.
-    - `embedding.group` is a radix sort with digits of 8 bits; gradients are
-      sums over groups in the documented order: the same bits as on the CPU. The
-      chunks of a group, however many, are summed by as many groups of threads.
-    - How many groups there are, and whatever else follows from the data, stays
-      on the device: the host never waits, and launches depend on shapes alone,
-      so that they can be captured in a CUDA graph.
+    - The indices of the rows that are in flight are checked together, before any
+      of them is loaded. Where one is bad, or the grid reaches behind the end,
+      rows are taken one by one.
     - In mode `check` kernels write to the report that
       `embedding_get_out_of_range_report() -> !llvm.ptr`, which this pass declares
       and whoever runs the program defines, returns: four i64 in device memory, of
       which the first is the smallest position of a bad index (to begin with the
       largest i64), the second the index there, the third the number of bad ones,
-      and the last is for the kernels alone. No thread reads or writes out of
-      bounds. Except for a lookup, an operation that finds a bad index leaves its
-      destinations as they were.
+      and the last, to begin with 0, is for the kernels alone. No thread reads or
+      writes out of bounds, and the rows of bad indices become zeros.
 
     Example:
 
@@ -196,18 +194,12 @@ def ConvertEmbeddingToGPUPass
            "Bytes that every row of every operand is a multiple of away from "
            "address 0, a power of two; 0 for what types say, of buffers that are "
            "aligned to 16 bytes">,
-    Option<"sortBits", "sort-bits", "int64_t", /*default=*/"64",
-           "32 promises that there are fewer than 2^31 rows and indices: sorts "
-           "then move half the bytes">
   ];
   let dependentDialects = [
-    "::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",
-    "::mlir::DLTIDialect",
+    "::mlir::arith::ArithDialect", "::mlir::DLTIDialect",
     "::mlir::func::FuncDialect", "::mlir::gpu::GPUDialect",
-    "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect",
-    "::mlir::memref::MemRefDialect", "::mlir::NVVM::NVVMDialect",
-    "::mlir::scf::SCFDialect", "::mlir::ub::UBDialect",
-    "::mlir::vector::VectorDialect"
+    "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"
   ];
 }
 

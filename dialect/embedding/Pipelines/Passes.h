@@ -89,10 +89,6 @@ struct NVVMPipelineOptions : PassPipelineOptions<NVVMPipelineOptions> {
       llvm::cl::desc("Bytes that every row of every operand is aligned to; 0 "
                      "for what types say, of buffers aligned to 16 bytes"),
       llvm::cl::init(0)};
-  PassOptions::Option<int64_t> sortBits{
-      *this, "sort-bits",
-      llvm::cl::desc("32 promises fewer than 2^31 rows and indices"),
-      llvm::cl::init(64)};
   PassOptions::Option<KernelLaunch> launch{
       *this, "launch", llvm::cl::desc("What launches kernels"),
       llvm::cl::init(KernelLaunch::mgpu),

@@ -17,9 +17,9 @@
 namespace mlir::embedding {
 
 /// LLVM's features for `chip`, such as `sm_90`: the version of PTX that the
-/// first release of CUDA for it reads, or the one that the kernels need, if that
-/// is later. Emits an error at `loc` for a chip before sm_80, and for what is no
-/// chip: LLVM would end the process.
+/// first release of CUDA for it reads, or the one that the kernels need, if
+/// that is later. Emits an error at `loc` for a chip before sm_80, and for what
+/// is no chip: LLVM would end the process.
 FailureOr<std::string> getPTXFeatures(Location loc, StringRef chip);
 
 } // namespace mlir::embedding

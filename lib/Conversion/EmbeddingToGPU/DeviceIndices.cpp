@@ -74,13 +74,17 @@ static void reportOutOfRange(KernelBuilder &k, Value report, Value position,
     LLVM::StoreOp::create(k, value, field(number), /*alignment=*/8,
                           /*isVolatile=*/true);
   };
-  auto update = [&](LLVM::AtomicBinOp op, int32_t number, int64_t value,
-                    LLVM::AtomicOrdering ordering) -> Value {
+  auto update = [&](LLVM::AtomicBinOp op, int32_t number,
+                    int64_t value) -> Value {
     return LLVM::AtomicRMWOp::create(k, op, field(number), k.i64(value),
-                                     ordering, "device", /*alignment=*/8);
+                                     LLVM::AtomicOrdering::monotonic, "device",
+                                     /*alignment=*/8);
   };
-  update(LLVM::AtomicBinOp::add, kReportCount, 1,
-         LLVM::AtomicOrdering::monotonic);
+  // LLVM drops the ordering of atomics for NVIDIA's GPUs, but not of fences.
+  auto fence = [&] {
+    LLVM::FenceOp::create(k, LLVM::AtomicOrdering::acq_rel, "device");
+  };
+  update(LLVM::AtomicBinOp::add, kReportCount, 1);
   auto isFirst = [&] { return k.less(position, load(kReportPosition)); };
   k.ifTrue(isFirst(), [&] {
     scf::WhileOp::create(
@@ -89,72 +93,28 @@ static void reportOutOfRange(KernelBuilder &k, Value report, Value position,
           OpBuilder::InsertionGuard guard(k);
           k.setInsertionPoint(builder.getInsertionBlock(),
                               builder.getInsertionPoint());
-          Value before = update(LLVM::AtomicBinOp::xchg, kReportLock, 1,
-                                LLVM::AtomicOrdering::acquire);
+          Value before = update(LLVM::AtomicBinOp::xchg, kReportLock, 1);
           Value isTaken = k.cmp(arith::CmpIPredicate::ne, before, k.i64(0));
           scf::ConditionOp::create(k, isTaken, ValueRange());
         },
         [&](OpBuilder &builder, Location loc, ValueRange) {
           scf::YieldOp::create(builder, loc);
         });
+    fence();
     k.ifTrue(isFirst(), [&] {
       store(index, kReportIndex);
       store(position, kReportPosition);
     });
-    update(LLVM::AtomicBinOp::xchg, kReportLock, 0,
-           LLVM::AtomicOrdering::release);
+    fence();
+    update(LLVM::AtomicBinOp::xchg, kReportLock, 0);
   });
 }
 
-void DeviceIndices::check(KernelBuilder &k, Value position, Value index,
-                          llvm::function_ref<void()> otherwise) const {
+void DeviceIndices::check(KernelBuilder &k, Value position, Value index) const {
   if (!checks())
     return;
   Value isBad = k.cmp(arith::CmpIPredicate::uge, index, k.use(numRows));
   k.ifTrue(isBad, [&] {
     reportOutOfRange(k, k.use(report), k.toI64(position), k.toI64(index));
-    if (otherwise)
-      otherwise();
   });
-}
-
-//===----------------------------------------------------------------------===//
-// CallState
-//===----------------------------------------------------------------------===//
-
-CallState::CallState(LoopBuilder &host, const DeviceIndices &indices)
-    : indices(indices) {
-  if (!indices.checks())
-    return;
-  failed = host.allocate(MemRefType::get({1}, host.getI32Type()));
-  Value zero = arith::ConstantIntOp::create(host, 0, 32);
-  launchFill(host, failed, zero);
-}
-
-void CallState::check(KernelBuilder &k, Value position, Value index) const {
-  indices.check(k, position, index, [&] {
-    k.store(k.i32(1), k.use(failed, Access::write).elements, k.index(0));
-  });
-}
-
-void CallState::checkIndices(LoopBuilder &host) {
-  if (!failed)
-    return;
-  launchForEach(host, "check", indices.size(),
-                [&](KernelBuilder &k, Value position) {
-                  check(k, position, indices.load(k, position));
-                });
-}
-
-void CallState::ifGood(KernelBuilder &k,
-                       llvm::function_ref<void()> body) const {
-  if (!failed)
-    return body();
-  Value state = k.load(k.use(failed, Access::read).elements, k.index(0));
-  k.ifTrue(k.equal(state, k.i32(0)), body);
-}
-
-void CallState::deallocate(LoopBuilder &host) const {
-  if (failed)
-    host.deallocate(failed);
 }

@@ -34,8 +34,7 @@ public:
   Value getRow(KernelBuilder &k, Value index) const;
   /// Reports `index`, found at `position`, if it is out of range and indices
   /// are checked. One thread calls it for each position.
-  void check(KernelBuilder &k, Value position, Value index,
-             llvm::function_ref<void()> otherwise = nullptr) const;
+  void check(KernelBuilder &k, Value position, Value index) const;
 
 private:
   Value indices, numRows, paddingRow;
@@ -43,26 +42,6 @@ private:
   Value count;
   /// A pointer to the caller's report; null without checks.
   Value report;
-};
-
-/// Whether the check of an operation failed: nothing it promises to leave alone
-/// is written then. Without checks it costs nothing.
-class CallState {
-public:
-  explicit CallState(LoopBuilder &host, const DeviceIndices &indices);
-
-  /// Checks all indices, in a kernel of its own.
-  void checkIndices(LoopBuilder &host);
-  /// Reports as `DeviceIndices::check` does, and remembers it.
-  void check(KernelBuilder &k, Value position, Value index) const;
-  /// Runs `body` in a kernel unless a kernel before it found a bad index.
-  void ifGood(KernelBuilder &k, llvm::function_ref<void()> body) const;
-  void deallocate(LoopBuilder &host) const;
-
-private:
-  const DeviceIndices &indices;
-  /// memref<1xi32>: not zero after a failure; null without checks.
-  Value failed;
 };
 
 } // namespace mlir::embedding

@@ -8,11 +8,9 @@
 
 #include "Patterns.h"
 
-#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/DLTI/DLTI.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
-#include "mlir/Dialect/UB/IR/UBOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
 
@@ -37,28 +35,15 @@ struct ConvertEmbeddingToGPU
           << rowAlignment;
       return signalPassFailure();
     }
-    if (sortBits != 32 && sortBits != 64) {
-      getOperation().emitError("expected sort-bits to be 32 or 64, but got ")
-          << sortBits;
-      return signalPassFailure();
-    }
-    GPUOptions options{rowAlignment, sortBits};
-    // The first set creates what the second converts.
-    for (auto populate : {populateEmbeddingToGPUGroupsPatterns,
-                          populateEmbeddingGroupToGPUPatterns}) {
-      RewritePatternSet patterns(&getContext());
-      populate(patterns, options);
-      walkAndApplyPatterns(getOperation(), std::move(patterns));
-    }
+    RewritePatternSet patterns(&getContext());
+    populateEmbeddingToGPUPatterns(patterns, {rowAlignment});
+    walkAndApplyPatterns(getOperation(), std::move(patterns));
   }
 };
 
 } // namespace
 
-void embedding::populateEmbeddingToGPUGroupsPatterns(
-    RewritePatternSet &patterns, const GPUOptions &options) {}
-
-void embedding::populateEmbeddingGroupToGPUPatterns(RewritePatternSet &patterns,
-                                                    const GPUOptions &options) {
+void embedding::populateEmbeddingToGPUPatterns(RewritePatternSet &patterns,
+                                               const GPUOptions &options) {
   populateLookupToGPUPatterns(patterns, options);
 }

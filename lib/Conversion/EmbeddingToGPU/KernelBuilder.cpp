@@ -8,14 +8,11 @@
 
 #include "KernelBuilder.h"
 
-#include "../../Utils/RowMath.h"
-
 #include "embedding/Conversion/Passes.h"
 
 #include "mlir/Dialect/DLTI/DLTI.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/Matchers.h"
 
 using namespace mlir;
@@ -100,82 +97,6 @@ Buffer KernelBuilder::use(Value memref, Access access) {
   return buffers[memref] = buffer;
 }
 
-Value KernelBuilder::share(int64_t size, Type element) {
-  auto space =
-      gpu::AddressSpaceAttr::get(getContext(), gpu::AddressSpace::Workgroup);
-  return function.addWorkgroupAttribution(
-      MemRefType::get({size}, element, MemRefLayoutAttrInterface(), space),
-      getLoc());
-}
-
-//===----------------------------------------------------------------------===//
-// Instructions
-//===----------------------------------------------------------------------===//
-
-Value KernelBuilder::resize(Value integer, Type type) {
-  Type from = integer.getType();
-  if (from == type)
-    return integer;
-  if (from.isIndex() || type.isIndex())
-    return arith::IndexCastOp::create(*this, type, integer);
-  if (from.getIntOrFloatBitWidth() < type.getIntOrFloatBitWidth())
-    return arith::ExtUIOp::create(*this, type, integer);
-  return arith::TruncIOp::create(*this, type, integer);
-}
-
-/// `vector` with elements of `element`, a float type.
-static Value convert(KernelBuilder &k, Value vector, Type element) {
-  auto type = cast<VectorType>(vector.getType());
-  Type to = type.clone(element);
-  unsigned fromBits = type.getElementTypeBitWidth();
-  unsigned toBits = element.getIntOrFloatBitWidth();
-  if (fromBits < toBits)
-    return arith::ExtFOp::create(k, to, vector);
-  if (fromBits > toBits)
-    return arith::TruncFOp::create(k, to, vector);
-  return vector;
-}
-
-Value KernelBuilder::widen(Value vector) {
-  Type element = cast<VectorType>(vector.getType()).getElementType();
-  return convert(*this, vector, getAccumulatorType(element));
-}
-
-Value KernelBuilder::narrow(Value vector, Type element) {
-  return convert(*this, vector, element);
-}
-
-Value KernelBuilder::scale(Value vector, Value scale) {
-  auto type = cast<VectorType>(vector.getType());
-  Value wide = widen(vector);
-  Value factor = vector::BroadcastOp::create(
-      *this, cast<VectorType>(wide.getType()), scale);
-  return narrow(arith::MulFOp::create(*this, wide, factor),
-                type.getElementType());
-}
-
-Value KernelBuilder::shuffleXor(Value value, int64_t mask) {
-  Type type = value.getType();
-  auto shuffle = [&](Value word) -> Value {
-    return gpu::ShuffleOp::create(*this, word, i32(mask), i32(kWarpThreads),
-                                  gpu::ShuffleMode::XOR)
-        .getShuffleResult();
-  };
-  if (type.getIntOrFloatBitWidth() == 32)
-    return shuffle(value);
-  // Registers that are moved between threads have 32 bits.
-  auto words = VectorType::get({2}, getI32Type());
-  auto whole = VectorType::get({1}, type);
-  Value bits = vector::BitCastOp::create(
-      *this, words, vector::FromElementsOp::create(*this, whole, value));
-  Value low = vector::ExtractOp::create(*this, bits, 0);
-  Value high = vector::ExtractOp::create(*this, bits, 1);
-  Value moved = vector::FromElementsOp::create(
-      *this, words, ValueRange{shuffle(low), shuffle(high)});
-  return vector::ExtractOp::create(
-      *this, vector::BitCastOp::create(*this, whole, moved), 0);
-}
-
 //===----------------------------------------------------------------------===//
 // Launches
 //===----------------------------------------------------------------------===//
@@ -240,24 +161,4 @@ void embedding::launchKernel(LoopBuilder &host, StringRef name,
     return;
   }
   host.ifTrue(host.less(host.index(0), blockCount), launch);
-}
-
-void embedding::launchForEach(
-    LoopBuilder &host, StringRef name, Value size,
-    llvm::function_ref<void(KernelBuilder &, Value)> body) {
-  launchKernel(host, name, host.divUp(size, host.index(kBlockThreads)),
-               [&](KernelBuilder &k) {
-                 Value i = k.add(k.mul(k.getBlock(), k.index(kBlockThreads)),
-                                 k.getThread());
-                 k.ifTrue(k.less(i, k.use(size)), [&] { body(k, i); });
-               });
-}
-
-void embedding::launchFill(LoopBuilder &host, Value memref, Value value) {
-  Value size = host.index(1);
-  for (OpFoldResult dim : getMixedSizes(host, host.getLoc(), memref))
-    size = host.mul(size, host.value(dim));
-  launchForEach(host, "fill", size, [&](KernelBuilder &k, Value i) {
-    k.store(k.use(value), k.use(memref, Access::write).elements, i);
-  });
 }

@@ -54,31 +54,11 @@ public:
   /// The same for a memref. A memref that is named for reading must not be
   /// written by the same kernel.
   Buffer use(Value memref, Access access);
-  /// Memory that the threads of a block share, uninitialised.
-  Value share(int64_t size, Type element);
-
   /// Both of type index.
   Value getThread() { return thread; }
   Value getBlock() { return block; }
 
-  Value i32(int64_t value) {
-    return arith::ConstantIntOp::create(*this, value, 32);
-  }
-  Value resize(Value integer, Type type);
   Value isTrue() { return arith::ConstantIntOp::create(*this, 1, 1); }
-
-  /// A vector of elements as one of the type that sums are taken in, and back,
-  /// rounded once.
-  Value widen(Value vector);
-  Value narrow(Value vector, Type element);
-  /// A vector of elements times `scale`, of the type of sums; rounded once.
-  Value scale(Value vector, Value scale);
-
-  /// Waits for the threads of the block.
-  void barrier() { gpu::BarrierOp::create(*this); }
-  /// `value` of the thread whose number in the warp differs in the bits of
-  /// `mask`; all threads of the warp take part. Of any float or integer type.
-  Value shuffleXor(Value value, int64_t mask);
 
 private:
   friend void launchKernel(LoopBuilder &, StringRef, Value,
@@ -101,13 +81,6 @@ private:
 /// `kBlockThreads` threads. `blockCount` is of type index and may be 0.
 void launchKernel(LoopBuilder &host, StringRef name, Value blockCount,
                   llvm::function_ref<void(KernelBuilder &)> body);
-
-/// The same with a thread for each of `size` elements: `body` gets its number.
-void launchForEach(LoopBuilder &host, StringRef name, Value size,
-                   llvm::function_ref<void(KernelBuilder &, Value)> body);
-
-/// Sets all elements of `memref`, which is contiguous, to `value`.
-void launchFill(LoopBuilder &host, Value memref, Value value);
 
 } // namespace mlir::embedding
 

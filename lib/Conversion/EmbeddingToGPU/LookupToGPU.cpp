@@ -14,10 +14,11 @@ using namespace mlir::embedding;
 /// Lanes that a thread loads before it stores the first of them.
 static constexpr int64_t kLanesAtOnce = 4;
 
-void embedding::launchGather(LoopBuilder &host, StringRef name,
-                             const DeviceIndices &indices, Value table,
-                             Value out, const RowLanes &lanes,
-                             const GatherHooks &hooks) {
+/// Launches a kernel that copies the row of `table` that each position names to
+/// `out`, and zeros where it names none.
+static void launchGather(LoopBuilder &host, StringRef name,
+                         const DeviceIndices &indices, Value table, Value out,
+                         const RowLanes &lanes) {
   int64_t rowsInFlight = lanes.getRowsInFlight();
   int64_t groups = lanes.getGroupsPerBlock();
   int64_t rowsPerBlock = groups * rowsInFlight;
@@ -44,12 +45,9 @@ void embedding::launchGather(LoopBuilder &host, StringRef name,
     Buffer to = k.use(out, Access::write);
     auto copy = [&](ArrayRef<Value> rows, ArrayRef<Value> positions) {
       SmallVector<RowAddress> sources, destinations;
-      SmallVector<Value> scales;
       for (auto [row, position] : llvm::zip(rows, positions)) {
         sources.push_back(getRow(k, from, row));
         destinations.push_back(getRow(k, to, position));
-        scales.push_back(hooks.getScale ? hooks.getScale(k, position)
-                                        : nullptr);
       }
       lanes.forEach(k, kLanesAtOnce, [&](ArrayRef<Lane> pieces) {
         SmallVector<Value> values;
@@ -57,10 +55,9 @@ void embedding::launchGather(LoopBuilder &host, StringRef name,
           for (const Lane &piece : pieces)
             values.push_back(lanes.load(k, source, piece));
         auto value = values.begin();
-        for (auto [destination, scale] : llvm::zip(destinations, scales))
+        for (RowAddress destination : destinations)
           for (const Lane &piece : pieces) {
-            Value stored = scale ? k.scale(*value, scale) : *value;
-            lanes.store(k, stored, destination, piece, /*isStreamed=*/true);
+            lanes.store(k, *value, destination, piece, /*isStreamed=*/true);
             ++value;
           }
       });
@@ -76,23 +73,16 @@ void embedding::launchGather(LoopBuilder &host, StringRef name,
           [&] { copy(row, position); },
           [&] {
             lanes.clear(k, getRow(k, to, position));
-            if (!hooks.state)
-              k.ifTrue(lanes.isFirst(k),
-                       [&] { indices.check(k, position, index); });
+            k.ifTrue(lanes.isFirst(k),
+                     [&] { indices.check(k, position, index); });
           });
     };
-    auto run = [&] {
-      k.ifTrue(
-          areGood, [&] { copy(rows, positions); },
-          [&] {
-            Value end = k.min(k.add(first, k.index(rowsPerBlock)), count);
-            k.loop(first, end, k.index(groups), copyCarefully);
-          });
-    };
-    if (hooks.state)
-      hooks.state->ifGood(k, run);
-    else
-      run();
+    k.ifTrue(
+        areGood, [&] { copy(rows, positions); },
+        [&] {
+          Value end = k.min(k.add(first, k.index(rowsPerBlock)), count);
+          k.loop(first, end, k.index(groups), copyCarefully);
+        });
   });
 }
 
@@ -118,9 +108,42 @@ struct LookupToGPU : ToGPUPattern<LookupOp> {
   }
 };
 
+//===----------------------------------------------------------------------===//
+// ReportOutOfRangeOp
+//===----------------------------------------------------------------------===//
+
+/// The check of indices without a lookup, as of empty rows: a kernel with a
+/// thread for each index. What it finds stays on the device.
+struct ReportToGPU : OpRewritePattern<ReportOutOfRangeOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(ReportOutOfRangeOp op,
+                                PatternRewriter &rewriter) const override {
+    auto find = op.getPosition().getDefiningOp<FindOutOfRangeOp>();
+    if (!find || isa<TensorType>(find.getIndices().getType()) ||
+        ValueRange(op->getOperands()) != ValueRange(find->getResults()))
+      return rewriter.notifyMatchFailure(op, "expected what was found");
+    LoopBuilder host(op, rewriter);
+    DeviceIndices indices(host, find.getIndices(), find.getNumRows(),
+                          OutOfRange::check);
+    Value blocks = host.divUp(indices.size(), host.index(kBlockThreads));
+    launchKernel(host, "check", blocks, [&](KernelBuilder &k) {
+      Value position =
+          k.add(k.mul(k.getBlock(), k.index(kBlockThreads)), k.getThread());
+      k.ifTrue(k.less(position, k.use(indices.size())),
+               [&] { indices.check(k, position, indices.load(k, position)); });
+    });
+    rewriter.eraseOp(op);
+    if (find->use_empty())
+      rewriter.eraseOp(find);
+    return success();
+  }
+};
+
 } // namespace
 
 void embedding::populateLookupToGPUPatterns(RewritePatternSet &patterns,
                                             const GPUOptions &options) {
   patterns.add<LookupToGPU>(patterns.getContext(), options);
+  patterns.add<ReportToGPU>(patterns.getContext());
 }

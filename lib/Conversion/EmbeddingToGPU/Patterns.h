@@ -44,20 +44,6 @@ template <typename OpTy> struct ToGPUPattern : OpRewritePattern<OpTy> {
   GPUOptions options;
 };
 
-/// What a gather does besides.
-struct GatherHooks {
-  /// Indices were checked before: nothing is written if one was bad.
-  const CallState *state = nullptr;
-  /// What the row at a position is multiplied by, of the type of sums.
-  llvm::function_ref<Value(KernelBuilder &, Value)> getScale = nullptr;
-};
-
-/// Launches a kernel that copies the row of `table` that each position names to
-/// `out`, and zeros where it names none.
-void launchGather(LoopBuilder &host, StringRef name,
-                  const DeviceIndices &indices, Value table, Value out,
-                  const RowLanes &lanes, const GatherHooks &hooks = {});
-
 void populateLookupToGPUPatterns(RewritePatternSet &patterns,
                                  const GPUOptions &options);
 

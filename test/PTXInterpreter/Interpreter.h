@@ -1,0 +1,85 @@
+//===- Interpreter.h - Runs kernels without a GPU ---------------*- C++ -*-===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Runs the PTX that ships, one thread at a time up to where it waits for
+// others, and checks what a GPU would not: that every access is aligned and
+// inside an allocation, that nothing is read before it is written, that what is
+// read as read-only data is not written by the same kernel, and that threads
+// which wait for each other wait at one place. The order in which threads run
+// is a choice: results that depend on it lack a barrier.
+//
+// What it does not show: what ptxas makes of the text, races that need two
+// threads at once, and speed.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef EMBEDDING_TEST_PTXINTERPRETER_INTERPRETER_H
+#define EMBEDDING_TEST_PTXINTERPRETER_INTERPRETER_H
+
+#include "PTX.h"
+
+#include <memory>
+
+namespace embedding::ptx {
+
+/// In which order the blocks of a grid run, and the threads of a block.
+enum class Order { forward, reverse, permuted };
+
+/// The memory of a device: allocations, in the memory of this process.
+class Memory {
+public:
+  /// At a multiple of 256 bytes, as cuMemAlloc has it. Unwritten.
+  uint64_t allocate(size_t bytes);
+  /// False if `address` is not the begin of an allocation.
+  bool deallocate(uint64_t address);
+
+  /// `bytes` from `address` on, or null if they are not in one allocation.
+  char *find(uint64_t address, size_t bytes);
+
+  /// For each byte the number of the launch that wrote it last: 0 for none.
+  static constexpr uint32_t kHost = 1;
+  void setWriter(uint64_t address, size_t bytes, uint32_t launch);
+  /// The smallest and the largest number of the writers of some bytes.
+  std::pair<uint32_t, uint32_t> getWriters(uint64_t address, size_t bytes);
+
+  size_t getLiveBytes() const { return liveBytes; }
+
+private:
+  struct Allocation {
+    std::unique_ptr<char[]> storage;
+    size_t bytes;
+    std::vector<uint32_t> writers;
+  };
+  std::map<uint64_t, Allocation>::iterator findAllocation(uint64_t address,
+                                                          size_t bytes);
+
+  std::map<uint64_t, Allocation> allocations;
+  size_t liveBytes = 0;
+};
+
+struct Launch {
+  const Kernel *kernel;
+  uint32_t gridX, gridY, gridZ;
+  uint32_t blockX;
+  /// The address of each argument.
+  void **arguments;
+  Order order;
+  /// The number of this launch, larger than those before.
+  uint32_t number;
+};
+
+/// Throws std::runtime_error over anything a GPU would do wrong, or that is not
+/// known here.
+void run(const Launch &launch, Memory &memory);
+
+/// Checks that all instructions of `kernel` are known, and decodes them.
+void decode(Kernel &kernel);
+
+} // namespace embedding::ptx
+
+#endif // EMBEDDING_TEST_PTXINTERPRETER_INTERPRETER_H
