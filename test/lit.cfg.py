@@ -35,3 +35,7 @@ if config.host_arch in ("x86_64", "AMD64"):
     with open("/proc/cpuinfo") as cpuinfo:
         if " avx2 " in cpuinfo.read():
             config.available_features.add("avx2")
+
+# Of the CUDA toolkit.
+if shutil.which("ptxas"):
+    config.available_features.add("ptxas")

@@ -12,9 +12,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "Interpreter.h"
+
 #include "KernelSpec.h"
 #include "ObjectLoader.h"
-
 #include "embedding/InitAll.h"
 #include "embedding/Pipelines/Passes.h"
 #include "embedding/Target/CPU.h"

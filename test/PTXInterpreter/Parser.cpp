@@ -220,6 +220,8 @@ private:
           fail("unknown attribute '" + word + "' of a parameter");
         word = takeWord();
       }
+      if (bytes == 0)
+        fail("parameter '" + word + "' has no size");
       offset = (offset + bytes - 1) / bytes * bytes;
       kernel->parameters.push_back({word, offset, bytes});
       offset += bytes;

@@ -32,7 +32,7 @@ struct ConvertEmbeddingToGPU
     if (rowAlignment < 0 || (rowAlignment & (rowAlignment - 1)) != 0) {
       getOperation().emitError("expected row-alignment to be 0 or a power of "
                                "two, but got ")
-          << rowAlignment;
+          << rowAlignment.getValue();
       return signalPassFailure();
     }
     RewritePatternSet patterns(&getContext());

@@ -1,0 +1,28 @@
+// RUN: embedding-opt %s -embedding-allocate-on-device -split-input-file -verify-diagnostics | FileCheck %s
+
+// CHECK-LABEL: func.func @buffer
+// CHECK-SAME:    %[[N:.*]]: index
+// CHECK:         %[[BUFFER:.*]] = gpu.alloc (%[[N]]) : memref<?xi64>
+// CHECK:         gpu.dealloc %[[BUFFER]]
+func.func @buffer(%n: index) {
+  %buffer = memref.alloc(%n) : memref<?xi64>
+  memref.dealloc %buffer : memref<?xi64>
+  return
+}
+
+// -----
+
+func.func @host_access(%buffer: memref<?xi64>, %i: index) -> i64 {
+  // expected-error @below {{expected nothing but kernels to read or write memory, which is on the device, but got 'memref.load'}}
+  %value = memref.load %buffer[%i] : memref<?xi64>
+  return %value : i64
+}
+
+// -----
+
+func.func @no_kernel_yet(%indices: memref<?xi64>, %table: memref<?x64xf32>) {
+  // expected-error @below {{but got 'embedding.renorm'}}
+  embedding.renorm max_norm(1.0) ins(%indices : memref<?xi64>)
+    outs(%table : memref<?x64xf32>)
+  return
+}

@@ -1,0 +1,42 @@
+// RUN: embedding-opt %s -embedding-call-launch-kernel -split-input-file -verify-diagnostics | FileCheck %s
+
+// CHECK-DAG: llvm.mlir.global internal constant @kernels_image("text\00")
+// CHECK-DAG: llvm.mlir.global internal constant @kernels_fill("fill\00")
+
+// CHECK-LABEL: func.func @launch
+// CHECK-SAME:    %[[BUFFER:.*]]: memref<i64>, %[[N:.*]]: index, %[[X:.*]]: f64
+// CHECK:         %[[ARGUMENTS:.*]] = llvm.alloca
+// CHECK:         %[[POINTER:.*]] = memref.extract_aligned_pointer_as_index %[[BUFFER]]
+// CHECK:         arith.index_cast %[[POINTER]]
+// CHECK:         llvm.store %[[X]]
+// CHECK:         %[[IMAGE:.*]] = llvm.mlir.addressof @kernels_image
+// CHECK:         %[[NAME:.*]] = llvm.mlir.addressof @kernels_fill
+// CHECK:         llvm.call @embedding_launch_kernel(%[[IMAGE]], %{{.*}}, %[[NAME]], %{{.*}}, %{{.*}}, %[[ARGUMENTS]], %{{.*}})
+module attributes {gpu.container_module} {
+  gpu.binary @kernels [#gpu.object<#nvvm.target<chip = "sm_90">, assembly = "text">]
+  func.func @launch(%buffer: memref<i64>, %n: index, %x: f64) {
+    %c1 = arith.constant 1 : index
+    %c256 = arith.constant 256 : index
+    gpu.launch_func @kernels::@fill blocks in (%n, %c1, %c1)
+      threads in (%c256, %c1, %c1) args(%buffer : memref<i64>, %x : f64)
+    return
+  }
+}
+
+// -----
+
+// CHECK-LABEL: func.func @allocate
+// CHECK:         %[[BUFFER:.*]], %{{.*}} = gpu.alloc async [%{{.*}}] (%{{.*}})
+// CHECK:         gpu.dealloc async [%{{.*}}] %[[BUFFER]]
+func.func @allocate(%n: index) {
+  %buffer = gpu.alloc (%n) : memref<?xi8>
+  gpu.dealloc %buffer : memref<?xi8>
+  return
+}
+
+// -----
+
+module attributes {gpu.container_module} {
+  // expected-error @below {{expected one object, but got 2}}
+  gpu.binary @kernels [#gpu.object<#nvvm.target<chip = "sm_80">, assembly = "a">, #gpu.object<#nvvm.target<chip = "sm_90">, assembly = "b">]
+}
