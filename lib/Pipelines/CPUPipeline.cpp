@@ -20,7 +20,6 @@
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Dialect/SCF/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
-#include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
@@ -29,10 +28,7 @@ using namespace mlir::embedding;
 /// Embedding operations to loops and linalg, still on tensors where the input
 /// was.
 static void addEmbeddingToLinalg(OpPassManager &pm) {
-  pm.addPass(createCanonicalizerPass());
-  pm.addPass(createCSEPass());
-  pm.addPass(createEmbeddingFuseRenormLookupPass());
-  pm.addPass(createEmbeddingElideChecksPass());
+  addSimplification(pm);
   pm.addPass(createEmbeddingSplitChecksPass());
   pm.addPass(createConvertEmbeddingToFuncPass());
   pm.addPass(createConvertEmbeddingToLinalgPass());

@@ -27,10 +27,7 @@ using namespace mlir::embedding;
 /// Operations to kernels and launches, by way of memrefs.
 static void addEmbeddingToGPU(OpPassManager &pm,
                               const NVVMPipelineOptions &options) {
-  pm.addPass(createCanonicalizerPass());
-  pm.addPass(createCSEPass());
-  pm.addPass(createEmbeddingFuseRenormLookupPass());
-  pm.addPass(createEmbeddingElideChecksPass());
+  addSimplification(pm);
   addBufferization(pm);
   pm.addPass(createConvertEmbeddingToGPUPass({options.rowAlignment}));
   pm.addPass(createCanonicalizerPass());
@@ -46,9 +43,6 @@ static void addKernelLowering(OpPassManager &pm) {
   kernels.addPass(createCanonicalizerPass());
   kernels.addPass(createCSEPass());
   kernels.addPass(createSCFToControlFlowPass());
-  kernels.addPass(arith::createArithExpandOpsPass());
-  // Before the conversion below would call functions of a library for it.
-  kernels.addPass(createConvertMathToLLVMPass());
   ConvertGpuOpsToNVVMOpsOptions conversion;
   // With descriptors LLVM could not tell that a pointer is the only one.
   conversion.useBarePtrCallConv = true;

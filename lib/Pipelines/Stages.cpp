@@ -9,6 +9,7 @@
 #include "Stages.h"
 
 #include "embedding/Pipelines/Passes.h"
+#include "embedding/Transforms/Passes.h"
 
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
@@ -19,6 +20,13 @@
 
 using namespace mlir;
 using namespace mlir::embedding;
+
+void embedding::addSimplification(OpPassManager &pm) {
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addPass(createEmbeddingFuseRenormLookupPass());
+  pm.addPass(createEmbeddingElideChecksPass());
+}
 
 void embedding::addBufferization(OpPassManager &pm) {
   bufferization::OneShotBufferizePassOptions options;

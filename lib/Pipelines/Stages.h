@@ -14,6 +14,10 @@ class OpPassManager;
 
 namespace embedding {
 
+/// What makes operations fewer and cheaper, still on tensors where the input
+/// was.
+void addSimplification(OpPassManager &pm);
+
 /// From tensors to memrefs, with deallocations.
 void addBufferization(OpPassManager &pm);
 

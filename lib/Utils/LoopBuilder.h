@@ -113,13 +113,16 @@ public:
   void store(Value value, Value buffer, ValueRange at = {}) {
     memref::StoreOp::create(*this, value, buffer, at);
   }
+  Value numElements(Value memref) {
+    Value count = index(1);
+    for (OpFoldResult size : getMixedSizes(*this, getLoc(), memref))
+      count = mul(count, value(size));
+    return count;
+  }
   /// The bytes of the elements of `memref`, gaps between them apart.
   Value numBytes(Value memref) {
-    Value bytes = index(
-        getElementBytes(cast<MemRefType>(memref.getType()).getElementType()));
-    for (OpFoldResult size : getMixedSizes(*this, getLoc(), memref))
-      bytes = mul(bytes, value(size));
-    return bytes;
+    Type element = cast<MemRefType>(memref.getType()).getElementType();
+    return mul(index(getElementBytes(element)), numElements(memref));
   }
   /// Whether `memref` has at least `bound` of them.
   Value hasBytes(Value memref, int64_t bound) {
@@ -247,8 +250,6 @@ public:
 
   /// The schedule of what is lowered.
   ScheduleAttr getSchedule() { return embedding::getSchedule(lowered); }
-  /// What is lowered, or null.
-  Operation *getLowered() const { return lowered; }
 
 private:
   void addSchedule(Operation *op) {

@@ -98,8 +98,8 @@ struct NVVMPipelineOptions : PassPipelineOptions<NVVMPipelineOptions> {
                                   "calls of embedding_launch_kernel"))};
 };
 
-/// Lowers a module of embedding operations on tensors or memrefs, all of them
-/// in device memory, to kernels and host code in the LLVM dialect.
+/// Lowers a module of lookups on tensors or memrefs, all of them in device
+/// memory, to kernels and host code in the LLVM dialect.
 void buildEmbeddingToNVVMPipeline(OpPassManager &pm,
                                   const NVVMPipelineOptions &options);
 

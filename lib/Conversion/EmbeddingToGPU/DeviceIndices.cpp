@@ -11,6 +11,7 @@
 #include "embedding/Conversion/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Func/Utils/Utils.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 using namespace mlir;
@@ -22,22 +23,17 @@ static Value getReport(LoopBuilder &host) {
       host.getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>();
   auto pointer = LLVM::LLVMPointerType::get(host.getContext());
   auto getter = module.lookupSymbol<func::FuncOp>(kGetOutOfRangeReportFunction);
-  if (!getter) {
-    OpBuilder::InsertionGuard guard(host);
-    host.setInsertionPointToStart(module.getBody());
-    getter = func::FuncOp::create(host, kGetOutOfRangeReportFunction,
-                                  host.getFunctionType({}, pointer));
-    getter.setPrivate();
-  }
+  if (!getter)
+    getter = func::createFnDecl(host, module, kGetOutOfRangeReportFunction,
+                                host.getFunctionType({}, pointer),
+                                /*setPrivate=*/true);
   return func::CallOp::create(host, getter).getResult(0);
 }
 
 DeviceIndices::DeviceIndices(LoopBuilder &host, Value indices, Value numRows,
-                             OutOfRange mode, Value paddingRow)
-    : indices(indices), numRows(numRows), paddingRow(paddingRow), mode(mode) {
-  count = host.index(1);
-  for (OpFoldResult size : getMixedSizes(host, host.getLoc(), indices))
-    count = host.createOrFold<arith::MulIOp>(count, host.value(size));
+                             OutOfRange mode)
+    : indices(indices), numRows(numRows), mode(mode),
+      count(host.numElements(indices)) {
   if (checks())
     report = getReport(host);
 }
@@ -49,7 +45,7 @@ Value DeviceIndices::load(KernelBuilder &k, Value position) const {
 Value DeviceIndices::getRow(KernelBuilder &k, Value index) const {
   return getNamedRow(k, index, k.use(numRows),
                      checks() ? OutOfRange::zero : mode,
-                     paddingRow ? k.use(paddingRow) : nullptr);
+                     /*paddingRow=*/nullptr);
 }
 
 //===----------------------------------------------------------------------===//

@@ -18,15 +18,14 @@ namespace mlir::embedding {
 /// range names no row, and whoever meets it reports it.
 class DeviceIndices {
 public:
-  /// `numRows` and `paddingRow` are of type index; the latter may be null.
+  /// `numRows` is of type index.
   DeviceIndices(LoopBuilder &host, Value indices, Value numRows,
-                OutOfRange mode, Value paddingRow = nullptr);
+                OutOfRange mode);
 
   Value size() const { return count; }
   Value getNumRows() const { return numRows; }
-  bool checks() const { return mode == OutOfRange::check; }
   /// Whether every position names a row.
-  bool isTotal() const { return mode == OutOfRange::assume && !paddingRow; }
+  bool isTotal() const { return mode == OutOfRange::assume; }
 
   /// The index at `position`, as the type index.
   Value load(KernelBuilder &k, Value position) const;
@@ -37,7 +36,9 @@ public:
   void check(KernelBuilder &k, Value position, Value index) const;
 
 private:
-  Value indices, numRows, paddingRow;
+  bool checks() const { return mode == OutOfRange::check; }
+
+  Value indices, numRows;
   OutOfRange mode;
   Value count;
   /// A pointer to the caller's report; null without checks.

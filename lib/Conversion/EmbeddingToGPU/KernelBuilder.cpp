@@ -22,9 +22,8 @@ using namespace mlir::embedding;
 // Arguments
 //===----------------------------------------------------------------------===//
 
-KernelBuilder::KernelBuilder(LoopBuilder &host, gpu::GPUFuncOp function,
-                             Operation *lowered)
-    : LoopBuilder(lowered, host), host(host), function(function) {
+KernelBuilder::KernelBuilder(LoopBuilder &host, gpu::GPUFuncOp function)
+    : LoopBuilder(host.getLoc(), host), host(host), function(function) {
   setInsertionPoint(function.getBody().front().getTerminator());
   thread = gpu::ThreadIdOp::create(*this, gpu::Dimension::x);
   block = gpu::BlockIdOp::create(*this, gpu::Dimension::x);
@@ -144,8 +143,8 @@ void embedding::launchKernel(LoopBuilder &host, StringRef name,
     host.setInsertionPointToEnd(&function.getBody().front());
     gpu::ReturnOp::create(host);
   }
-  auto launch = [&] {
-    KernelBuilder kernel(host, function, host.getLowered());
+  host.ifTrue(host.less(host.index(0), blockCount), [&] {
+    KernelBuilder kernel(host, function);
     body(kernel);
     gpu::KernelDim3 grid{blockCount, host.index(1), host.index(1)};
     gpu::KernelDim3 threads{host.index(kBlockThreads), host.index(1),
@@ -153,12 +152,5 @@ void embedding::launchKernel(LoopBuilder &host, StringRef name,
     gpu::LaunchFuncOp::create(host, function, grid, threads,
                               /*dynamicSharedMemorySize=*/Value(),
                               kernel.operands);
-  };
-  if (std::optional<int64_t> count = getConstantIntValue(blockCount)) {
-    if (*count > 0)
-      return launch();
-    function.erase();
-    return;
-  }
-  host.ifTrue(host.less(host.index(0), blockCount), launch);
+  });
 }

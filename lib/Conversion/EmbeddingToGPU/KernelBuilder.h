@@ -64,7 +64,7 @@ private:
   friend void launchKernel(LoopBuilder &, StringRef, Value,
                            llvm::function_ref<void(KernelBuilder &)>);
 
-  KernelBuilder(LoopBuilder &host, gpu::GPUFuncOp function, Operation *lowered);
+  KernelBuilder(LoopBuilder &host, gpu::GPUFuncOp function);
 
   Value addArgument(Value hostValue, Type type,
                     ArrayRef<NamedAttribute> attributes);

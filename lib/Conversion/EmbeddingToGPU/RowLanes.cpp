@@ -78,8 +78,8 @@ static int64_t getRowAlignment(MemRefType type, int64_t elementBytes) {
   return alignment;
 }
 
-RowLanes::RowLanes(LoopBuilder &host, OpFoldResult rowLength,
-                   ValueRange memrefs, int64_t alignment)
+RowLanes::RowLanes(OpFoldResult rowLength, ValueRange memrefs,
+                   int64_t alignment)
     : rowLength(rowLength),
       element(cast<MemRefType>(memrefs.front().getType()).getElementType()) {
   int64_t elementBytes = getElementBytes(element);
@@ -116,15 +116,18 @@ Value RowLanes::getGroup(KernelBuilder &k) const {
   return k.div(k.getThread(), k.index(groupThreads));
 }
 
-Value RowLanes::isFirst(KernelBuilder &k) const {
-  return k.equal(k.bitAnd(k.getThread(), k.index(groupThreads - 1)),
-                 k.index(0));
+Value RowLanes::getMember(KernelBuilder &k) const {
+  return k.bitAnd(k.getThread(), k.index(groupThreads - 1));
 }
 
-void RowLanes::forEach(KernelBuilder &k, int64_t maxLanes,
+Value RowLanes::isFirst(KernelBuilder &k) const {
+  return k.equal(getMember(k), k.index(0));
+}
+
+void RowLanes::forEach(KernelBuilder &k,
                        llvm::function_ref<void(ArrayRef<Lane>)> body) const {
-  Value thread = k.bitAnd(k.getThread(), k.index(groupThreads - 1));
-  Value first = k.mul(thread, k.index(width));
+  Value member = getMember(k);
+  Value first = k.mul(member, k.index(width));
   int64_t step = width * groupThreads;
   auto length = getConstantIntValue(rowLength);
   if (!length) {
@@ -133,7 +136,7 @@ void RowLanes::forEach(KernelBuilder &k, int64_t maxLanes,
     k.loop(first, whole, k.index(step),
            [&](Value column) { body(Lane{column, width, nullptr}); });
     if (width > 1)
-      k.loop(k.add(whole, thread), end, k.index(groupThreads),
+      k.loop(k.add(whole, member), end, k.index(groupThreads),
              [&](Value column) { body(Lane{column, 1, nullptr}); });
     return;
   }
@@ -141,9 +144,9 @@ void RowLanes::forEach(KernelBuilder &k, int64_t maxLanes,
     return;
 
   int64_t whole = *length / step * step;
-  int64_t looped = whole / (step * maxLanes) * (step * maxLanes);
+  int64_t looped = whole / (step * kLanesInFlight) * (step * kLanesInFlight);
   // One turn is no loop.
-  if (looped == step * maxLanes)
+  if (looped == step * kLanesInFlight)
     looped = 0;
   auto lanesAt = [&](Value begin, int64_t count) {
     SmallVector<Lane> lanes;
@@ -153,13 +156,13 @@ void RowLanes::forEach(KernelBuilder &k, int64_t maxLanes,
     return lanes;
   };
   if (looped > 0)
-    k.loop(k.index(0), k.index(looped), k.index(step * maxLanes),
-           [&](Value begin) { body(lanesAt(begin, maxLanes)); });
+    k.loop(k.index(0), k.index(looped), k.index(step * kLanesInFlight),
+           [&](Value begin) { body(lanesAt(begin, kLanesInFlight)); });
   SmallVector<Lane> rest = lanesAt(k.index(looped), (whole - looped) / step);
   /// Lanes of which some threads have none.
   auto addPartial = [&](int64_t begin, int64_t count, int64_t laneWidth) {
     for (int64_t i = 0; i < count; i += groupThreads) {
-      Value number = k.add(thread, k.index(i));
+      Value number = k.add(member, k.index(i));
       Value isOwned;
       if (i + groupThreads > count) {
         isOwned = k.less(number, k.index(count));
@@ -172,16 +175,9 @@ void RowLanes::forEach(KernelBuilder &k, int64_t maxLanes,
   int64_t wide = (*length - whole) / width;
   addPartial(whole, wide, width);
   addPartial(whole + wide * width, *length - whole - wide * width, 1);
-  for (size_t i = 0; i < rest.size(); i += maxLanes)
-    body(ArrayRef(rest).slice(i, std::min<size_t>(maxLanes, rest.size() - i)));
-}
-
-void embedding::ifOwned(KernelBuilder &k, const Lane &lane,
-                        llvm::function_ref<void()> body) {
-  if (lane.isOwned)
-    k.ifTrue(lane.isOwned, body);
-  else
-    body();
+  for (size_t i = 0; i < rest.size(); i += kLanesInFlight)
+    body(ArrayRef(rest).slice(
+        i, std::min<size_t>(kLanesInFlight, rest.size() - i)));
 }
 
 //===----------------------------------------------------------------------===//
@@ -251,10 +247,10 @@ static bool storeStreamed(KernelBuilder &k, Value vector, RowAddress row,
 }
 
 void RowLanes::store(KernelBuilder &k, Value vector, RowAddress row,
-                     const Lane &lane, bool isStreamed) const {
-  ifOwned(k, lane, [&] {
+                     const Lane &lane) const {
+  auto storeOwned = [&] {
     Value at = getElement(k, row, lane.column);
-    if (isStreamed && storeStreamed(k, vector, row, at))
+    if (storeStreamed(k, vector, row, at))
       return;
     if (lane.width == 1)
       return k.store(vector::ExtractOp::create(k, vector, 0),
@@ -262,15 +258,18 @@ void RowLanes::store(KernelBuilder &k, Value vector, RowAddress row,
     vector::StoreOp::create(
         k, vector, row.buffer.elements, ValueRange{at}, /*nontemporal=*/false,
         llvm::MaybeAlign(lane.width * getElementBytes(element)));
-  });
+  };
+  if (lane.isOwned)
+    k.ifTrue(lane.isOwned, storeOwned);
+  else
+    storeOwned();
 }
 
 void RowLanes::clear(KernelBuilder &k, RowAddress row) const {
-  forEach(k, kLanesInFlight, [&](ArrayRef<Lane> lanes) {
+  forEach(k, [&](ArrayRef<Lane> lanes) {
     for (const Lane &lane : lanes) {
       auto type = VectorType::get({lane.width}, element);
-      store(k, arith::ConstantOp::create(k, k.getZeroAttr(type)), row, lane,
-            /*isStreamed=*/true);
+      store(k, arith::ConstantOp::create(k, k.getZeroAttr(type)), row, lane);
     }
   });
 }

@@ -49,11 +49,9 @@ public:
   /// For rows of `rowLength` elements, with which the last dimension of each of
   /// `memrefs` begins at a multiple of `alignment` bytes; 0 for what their
   /// types say.
-  RowLanes(LoopBuilder &host, OpFoldResult rowLength, ValueRange memrefs,
-           int64_t alignment);
+  RowLanes(OpFoldResult rowLength, ValueRange memrefs, int64_t alignment);
 
-  /// Threads that share a row, and groups of them in a block.
-  int64_t getGroupThreads() const { return groupThreads; }
+  /// Groups of threads in a block.
   int64_t getGroupsPerBlock() const { return kBlockThreads / groupThreads; }
   /// Rows that a group moves at once, to have enough bytes in flight.
   int64_t getRowsInFlight() const;
@@ -63,33 +61,28 @@ public:
   /// Whether this thread is the first of its group.
   Value isFirst(KernelBuilder &k) const;
 
-  /// Runs `body` for the lanes of this thread, `maxLanes` at a time.
-  void forEach(KernelBuilder &k, int64_t maxLanes,
+  /// Runs `body` for the lanes of this thread, those in flight at once.
+  void forEach(KernelBuilder &k,
                llvm::function_ref<void(ArrayRef<Lane>)> body) const;
 
   /// A vector of the lane's elements.
   Value load(KernelBuilder &k, RowAddress row, const Lane &lane) const;
-  /// Stores a vector if the lane is owned. `isStreamed` says that nobody is
-  /// about to read it.
-  void store(KernelBuilder &k, Value vector, RowAddress row, const Lane &lane,
-             bool isStreamed) const;
+  /// Stores a vector that nobody is about to read, if the lane is owned.
+  void store(KernelBuilder &k, Value vector, RowAddress row,
+             const Lane &lane) const;
   /// Fills a row with zeros.
   void clear(KernelBuilder &k, RowAddress row) const;
 
-  OpFoldResult getRowLength() const { return rowLength; }
-  Type getElementType() const { return element; }
-
 private:
+  /// The number of this thread in its group.
+  Value getMember(KernelBuilder &k) const;
+
   OpFoldResult rowLength;
   Type element;
   /// Elements of a lane that has its full width.
   int64_t width;
   int64_t groupThreads;
 };
-
-/// Runs `body` in the owner of `lane`.
-void ifOwned(KernelBuilder &k, const Lane &lane,
-             llvm::function_ref<void()> body);
 
 } // namespace mlir::embedding
 

@@ -1,12 +1,10 @@
-//===- CUDA.cpp - NVIDIA GPUs to generate code for ------------------------===//
+//===- AttachNVVMTarget.cpp - NVIDIA GPUs to generate code for ------------===//
 //
 // Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
-
-#include "embedding/Target/CUDA.h"
 
 #include "embedding/Transforms/Passes.h"
 
@@ -20,12 +18,17 @@ namespace mlir::embedding {
 
 using namespace mlir;
 
-FailureOr<std::string> embedding::getPTXFeatures(Location loc, StringRef chip) {
+/// LLVM's features for `chip`, such as `sm_90`: the version of PTX that the
+/// first release of CUDA for it reads, or 8.0, if that is later. Emits an error
+/// at `loc` for a chip before sm_80, and for what is no chip: LLVM would end
+/// the process.
+static FailureOr<std::string> getPTXFeatures(Location loc, StringRef chip) {
   struct Generation {
     StringLiteral chip;
     StringLiteral features;
   };
-  // PTX 8.0 comes with CUDA 12.0, 8.6 with 12.7, 8.7 with 12.8.
+  // PTX 8.0 comes with CUDA 12.0, 8.6 with 12.7, 8.7 with 12.8,
+  // 8.8 with 12.9.
   static constexpr Generation kGenerations[] = {
       {"sm_80", "+ptx80"},  {"sm_86", "+ptx80"},   {"sm_87", "+ptx80"},
       {"sm_89", "+ptx80"},  {"sm_90", "+ptx80"},   {"sm_90a", "+ptx80"},
@@ -53,8 +56,7 @@ struct EmbeddingAttachNVVMTarget
 
   void runOnOperation() override {
     gpu::GPUModuleOp kernels = getOperation();
-    FailureOr<std::string> known =
-        embedding::getPTXFeatures(kernels.getLoc(), chip);
+    FailureOr<std::string> known = getPTXFeatures(kernels.getLoc(), chip);
     if (failed(known))
       return signalPassFailure();
     OpBuilder builder(&getContext());
