@@ -295,20 +295,21 @@ private:
         std::fill_n(written, bytes, true);
       return shared.data() + address;
     }
-    char *data = memory.find(address, bytes);
-    if (!data)
+    Bytes found = memory.find(address, bytes);
+    if (!found.data)
       fail("outside every allocation, " + std::to_string(bytes) + " bytes at " +
            std::to_string(address));
     if (reads) {
-      auto [least, most] = memory.getWriters(address, bytes);
-      if (least == 0)
+      auto [least, most] =
+          std::minmax_element(found.writers, found.writers + bytes);
+      if (*least == 0)
         fail("reads memory that was not written");
-      if (instruction.has("nc") && most == launch.number)
+      if (instruction.has("nc") && *most == launch.number)
         fail("reads as read-only what this kernel writes");
     }
     if (writes)
-      memory.setWriter(address, bytes, launch.number);
-    return data;
+      std::fill_n(found.writers, bytes, launch.number);
+    return found.data;
   }
 
   static uint64_t read(const char *from, size_t bytes) {
@@ -912,8 +913,6 @@ static std::vector<uint32_t> getOrder(Order order, uint32_t size) {
 }
 
 void embedding::ptx::run(const Launch &launch, Memory &memory) {
-  if (launch.gridY != 1 || launch.gridZ != 1)
-    throw std::runtime_error("only grids of one dimension are known");
   std::vector<uint32_t> threads = getOrder(launch.order, launch.blockX);
   for (uint32_t block : getOrder(launch.order, launch.gridX))
     Block(launch, memory, block, threads).run();

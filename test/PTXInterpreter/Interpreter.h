@@ -30,41 +30,36 @@ namespace embedding::ptx {
 /// In which order the blocks of a grid run, and the threads of a block.
 enum class Order { forward, reverse, permuted };
 
+/// Bytes of an allocation, and for each the number of the launch that wrote it
+/// last: 0 for none, `kHost` for the host.
+struct Bytes {
+  char *data = nullptr;
+  uint32_t *writers = nullptr;
+
+  static constexpr uint32_t kHost = 1;
+};
+
 /// The memory of a device: allocations, in the memory of this process.
 class Memory {
 public:
   /// At a multiple of 256 bytes, as cuMemAlloc has it. Unwritten.
   uint64_t allocate(size_t bytes);
-  /// False if `address` is not the begin of an allocation.
-  bool deallocate(uint64_t address);
 
-  /// `bytes` from `address` on, or null if they are not in one allocation.
-  char *find(uint64_t address, size_t bytes);
-
-  /// For each byte the number of the launch that wrote it last: 0 for none.
-  static constexpr uint32_t kHost = 1;
-  void setWriter(uint64_t address, size_t bytes, uint32_t launch);
-  /// The smallest and the largest number of the writers of some bytes.
-  std::pair<uint32_t, uint32_t> getWriters(uint64_t address, size_t bytes);
-
-  size_t getLiveBytes() const { return liveBytes; }
+  /// `bytes` from `address` on; null if they are not in one allocation.
+  Bytes find(uint64_t address, size_t bytes);
 
 private:
   struct Allocation {
     std::unique_ptr<char[]> storage;
-    size_t bytes;
     std::vector<uint32_t> writers;
   };
-  std::map<uint64_t, Allocation>::iterator findAllocation(uint64_t address,
-                                                          size_t bytes);
 
   std::map<uint64_t, Allocation> allocations;
-  size_t liveBytes = 0;
 };
 
 struct Launch {
   const Kernel *kernel;
-  uint32_t gridX, gridY, gridZ;
+  uint32_t gridX;
   uint32_t blockX;
   /// The address of each argument.
   void **arguments;

@@ -48,12 +48,13 @@ struct Device {
   ptx::Order order = ptx::Order::forward;
   uint64_t report = 0;
   std::string error;
-  uint32_t launchCount = ptx::Memory::kHost;
+  uint32_t launchCount = ptx::Bytes::kHost;
 
   uint64_t upload(const void *data, size_t bytes) {
     uint64_t address = memory.allocate(bytes);
-    std::memcpy(reinterpret_cast<void *>(address), data, bytes);
-    memory.setWriter(address, bytes, ptx::Memory::kHost);
+    ptx::Bytes to = memory.find(address, bytes);
+    std::memcpy(to.data, data, bytes);
+    std::fill_n(to.writers, bytes, ptx::Bytes::kHost);
     return address;
   }
   static Device *current;
@@ -74,7 +75,7 @@ static void launchKernel(const char *image, int64_t, const char *name,
     std::vector<void *> addresses;
     for (int64_t i = 0; i < count; ++i)
       addresses.push_back(&arguments[i]);
-    ptx::run({&kernel, static_cast<uint32_t>(blocks), 1, 1,
+    ptx::run({&kernel, static_cast<uint32_t>(blocks),
               static_cast<uint32_t>(threads), addresses.data(), device.order,
               ++device.launchCount},
              device.memory);
@@ -127,6 +128,8 @@ using Kernel = void (*)(MemRef<2> *, MemRef<1> *, MemRef<2> *);
 
 class LookupOnGPU : public testing::Test {
 protected:
+  LookupOnGPU() { mlir::embedding::registerAllDialects(registry); }
+
   /// Compiles the function of `lookup`, once for each.
   Kernel compile(const Lookup &lookup) {
     std::string length =
@@ -167,7 +170,7 @@ protected:
 
 private:
   LoadedObject emit(const std::string &source, const Lookup &lookup) {
-    MLIRContext context(getRegistry(), MLIRContext::Threading::DISABLED);
+    MLIRContext context(registry, MLIRContext::Threading::DISABLED);
     auto module = parseSourceString<ModuleOp>(source, &context);
     PassManager pm(&context);
     mlir::embedding::NVVMPipelineOptions options;
@@ -185,15 +188,6 @@ private:
         std::string_view(object.data(), object.size()), resolve);
     EXPECT_TRUE(bool(loaded)) << loaded.failure().message;
     return std::move(*loaded);
-  }
-
-  static const DialectRegistry &getRegistry() {
-    static const DialectRegistry registry = [] {
-      DialectRegistry registry;
-      mlir::embedding::registerAllDialects(registry);
-      return registry;
-    }();
-    return registry;
   }
 
   static MemRef<2> getRows(const Lookup &lookup, uint64_t address,
@@ -282,6 +276,7 @@ private:
     EXPECT_EQ(report[3], 0) << "the lock is still taken";
   }
 
+  DialectRegistry registry;
   std::map<std::string, LoadedObject> objects;
 };
 
@@ -417,7 +412,7 @@ protected:
       uint64_t written = device.upload(zeros.data(), 256);
       uint64_t unwritten = device.memory.allocate(256);
       void *arguments[] = {&written, &unwritten};
-      ptx::run({&kernel, 1, 1, 1, 64, arguments, order, 2}, device.memory);
+      ptx::run({&kernel, 1, 64, arguments, order, 2}, device.memory);
       std::memcpy(result, reinterpret_cast<void *>(written), 256);
     } catch (const std::exception &error) {
       return error.what();

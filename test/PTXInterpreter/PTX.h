@@ -112,7 +112,6 @@ struct Kernel {
 
 struct Module {
   std::map<std::string, Kernel> kernels;
-  std::string target;
 };
 
 /// Parses `text`; throws std::runtime_error with a line if it cannot.

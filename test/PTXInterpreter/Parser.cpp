@@ -30,7 +30,7 @@ public:
       if (word == ".version" || word == ".address_size") {
         takeWord();
       } else if (word == ".target") {
-        module.target = takeWord();
+        takeWord();
         while (accept(','))
           takeWord();
       } else if (word == ".shared") {
