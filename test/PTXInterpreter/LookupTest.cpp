@@ -214,7 +214,8 @@ private:
     std::mt19937 random(17);
     std::vector<char> table(spanBytes(numRows)), out(spanBytes(count), '\x55');
     for (char &byte : table)
-      byte = static_cast<char>(random());
+      byte =
+          static_cast<char>(lookup.element == "i1" ? random() & 1 : random());
     std::vector<int32_t> narrow(indices.begin(), indices.end());
 
     Device device;
@@ -319,6 +320,18 @@ TEST_F(LookupOnGPU, ElementTypes) {
         lookup.indexBits = indexBits;
         check(lookup, 7, randomIndices(70, 7));
       }
+}
+
+TEST_F(LookupOnGPU, ElementsThatFillNoBytes) {
+  for (bool hasStaticLength : {true, false}) {
+    Lookup lookup;
+    lookup.element = "i1";
+    lookup.elementBytes = 1;
+    lookup.rowLength = 32;
+    lookup.hasStaticLength = hasStaticLength;
+    lookup.rowAlignment = 16;
+    check(lookup, 7, randomIndices(70, 7));
+  }
 }
 
 TEST_F(LookupOnGPU, DynamicRowLength) {

@@ -92,7 +92,11 @@ RowLanes::RowLanes(OpFoldResult rowLength, ValueRange memrefs,
     else if (type.getStridesAndOffset().first.back() != 1)
       bytes = elementBytes;
   }
-  width = std::max<int64_t>(bytes / elementBytes, 1);
+  // A vector of elements that do not fill their bytes is laid out otherwise
+  // than memory is.
+  bool isVectorizable = element.getIntOrFloatBitWidth() == 8 * elementBytes &&
+                        llvm::isPowerOf2_64(elementBytes);
+  width = isVectorizable ? std::max<int64_t>(bytes / elementBytes, 1) : 1;
   groupThreads = kWarpThreads;
   if (auto length = getConstantIntValue(rowLength)) {
     if (*length < width)
