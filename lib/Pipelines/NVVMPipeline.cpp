@@ -43,6 +43,9 @@ static void addKernelLowering(OpPassManager &pm) {
   kernels.addPass(createCanonicalizerPass());
   kernels.addPass(createCSEPass());
   kernels.addPass(createSCFToControlFlowPass());
+  kernels.addPass(createEmbeddingCallMathIntrinsicsPass());
+  // The rest of it has operations that gpu-to-nvvm leaves alone.
+  kernels.addPass(createConvertMathToLLVMPass());
   ConvertGpuOpsToNVVMOpsOptions conversion;
   // With descriptors LLVM could not tell that a pointer is the only one.
   conversion.useBarePtrCallConv = true;

@@ -141,10 +141,15 @@ public:
     loop(begin, end, index(1), body);
   }
   /// A loop that carries values; `body` returns those of the next iteration.
-  SmallVector<Value>
-  loop(Value begin, Value end, ValueRange carried,
-       llvm::function_ref<SmallVector<Value>(Value, ValueRange)> body) {
-    auto loop = scf::ForOp::create(*this, begin, end, index(1), carried);
+  using CarryingBody =
+      llvm::function_ref<SmallVector<Value>(Value, ValueRange)>;
+  SmallVector<Value> loop(Value begin, Value end, ValueRange carried,
+                          CarryingBody body) {
+    return loop(begin, end, index(1), carried, body);
+  }
+  SmallVector<Value> loop(Value begin, Value end, Value step,
+                          ValueRange carried, CarryingBody body) {
+    auto loop = scf::ForOp::create(*this, begin, end, step, carried);
     InsertionGuard guard(*this);
     setInsertionPointToStart(loop.getBody());
     scf::YieldOp::create(

@@ -15,6 +15,7 @@
 #define EMBEDDING_LIB_UTILS_ROWMATH_H
 
 #include "LoopBuilder.h"
+#include "Pow.h"
 
 #include <cmath>
 #include <limits>
@@ -119,7 +120,7 @@ struct PNorm {
     Value magnitude = math::AbsFOp::create(b, x);
     if (p == 1.0 || std::isinf(p))
       return magnitude;
-    return math::PowFOp::create(b, magnitude, b.constant(b.getF64Type(), p));
+    return PowBuilder(b).build(magnitude, p);
   }
 
   /// Of sums, or of a sum and a term.
@@ -137,7 +138,7 @@ struct PNorm {
       return math::SqrtOp::create(b, sum);
     if (p == 0.0 || p == 1.0 || std::isinf(p))
       return sum;
-    return math::PowFOp::create(b, sum, b.constant(b.getF64Type(), 1.0 / p));
+    return PowBuilder(b).build(sum, 1.0 / p);
   }
 };
 

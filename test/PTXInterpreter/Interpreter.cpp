@@ -132,9 +132,40 @@ static Opcode getOpcode(const Instruction &instruction) {
   auto found = kOpcodes.find(instruction.opcode);
   if (found == kOpcodes.end())
     return kUnknown;
-  if (found->second == kBarrier && instruction.has("warp"))
+  if (found->second == kBarrier && instruction.has(Word::warp))
     return kWarpBarrier;
   return found->second;
+}
+
+static Word getWord(const std::string &text) {
+  static const std::map<std::string, Word> kWords = {
+      {"param", Word::param}, {"shared", Word::shared},
+      {"nc", Word::nc},       {"warp", Word::warp},
+      {"add", Word::add},     {"sub", Word::sub},
+      {"mul", Word::mul},     {"div", Word::div},
+      {"rem", Word::rem},     {"min", Word::min},
+      {"max", Word::max},     {"and", Word::bitAnd},
+      {"or", Word::bitOr},    {"xor", Word::bitXor},
+      {"not", Word::bitNot},  {"neg", Word::neg},
+      {"abs", Word::abs},     {"clz", Word::clz},
+      {"popc", Word::popc},   {"sqrt", Word::sqrt},
+      {"rcp", Word::rcp},     {"shl", Word::shl},
+      {"shr", Word::shr},     {"atom", Word::atom},
+      {"cas", Word::cas},     {"exch", Word::exch},
+      {"wide", Word::wide},   {"hi", Word::hi},
+      {"rn", Word::rn},       {"NaN", Word::propagatesNaN},
+      {"any", Word::any},     {"ballot", Word::ballot},
+      {"bfly", Word::bfly},   {"up", Word::up},
+      {"down", Word::down},   {"idx", Word::idx},
+      {"num", Word::num},     {"nan", Word::nan},
+      {"eq", Word::eq},       {"ne", Word::ne},
+      {"lt", Word::lt},       {"le", Word::le},
+      {"gt", Word::gt},       {"ge", Word::ge},
+      {"equ", Word::equ},     {"neu", Word::neu},
+      {"ltu", Word::ltu},     {"leu", Word::leu},
+      {"gtu", Word::gtu},     {"geu", Word::geu}};
+  auto found = kWords.find(text);
+  return found == kWords.end() ? Word::unknown : found->second;
 }
 
 static std::string describe(const Instruction &instruction) {
@@ -147,6 +178,12 @@ static std::string describe(const Instruction &instruction) {
 
 void embedding::ptx::decode(Kernel &kernel) {
   for (Instruction &instruction : kernel.instructions) {
+    instruction.word = getWord(instruction.opcode);
+    for (const std::string &modifier : instruction.modifiers)
+      instruction.modifierSet |= uint64_t(1)
+                                 << static_cast<unsigned>(getWord(modifier));
+    if (!instruction.modifiers.empty())
+      instruction.firstModifier = getWord(instruction.modifiers[0]);
     instruction.decoded = getOpcode(instruction);
     if (instruction.decoded == kUnknown)
       throw std::runtime_error("PTX " + describe(instruction) +
@@ -283,7 +320,7 @@ private:
     if (address % bytes != 0)
       fail("address " + std::to_string(address) + " is not a multiple of " +
            std::to_string(bytes));
-    if (instruction.has("shared")) {
+    if (instruction.has(Word::shared)) {
       if (address > shared.size() || bytes > shared.size() - address)
         fail("outside shared memory, at " + std::to_string(address));
       auto written = isSharedWritten.begin() + static_cast<ptrdiff_t>(address);
@@ -304,7 +341,7 @@ private:
           std::minmax_element(found.writers, found.writers + bytes);
       if (*least == 0)
         fail("reads memory that was not written");
-      if (instruction.has("nc") && *most == launch.number)
+      if (instruction.has(Word::nc) && *most == launch.number)
         fail("reads as read-only what this kernel writes");
     }
     if (writes)
@@ -322,7 +359,7 @@ private:
     const Operand &to = instruction.operands[0];
     const Operand &from = instruction.operands[1];
     Type type = instruction.type;
-    if (instruction.has("param")) {
+    if (instruction.has(Word::param)) {
       const Parameter &parameter = kernel.parameters[from.parameter];
       set(to, read(static_cast<const char *>(launch.arguments[from.parameter]) +
                        from.value,
@@ -353,7 +390,7 @@ private:
   }
 
   void atomic(const Instruction &instruction) {
-    bool returns = instruction.opcode == "atom";
+    bool returns = instruction.word == Word::atom;
     const Operand *operands = instruction.operands.data() + returns;
     Type type = instruction.type;
     const Operand &operand = operands[1];
@@ -365,11 +402,11 @@ private:
       uint64_t before = read(data + i * type.bytes(), type.bytes());
       uint64_t value = get(count == 1 ? operand : operand.elements[i]);
       uint64_t after = value;
-      if (instruction.has("cas"))
+      if (instruction.has(Word::cas))
         after = truncate(before, type.width) == truncate(value, type.width)
                     ? get(operands[2])
                     : before;
-      else if (!instruction.has("exch"))
+      else if (!instruction.has(Word::exch))
         after = compute(instruction, getAtomicOperation(instruction), type,
                         before, value);
       std::memcpy(data + i * type.bytes(), &after, type.bytes());
@@ -378,27 +415,28 @@ private:
     }
   }
 
-  static std::string getAtomicOperation(const Instruction &instruction) {
-    for (const char *name : {"add", "and", "or", "xor", "min", "max"})
-      if (instruction.has(name))
-        return name;
-    return "";
+  static Word getAtomicOperation(const Instruction &instruction) {
+    for (Word word : {Word::add, Word::bitAnd, Word::bitOr, Word::bitXor,
+                      Word::min, Word::max})
+      if (instruction.has(word))
+        return word;
+    return Word::unknown;
   }
 
   //===--------------------------------------------------------------------===//
   // Arithmetic
   //===--------------------------------------------------------------------===//
 
-  uint64_t compute(const Instruction &instruction, const std::string &name,
-                   Type type, uint64_t a, uint64_t b) {
+  uint64_t compute(const Instruction &instruction, Word name, Type type,
+                   uint64_t a, uint64_t b) {
     if (type.isFloat())
       return computeFloat(instruction, name, type, a, b);
     if (type.kind == Type::pred || type.kind == Type::bits) {
-      if (name == "and")
+      if (name == Word::bitAnd)
         return a & b;
-      if (name == "or")
+      if (name == Word::bitOr)
         return a | b;
-      if (name == "xor")
+      if (name == Word::bitXor)
         return a ^ b;
     }
     a = extend(a, type);
@@ -406,28 +444,28 @@ private:
     auto signedA = static_cast<int64_t>(a), signedB = static_cast<int64_t>(b);
     bool isSigned = type.isSigned();
     uint64_t result = 0;
-    if (name == "add") {
+    if (name == Word::add) {
       result = a + b;
-    } else if (name == "sub") {
+    } else if (name == Word::sub) {
       result = a - b;
-    } else if (name == "min") {
+    } else if (name == Word::min) {
       result = isSigned ? static_cast<uint64_t>(std::min(signedA, signedB))
                         : std::min(a, b);
-    } else if (name == "max") {
+    } else if (name == Word::max) {
       result = isSigned ? static_cast<uint64_t>(std::max(signedA, signedB))
                         : std::max(a, b);
-    } else if (name == "div" || name == "rem") {
+    } else if (name == Word::div || name == Word::rem) {
       if (b == 0)
         fail("divides by zero");
-      bool isQuotient = name == "div";
+      bool isQuotient = name == Word::div;
       if (isSigned)
         result = static_cast<uint64_t>(isQuotient ? signedA / signedB
                                                   : signedA % signedB);
       else
         result = isQuotient ? a / b : a % b;
-    } else if (name == "and") {
+    } else if (name == Word::bitAnd) {
       result = a & b;
-    } else if (name == "or") {
+    } else if (name == Word::bitOr) {
       result = a | b;
     } else {
       fail("unknown operation");
@@ -435,61 +473,62 @@ private:
     return truncate(result, type.width);
   }
 
-  uint64_t computeFloat(const Instruction &instruction, const std::string &name,
-                        Type type, uint64_t a, uint64_t b) {
-    if (type.isPacked || type.width == 16)
-      fail("16-bit arithmetic is not known to the interpreter");
+  uint64_t computeFloat(const Instruction &instruction, Word name, Type type,
+                        uint64_t a, uint64_t b) {
+    if (type.isPacked)
+      fail("packed arithmetic is not known to the interpreter");
     double x = toDouble(a, type), y = toDouble(b, type);
-    // In double and then rounded, f32 sums, products and quotients are right.
-    if (name == "add")
+    // In double and then rounded, sums, products and quotients of narrower
+    // types are right.
+    if (name == Word::add)
       return fromDouble(x + y, type);
-    if (name == "sub")
+    if (name == Word::sub)
       return fromDouble(x - y, type);
-    if (name == "mul")
+    if (name == Word::mul)
       return fromDouble(x * y, type);
-    if (name == "div" && instruction.has("rn"))
+    if (name == Word::div && instruction.has(Word::rn))
       return fromDouble(x / y, type);
-    if (name == "min" || name == "max") {
+    if (name == Word::min || name == Word::max) {
       if (std::isnan(x) || std::isnan(y)) {
-        if (instruction.has("NaN"))
+        if (instruction.has(Word::propagatesNaN))
           return fromDouble(std::nan(""), type);
         return std::isnan(x) ? b : a;
       }
-      bool takesA = name == "min" ? x < y || (x == y && std::signbit(x))
-                                  : x > y || (x == y && !std::signbit(x));
+      bool takesA = name == Word::min ? x < y || (x == y && std::signbit(x))
+                                      : x > y || (x == y && !std::signbit(x));
       return takesA ? a : b;
     }
     fail("unknown operation");
   }
 
   void unary(const Instruction &instruction) {
-    const std::string &name = instruction.opcode;
+    Word name = instruction.word;
     Type type = instruction.type;
     uint64_t value = get(instruction.operands[1]);
     uint64_t result = 0;
     uint64_t sign = uint64_t(1) << (type.width - 1);
-    if (name == "not") {
+    if (name == Word::bitNot) {
       result = type.kind == Type::pred ? !value : truncate(~value, type.width);
-    } else if (name == "clz") {
+    } else if (name == Word::clz) {
       value = truncate(value, type.width);
       result = value ? static_cast<uint64_t>(__builtin_clzll(value)) -
                            (64 - type.width)
                      : type.width;
-    } else if (name == "popc") {
+    } else if (name == Word::popc) {
       result = static_cast<uint64_t>(
           __builtin_popcountll(truncate(value, type.width)));
-    } else if (type.isFloat() && name == "neg") {
+    } else if (type.isFloat() && name == Word::neg) {
       result = value ^ sign;
-    } else if (type.isFloat() && name == "abs") {
+    } else if (type.isFloat() && name == Word::abs) {
       result = value & ~sign;
-    } else if (name == "neg") {
+    } else if (name == Word::neg) {
       result = truncate(0 - value, type.width);
-    } else if (name == "abs") {
+    } else if (name == Word::abs) {
       int64_t integer = signExtend(value, type.width);
       result = truncate(static_cast<uint64_t>(std::abs(integer)), type.width);
-    } else if (name == "sqrt" && instruction.has("rn")) {
+    } else if (name == Word::sqrt && instruction.has(Word::rn)) {
       result = fromDouble(std::sqrt(toDouble(value, type)), type);
-    } else if (name == "rcp" && instruction.has("rn")) {
+    } else if (name == Word::rcp && instruction.has(Word::rn)) {
       result = fromDouble(1.0 / toDouble(value, type), type);
     } else {
       fail("unknown operation");
@@ -500,12 +539,12 @@ private:
   uint64_t multiply(const Instruction &instruction, uint64_t a, uint64_t b) {
     Type type = instruction.type;
     if (type.isFloat())
-      return computeFloat(instruction, "mul", type, a, b);
+      return computeFloat(instruction, Word::mul, type, a, b);
     a = extend(a, type);
     b = extend(b, type);
-    if (instruction.has("wide"))
+    if (instruction.has(Word::wide))
       return truncate(a * b, 2 * type.width);
-    if (!instruction.has("hi"))
+    if (!instruction.has(Word::hi))
       return truncate(a * b, type.width);
     auto product = type.isSigned()
                        ? static_cast<unsigned __int128>(
@@ -532,7 +571,8 @@ private:
                      bitCast<float>(static_cast<uint32_t>(b)),
                      bitCast<float>(static_cast<uint32_t>(c))));
     } else {
-      unsigned width = instruction.has("wide") ? 2 * type.width : type.width;
+      unsigned width =
+          instruction.has(Word::wide) ? 2 * type.width : type.width;
       result = truncate(multiply(instruction, a, b) + c, width);
     }
     set(instruction.operands[0], result);
@@ -543,7 +583,7 @@ private:
     uint64_t value = get(instruction.operands[1]);
     uint64_t count = truncate(get(instruction.operands[2]), 32);
     uint64_t result;
-    if (instruction.opcode == "shl")
+    if (instruction.word == Word::shl)
       result = count >= type.width ? 0 : truncate(value << count, type.width);
     else if (type.isSigned())
       result = truncate(
@@ -559,29 +599,26 @@ private:
     Type type = instruction.type;
     uint64_t a = get(instruction.operands[1]);
     uint64_t b = get(instruction.operands[2]);
-    std::string comparison = instruction.modifiers[0];
+    Word comparison = instruction.firstModifier;
     bool result = false;
     if (type.isFloat()) {
       double x = toDouble(a, type), y = toDouble(b, type);
       bool isUnordered = std::isnan(x) || std::isnan(y);
-      if (comparison == "num")
+      if (comparison == Word::num)
         result = !isUnordered;
-      else if (comparison == "nan")
+      else if (comparison == Word::nan)
         result = isUnordered;
-      else if (isUnordered)
-        // equ, ltu and so on hold then.
-        result = comparison.size() == 3;
+      else if (comparison >= Word::equ)
+        // equ, ltu and so on hold if either is no number.
+        result = isUnordered || compare(getOrdered(comparison), x, y);
       else
-        result = compare(comparison.substr(0, 2), x, y);
+        result = !isUnordered && compare(comparison, x, y);
     } else {
       a = extend(a, type);
       b = extend(b, type);
       if (type.isSigned())
         result = compare(comparison, static_cast<int64_t>(a),
                          static_cast<int64_t>(b));
-      else if (comparison == "lo" || comparison == "ls" || comparison == "hi" ||
-               comparison == "hs")
-        fail("unknown comparison");
       else
         result = compare(comparison, a, b);
     }
@@ -590,18 +627,25 @@ private:
     set(instruction.operands[0], result);
   }
 
-  template <typename T> bool compare(const std::string &comparison, T a, T b) {
-    if (comparison == "eq")
+  /// eq of equ and so on.
+  static Word getOrdered(Word comparison) {
+    return static_cast<Word>(static_cast<int>(comparison) -
+                             static_cast<int>(Word::equ) +
+                             static_cast<int>(Word::eq));
+  }
+
+  template <typename T> bool compare(Word comparison, T a, T b) {
+    if (comparison == Word::eq)
       return a == b;
-    if (comparison == "ne")
+    if (comparison == Word::ne)
       return a != b;
-    if (comparison == "lt")
+    if (comparison == Word::lt)
       return a < b;
-    if (comparison == "le")
+    if (comparison == Word::le)
       return a <= b;
-    if (comparison == "gt")
+    if (comparison == Word::gt)
       return a > b;
-    if (comparison == "ge")
+    if (comparison == Word::ge)
       return a >= b;
     fail("unknown comparison");
   }
@@ -619,7 +663,7 @@ private:
     }
     uint64_t result;
     if (from.isFloat() && to.isFloat()) {
-      if (to.width < from.width && !instruction.has("rn"))
+      if (to.width < from.width && !instruction.has(Word::rn))
         fail("unknown rounding");
       result = fromDouble(toDouble(value, from), to);
     } else if (from.isFloat()) {
@@ -697,7 +741,7 @@ private:
       break;
     case kAddressCast:
       // Global addresses are generic ones.
-      if (instruction.has("shared"))
+      if (instruction.has(Word::shared))
         fail("generic addresses of shared memory are not known");
       set(operands[0], get(operands[1]));
       break;
@@ -705,9 +749,8 @@ private:
       convert(instruction);
       break;
     case kArithmetic:
-      set(operands[0],
-          compute(instruction, instruction.opcode, instruction.type,
-                  get(operands[1]), get(operands[2])));
+      set(operands[0], compute(instruction, instruction.word, instruction.type,
+                               get(operands[1]), get(operands[2])));
       break;
     case kUnary:
       unary(instruction);
@@ -834,16 +877,16 @@ private:
       uint32_t limit = (lane & segment) | (clamp & ~segment);
       uint32_t source = lane;
       bool valid = false;
-      if (instruction.has("bfly")) {
+      if (instruction.has(Word::bfly)) {
         source = lane ^ by;
         valid = source <= limit;
-      } else if (instruction.has("down")) {
+      } else if (instruction.has(Word::down)) {
         source = lane + by;
         valid = source <= limit;
-      } else if (instruction.has("up")) {
+      } else if (instruction.has(Word::up)) {
         source = lane - by;
         valid = static_cast<int32_t>(source) >= static_cast<int32_t>(limit);
-      } else if (instruction.has("idx")) {
+      } else if (instruction.has(Word::idx)) {
         source = (lane & segment) | (by & ~segment & 31);
         valid = source <= limit;
       }
@@ -858,7 +901,7 @@ private:
       return {value, valid};
     }
     case kMatch: {
-      if (!instruction.has("any"))
+      if (!instruction.has(Word::any))
         fail("only match.any is known to the interpreter");
       uint64_t mine = get(operands[1]), peers = 0;
       Thread *self = thread;
@@ -879,7 +922,7 @@ private:
           ballot |= uint64_t(1) << (each->tid % kWarpThreads);
       }
       thread = self;
-      if (instruction.has("ballot"))
+      if (instruction.has(Word::ballot))
         return {ballot, 0};
       fail("only vote.ballot is known to the interpreter");
     }

@@ -45,6 +45,10 @@ public:
   /// At a multiple of 256 bytes, as cuMemAlloc has it. Unwritten.
   uint64_t allocate(size_t bytes);
 
+  /// Returns false if nothing is allocated at `address`.
+  bool deallocate(uint64_t address);
+  size_t getAllocationCount() const { return allocations.size(); }
+
   /// `bytes` from `address` on; null if they are not in one allocation.
   Bytes find(uint64_t address, size_t bytes);
 

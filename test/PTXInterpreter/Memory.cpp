@@ -25,6 +25,10 @@ uint64_t Memory::allocate(size_t bytes) {
   return address;
 }
 
+bool Memory::deallocate(uint64_t address) {
+  return allocations.erase(address) == 1;
+}
+
 Bytes Memory::find(uint64_t address, size_t bytes) {
   auto found = allocations.upper_bound(address);
   if (found == allocations.begin())

@@ -74,6 +74,63 @@ enum class Special : uint8_t {
   lanemaskEq
 };
 
+/// Opcodes and modifiers that the interpreter asks for while it runs, as
+/// numbers below 64: those of strings would be most of its time. Keywords have
+/// other names here.
+enum class Word : uint8_t {
+  unknown,
+  param,
+  shared,
+  nc,
+  warp,
+  add,
+  sub,
+  mul,
+  div,
+  rem,
+  min,
+  max,
+  bitAnd,
+  bitOr,
+  bitXor,
+  bitNot,
+  neg,
+  abs,
+  clz,
+  popc,
+  sqrt,
+  rcp,
+  shl,
+  shr,
+  atom,
+  cas,
+  exch,
+  wide,
+  hi,
+  rn,
+  propagatesNaN,
+  any,
+  ballot,
+  bfly,
+  up,
+  down,
+  idx,
+  num,
+  nan,
+  eq,
+  ne,
+  lt,
+  le,
+  gt,
+  ge,
+  equ,
+  neu,
+  ltu,
+  leu,
+  gtu,
+  geu,
+};
+
 struct Instruction {
   /// The mnemonic without its modifiers, and those.
   std::string opcode;
@@ -85,14 +142,14 @@ struct Instruction {
   int32_t guard = -1;
   bool isGuardNegated = false;
   uint32_t line = 0;
-  /// What the interpreter made of the opcode.
+  /// What the interpreter made of the opcode; the opcode, the first modifier,
+  /// and the set of all modifiers as words.
   uint16_t decoded = 0;
+  Word word = Word::unknown, firstModifier = Word::unknown;
+  uint64_t modifierSet = 0;
 
-  bool has(const char *modifier) const {
-    for (const std::string &each : modifiers)
-      if (each == modifier)
-        return true;
-    return false;
+  bool has(Word modifier) const {
+    return modifierSet >> static_cast<unsigned>(modifier) & 1;
   }
 };
 

@@ -493,6 +493,29 @@ def EmbeddingAttachNVVMTargetPass
   let dependentDialects = ["::mlir::NVVM::NVVMDialect"];
 }
 
+def EmbeddingCallMathIntrinsicsPass
+    : Pass<"embedding-call-math-intrinsics", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "Take the math of kernels to instructions, not to a library";
+  let description = [{
+    `math.sqrt` and `math.absf` of f32 and f64 become calls of LLVM's intrinsics.
+    `convert-gpu-to-nvvm` would make calls of CUDA's device library of them, which
+    kernels then had to be linked with.
+
+    Example:
+
+    ```mlir
+    %root = math.sqrt %x : f64
+    ```
+
+    becomes
+
+    ```mlir
+    %root = llvm.call_intrinsic "llvm.sqrt.f64"(%x) : (f64) -> f64
+    ```
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
 def EmbeddingAllocateOnDevicePass
     : Pass<"embedding-allocate-on-device", "::mlir::ModuleOp"> {
   let summary = "Allocate the buffers of functions in device memory";

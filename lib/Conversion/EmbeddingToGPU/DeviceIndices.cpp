@@ -31,11 +31,18 @@ static Value getReport(LoopBuilder &host) {
 }
 
 DeviceIndices::DeviceIndices(LoopBuilder &host, Value indices, Value numRows,
-                             OutOfRange mode)
-    : indices(indices), numRows(numRows), mode(mode),
+                             OutOfRange mode, Value paddingRow)
+    : indices(indices), numRows(numRows), paddingRow(paddingRow), mode(mode),
       count(host.numElements(indices)) {
   if (checks())
     report = getReport(host);
+}
+
+DeviceIndices DeviceIndices::withoutChecks() const {
+  DeviceIndices checked = *this;
+  if (checks())
+    checked.mode = OutOfRange::zero;
+  return checked;
 }
 
 Value DeviceIndices::load(KernelBuilder &k, Value position) const {
@@ -45,7 +52,7 @@ Value DeviceIndices::load(KernelBuilder &k, Value position) const {
 Value DeviceIndices::getRow(KernelBuilder &k, Value index) const {
   return getNamedRow(k, index, k.use(numRows),
                      checks() ? OutOfRange::zero : mode,
-                     /*paddingRow=*/nullptr);
+                     paddingRow ? k.use(paddingRow) : nullptr);
 }
 
 //===----------------------------------------------------------------------===//
@@ -106,11 +113,14 @@ static void reportOutOfRange(KernelBuilder &k, Value report, Value position,
   });
 }
 
-void DeviceIndices::check(KernelBuilder &k, Value position, Value index) const {
+void DeviceIndices::check(KernelBuilder &k, Value position, Value index,
+                          llvm::function_ref<void()> andThen) const {
   if (!checks())
     return;
   Value isBad = k.cmp(arith::CmpIPredicate::uge, index, k.use(numRows));
   k.ifTrue(isBad, [&] {
     reportOutOfRange(k, k.use(report), k.toI64(position), k.toI64(index));
+    if (andThen)
+      andThen();
   });
 }

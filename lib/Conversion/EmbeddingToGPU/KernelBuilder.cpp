@@ -8,11 +8,14 @@
 
 #include "KernelBuilder.h"
 
+#include "../../Utils/RowMath.h"
 #include "embedding/Conversion/Passes.h"
 
 #include "mlir/Dialect/DLTI/DLTI.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/Matchers.h"
 
 using namespace mlir;
@@ -52,8 +55,11 @@ Value KernelBuilder::use(Value value) {
 
 Buffer KernelBuilder::use(Value memref, Access access) {
   auto found = buffers.find(memref);
-  if (found != buffers.end())
+  if (found != buffers.end()) {
+    assert(accesses[memref] == access && "a memref is read or written");
     return found->second;
+  }
+  accesses[memref] = access;
 
   auto type = cast<MemRefType>(memref.getType());
   Type element = type.getElementType();
@@ -94,6 +100,154 @@ Buffer KernelBuilder::use(Value memref, Access access) {
       offset, ArrayRef<OpFoldResult>{index(1)},
       ArrayRef<OpFoldResult>{getIndexAttr(1)});
   return buffers[memref] = buffer;
+}
+
+Value KernelBuilder::share(int64_t size, Type element) {
+  auto space =
+      gpu::AddressSpaceAttr::get(getContext(), gpu::AddressSpace::Workgroup);
+  return function.addWorkgroupAttribution(
+      MemRefType::get({size}, element, MemRefLayoutAttrInterface(), space),
+      getLoc());
+}
+
+//===----------------------------------------------------------------------===//
+// Conversions
+//===----------------------------------------------------------------------===//
+
+Value KernelBuilder::resize(Value integer, Type type) {
+  Type from = integer.getType();
+  if (from == type)
+    return integer;
+  if (from.isIndex() || type.isIndex())
+    return arith::IndexCastUIOp::create(*this, type, integer);
+  if (from.getIntOrFloatBitWidth() < type.getIntOrFloatBitWidth())
+    return arith::ExtUIOp::create(*this, type, integer);
+  return arith::TruncIOp::create(*this, type, integer);
+}
+
+/// `vector` with elements of `element`, a float type.
+static Value convertElements(KernelBuilder &k, Value vector, Type element) {
+  auto type = cast<VectorType>(vector.getType());
+  Type to = type.clone(element);
+  unsigned fromBits = type.getElementTypeBitWidth();
+  unsigned toBits = element.getIntOrFloatBitWidth();
+  if (fromBits < toBits)
+    return arith::ExtFOp::create(k, to, vector);
+  if (fromBits > toBits)
+    return arith::TruncFOp::create(k, to, vector);
+  return vector;
+}
+
+Value KernelBuilder::widen(Value vector) {
+  Type element = cast<VectorType>(vector.getType()).getElementType();
+  return convertElements(*this, vector, getAccumulatorType(element));
+}
+
+Value KernelBuilder::narrow(Value vector, Type element) {
+  return convertElements(*this, vector, element);
+}
+
+Value KernelBuilder::scale(Value vector, Value scale) {
+  auto type = cast<VectorType>(vector.getType());
+  Value wide = widen(vector);
+  Value factor = vector::BroadcastOp::create(
+      *this, cast<VectorType>(wide.getType()), scale);
+  return narrow(arith::MulFOp::create(*this, wide, factor),
+                type.getElementType());
+}
+
+//===----------------------------------------------------------------------===//
+// What threads do together
+//===----------------------------------------------------------------------===//
+
+void KernelBuilder::warpBarrier() { NVVM::SyncWarpOp::create(*this, i32(-1)); }
+
+Value KernelBuilder::shuffle(Value value, Value by, gpu::ShuffleMode mode) {
+  Type type = value.getType();
+  auto shuffleWord = [&](Value word) -> Value {
+    return gpu::ShuffleOp::create(*this, word, by, i32(kWarpThreads), mode)
+        .getShuffleResult();
+  };
+  if (type.getIntOrFloatBitWidth() == 32)
+    return shuffleWord(value);
+  // Registers that are moved between threads have 32 bits.
+  auto words = VectorType::get({2}, getI32Type());
+  auto whole = VectorType::get({1}, type);
+  Value bits = vector::BitCastOp::create(
+      *this, words, vector::FromElementsOp::create(*this, whole, value));
+  Value low = vector::ExtractOp::create(*this, bits, 0);
+  Value high = vector::ExtractOp::create(*this, bits, 1);
+  Value moved = vector::FromElementsOp::create(
+      *this, words, ValueRange{shuffleWord(low), shuffleWord(high)});
+  return vector::ExtractOp::create(
+      *this, vector::BitCastOp::create(*this, whole, moved), 0);
+}
+
+Value KernelBuilder::shuffleXor(Value value, int64_t mask) {
+  return shuffle(value, i32(mask), gpu::ShuffleMode::XOR);
+}
+
+Value KernelBuilder::shuffleUp(Value value, int64_t distance) {
+  return shuffle(value, i32(distance), gpu::ShuffleMode::UP);
+}
+
+Value KernelBuilder::broadcast(Value value, Value lane) {
+  return shuffle(value, lane, gpu::ShuffleMode::IDX);
+}
+
+Value KernelBuilder::ballot(Value condition) {
+  return NVVM::VoteSyncOp::create(*this, getI32Type(), i32(-1), condition,
+                                  NVVM::VoteSyncKind::ballot);
+}
+
+Value KernelBuilder::matchAny(Value value) {
+  return NVVM::MatchSyncOp::create(*this, getI32Type(), i32(-1), value,
+                                   NVVM::MatchSyncKind::any);
+}
+
+Value KernelBuilder::countBefore(Value threads) {
+  Value before = NVVM::LaneMaskLtOp::create(*this, getI32Type());
+  return count(bitAnd(threads, before));
+}
+
+Value KernelBuilder::count(Value threads) {
+  return math::CtPopOp::create(*this, threads);
+}
+
+Value KernelBuilder::first(Value threads) {
+  return math::CountTrailingZerosOp::create(*this, threads);
+}
+
+KernelBuilder::Scan KernelBuilder::scanBlock(Value value, Value scratch) {
+  Value lane = bitAnd(thread, index(kWarpThreads - 1));
+  Value warp = div(thread, index(kWarpThreads));
+  Value upToHere = value;
+  for (int64_t distance = 1; distance < kWarpThreads; distance *= 2) {
+    Value sum = add(upToHere, shuffleUp(upToHere, distance));
+    upToHere = select(less(lane, index(distance)), upToHere, sum);
+  }
+  ifTrue(equal(lane, index(kWarpThreads - 1)),
+         [&] { store(upToHere, scratch, warp); });
+  barrier();
+  Value before = sub(upToHere, value), total = i64(0);
+  for (int64_t i = 0; i < kBlockWarps; ++i) {
+    Value sum = load(scratch, index(i));
+    Value isBefore = less(index(i), warp);
+    before = add(before, select(isBefore, sum, i64(0)));
+    total = add(total, sum);
+  }
+  barrier();
+  return {before, total};
+}
+
+void KernelBuilder::atomicAdd(Value value, Value memref, Value at) {
+  memref::AtomicRMWOp::create(*this, arith::AtomicRMWKind::addi, value, memref,
+                              at);
+}
+
+Value KernelBuilder::atomicOr(Value value, Value memref, Value at) {
+  return memref::AtomicRMWOp::create(*this, arith::AtomicRMWKind::ori, value,
+                                     memref, at);
 }
 
 //===----------------------------------------------------------------------===//
@@ -153,4 +307,20 @@ void embedding::launchKernel(LoopBuilder &host, StringRef name,
                               /*dynamicSharedMemorySize=*/Value(),
                               kernel.operands);
   });
+}
+
+void embedding::launchForEach(
+    LoopBuilder &host, StringRef name, Value size,
+    llvm::function_ref<void(KernelBuilder &, Value)> body) {
+  launchKernel(host, name, host.divUp(size, host.index(kBlockThreads)),
+               [&](KernelBuilder &k) {
+                 Value i = k.add(k.mul(k.getBlock(), k.index(kBlockThreads)),
+                                 k.getThread());
+                 k.ifTrue(k.less(i, k.use(size)), [&] { body(k, i); });
+               });
+}
+
+Value embedding::allocateBuffer(LoopBuilder &host, Type element, Value size) {
+  return host.allocate(MemRefType::get({ShapedType::kDynamic}, element),
+                       host.max(size, host.index(1)));
 }

@@ -17,9 +17,6 @@
 using namespace mlir;
 using namespace mlir::embedding;
 
-/// Lanes that a thread has in flight, at most.
-static constexpr int64_t kLanesInFlight = 4;
-
 //===----------------------------------------------------------------------===//
 // Addresses
 //===----------------------------------------------------------------------===//
@@ -54,6 +51,12 @@ Value embedding::loadFlat(KernelBuilder &k, const Buffer &buffer,
                           Value position) {
   return k.load(buffer.elements,
                 getOffset(k, buffer, buffer.strides.size(), position));
+}
+
+void embedding::storeFlat(KernelBuilder &k, Value value, const Buffer &buffer,
+                          Value position) {
+  k.store(value, buffer.elements,
+          getOffset(k, buffer, buffer.strides.size(), position));
 }
 
 //===----------------------------------------------------------------------===//
@@ -128,7 +131,7 @@ Value RowLanes::isFirst(KernelBuilder &k) const {
   return k.equal(getMember(k), k.index(0));
 }
 
-void RowLanes::forEach(KernelBuilder &k,
+void RowLanes::forEach(KernelBuilder &k, int64_t maxLanes,
                        llvm::function_ref<void(ArrayRef<Lane>)> body) const {
   Value member = getMember(k);
   Value first = k.mul(member, k.index(width));
@@ -148,9 +151,9 @@ void RowLanes::forEach(KernelBuilder &k,
     return;
 
   int64_t whole = *length / step * step;
-  int64_t looped = whole / (step * kLanesInFlight) * (step * kLanesInFlight);
+  int64_t looped = whole / (step * maxLanes) * (step * maxLanes);
   // One turn is no loop.
-  if (looped == step * kLanesInFlight)
+  if (looped == step * maxLanes)
     looped = 0;
   auto lanesAt = [&](Value begin, int64_t count) {
     SmallVector<Lane> lanes;
@@ -160,8 +163,8 @@ void RowLanes::forEach(KernelBuilder &k,
     return lanes;
   };
   if (looped > 0)
-    k.loop(k.index(0), k.index(looped), k.index(step * kLanesInFlight),
-           [&](Value begin) { body(lanesAt(begin, kLanesInFlight)); });
+    k.loop(k.index(0), k.index(looped), k.index(step * maxLanes),
+           [&](Value begin) { body(lanesAt(begin, maxLanes)); });
   SmallVector<Lane> rest = lanesAt(k.index(looped), (whole - looped) / step);
   /// Lanes of which some threads have none.
   auto addPartial = [&](int64_t begin, int64_t count, int64_t laneWidth) {
@@ -179,9 +182,8 @@ void RowLanes::forEach(KernelBuilder &k,
   int64_t wide = (*length - whole) / width;
   addPartial(whole, wide, width);
   addPartial(whole + wide * width, *length - whole - wide * width, 1);
-  for (size_t i = 0; i < rest.size(); i += kLanesInFlight)
-    body(ArrayRef(rest).slice(
-        i, std::min<size_t>(kLanesInFlight, rest.size() - i)));
+  for (size_t i = 0; i < rest.size(); i += maxLanes)
+    body(ArrayRef(rest).slice(i, std::min<size_t>(maxLanes, rest.size() - i)));
 }
 
 //===----------------------------------------------------------------------===//
@@ -270,10 +272,22 @@ void RowLanes::store(KernelBuilder &k, Value vector, RowAddress row,
 }
 
 void RowLanes::clear(KernelBuilder &k, RowAddress row) const {
-  forEach(k, [&](ArrayRef<Lane> lanes) {
+  forEach(k, kLanesInFlight, [&](ArrayRef<Lane> lanes) {
     for (const Lane &lane : lanes) {
       auto type = VectorType::get({lane.width}, element);
       store(k, arith::ConstantOp::create(k, k.getZeroAttr(type)), row, lane);
     }
   });
+}
+
+void embedding::launchForRows(
+    LoopBuilder &host, StringRef name, Value size, const RowLanes &lanes,
+    llvm::function_ref<void(KernelBuilder &, Value)> body) {
+  int64_t perBlock = lanes.getGroupsPerBlock();
+  launchKernel(host, name, host.divUp(size, host.index(perBlock)),
+               [&](KernelBuilder &k) {
+                 Value row = k.add(k.mul(k.getBlock(), k.index(perBlock)),
+                                   lanes.getGroup(k));
+                 k.ifTrue(k.less(row, k.use(size)), [&] { body(k, row); });
+               });
 }

@@ -43,6 +43,11 @@ RowAddress getRow(KernelBuilder &k, const Buffer &buffer, Value position);
 
 /// The element at flat position `position` of a memref.
 Value loadFlat(KernelBuilder &k, const Buffer &buffer, Value position);
+void storeFlat(KernelBuilder &k, Value value, const Buffer &buffer,
+               Value position);
+
+/// Lanes that a thread has in flight, at most.
+inline constexpr int64_t kLanesInFlight = 4;
 
 class RowLanes {
 public:
@@ -50,6 +55,11 @@ public:
   /// `memrefs` begins at a multiple of `alignment` bytes; 0 for what their
   /// types say.
   RowLanes(OpFoldResult rowLength, ValueRange memrefs, int64_t alignment);
+
+  OpFoldResult getRowLength() const { return rowLength; }
+  Type getElementType() const { return element; }
+  /// Elements of the widest lane.
+  int64_t getWidth() const { return width; }
 
   /// Groups of threads in a block.
   int64_t getGroupsPerBlock() const { return kBlockThreads / groupThreads; }
@@ -61,8 +71,8 @@ public:
   /// Whether this thread is the first of its group.
   Value isFirst(KernelBuilder &k) const;
 
-  /// Runs `body` for the lanes of this thread, those in flight at once.
-  void forEach(KernelBuilder &k,
+  /// Runs `body` for the lanes of this thread, `maxLanes` of them at once.
+  void forEach(KernelBuilder &k, int64_t maxLanes,
                llvm::function_ref<void(ArrayRef<Lane>)> body) const;
 
   /// A vector of the lane's elements.
@@ -83,6 +93,12 @@ private:
   int64_t width;
   int64_t groupThreads;
 };
+
+/// Launches a kernel with a group of threads for each of `size` rows: `body`
+/// gets the number of the row.
+void launchForRows(LoopBuilder &host, StringRef name, Value size,
+                   const RowLanes &lanes,
+                   llvm::function_ref<void(KernelBuilder &, Value)> body);
 
 } // namespace mlir::embedding
 

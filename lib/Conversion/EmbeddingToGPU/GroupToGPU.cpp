@@ -1,0 +1,286 @@
+//===- GroupToGPU.cpp - A sort of positions by row ------------------------===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "DeviceGroups.h"
+#include "Patterns.h"
+#include "Tiles.h"
+
+using namespace mlir;
+using namespace mlir::embedding;
+
+/// Bits of a row that one pass of the sort looks at, at most: a thread of a
+/// block for each digit.
+static constexpr int64_t kMaxDigitBits = 8;
+static constexpr int64_t kMaxDigits = kBlockThreads;
+static_assert(int64_t(1) << kMaxDigitBits == kMaxDigits);
+
+namespace {
+
+//===----------------------------------------------------------------------===//
+// RadixSort
+//===----------------------------------------------------------------------===//
+
+/// A radix sort, the least significant digit first, of keys: the row in the
+/// upper bits of an i64 and the position in the lower ones. Each pass counts
+/// the digits of every tile, turns the counts into where each digit of each
+/// tile begins, and moves the keys there. Positions that name no row sort
+/// behind all others, as row V. The host knows N and V alone, so that it never
+/// waits.
+///
+/// See D. Merrill and A. Grimshaw, "High Performance and Scalable Radix
+/// Sorting: A Case Study of Implementing Dynamic Parallelism for GPU
+/// Computing", Parallel Processing Letters 21, 2011.
+class RadixSort {
+public:
+  RadixSort(LoopBuilder &host, const DeviceIndices &indices)
+      : host(host), indices(indices), size(indices.size()),
+        tileCount(getTileCount(host, size)) {
+    Value last = host.max(host.sub(size, host.index(1)), host.index(0));
+    positionBits = host.bitWidth(host.toI64(last));
+    Value numRows = indices.getNumRows();
+    Value lastRow =
+        indices.isTotal() ? host.sub(numRows, host.index(1)) : numRows;
+    Value rowBits = host.max(host.bitWidth(host.toI64(lastRow)), host.i64(1));
+    passCount = host.divUp(rowBits, host.i64(kMaxDigitBits));
+    digitBits = host.divUp(rowBits, passCount);
+    Type i64 = host.getI64Type();
+    keys = {allocateBuffer(host, i64, size), allocateBuffer(host, i64, size)};
+    counts =
+        allocateBuffer(host, i64, host.mul(tileCount, host.index(kMaxDigits)));
+    totals = allocateBuffer(host, i64, host.index(kMaxDigits));
+  }
+
+  /// Sorts, and has groups cut out of it.
+  void run(const DeviceGroups &groups) {
+    makeKeys();
+    auto loop = scf::ForOp::create(host, host.index(0), host.toIndex(passCount),
+                                   host.index(1), ValueRange(keys));
+    {
+      OpBuilder::InsertionGuard guard(host);
+      host.setInsertionPointToStart(loop.getBody());
+      Value from = loop.getRegionIterArgs()[0];
+      Value to = loop.getRegionIterArgs()[1];
+      Value shift =
+          host.add(positionBits,
+                   host.mul(host.toI64(loop.getInductionVar()), digitBits));
+      countDigits(from, shift);
+      launchScan(host, "group_scan", counts, host.index(kMaxDigits), tileCount,
+                 totals);
+      scatter(from, to, shift);
+      scf::YieldOp::create(host, ValueRange{to, from});
+    }
+    cutIntoGroups(loop.getResult(0), groups);
+    for (Value buffer : {keys[0], keys[1], counts, totals})
+      host.deallocate(buffer);
+  }
+
+private:
+  void makeKeys() {
+    launchForEach(
+        host, "group_keys", size, [&](KernelBuilder &k, Value position) {
+          Value index = indices.load(k, position);
+          indices.check(k, position, index);
+          Value row = k.toI64(indices.getRow(k, index));
+          Value key =
+              k.bitOr(k.shiftLeft(row, k.use(positionBits)), k.toI64(position));
+          k.store(key, k.use(keys[0], Access::write).elements, position);
+        });
+  }
+
+  /// The digit of `key`, an i32.
+  Value getDigit(KernelBuilder &k, Value key, Value shift) {
+    Value one = k.i64(1);
+    Value mask = k.sub(k.shiftLeft(one, k.use(digitBits)), one);
+    Value digit = k.bitAnd(k.shiftRight(key, k.use(shift)), mask);
+    return k.resize(digit, k.getI32Type());
+  }
+
+  /// The keys of the elements that a thread takes of its tile; those behind the
+  /// end have the last digit.
+  SmallVector<Value> loadKeys(KernelBuilder &k, Value from,
+                              ArrayRef<Value> elements) {
+    Value buffer = k.use(from, Access::read).elements;
+    SmallVector<Value> loaded;
+    for (Value element : elements)
+      loaded.push_back(k.choose(
+          k.less(element, k.use(size)),
+          [&]() -> SmallVector<Value> { return {k.load(buffer, element)}; },
+          [&]() -> SmallVector<Value> { return {k.i64(-1)}; })[0]);
+    return loaded;
+  }
+
+  /// Counts the digits of each tile; those behind the end too, which are behind
+  /// all others.
+  void countDigits(Value from, Value shift) {
+    launchKernel(host, "group_histogram", tileCount, [&](KernelBuilder &k) {
+      Value histogram = k.share(kMaxDigits, k.getI32Type());
+      k.store(k.i32(0), histogram, k.getThread());
+      SmallVector<Value> loaded = loadKeys(k, from, getTileElements(k));
+      k.barrier();
+      for (Value key : loaded)
+        k.atomicAdd(k.i32(1), histogram,
+                    k.resize(getDigit(k, key, shift), k.getIndexType()));
+      k.barrier();
+      Value count = k.resize(k.load(histogram, k.getThread()), k.getI64Type());
+      k.store(count, k.use(counts, Access::write).elements,
+              k.add(k.mul(k.getThread(), k.use(tileCount)), k.getBlock()));
+    });
+  }
+
+  /// Moves keys to where they belong. A warp finds those of one digit among 32
+  /// by comparison, and keeps how many of each digit it has met.
+  void scatter(Value from, Value to, Value shift) {
+    launchKernel(host, "group_scatter", tileCount, [&](KernelBuilder &k) {
+      Value counters = k.share(kBlockWarps * kMaxDigits, k.getI32Type());
+      Value starts = k.share(kBlockWarps * kMaxDigits, k.getI64Type());
+      Value scratch = k.share(kBlockWarps, k.getI64Type());
+      Value thread = k.getThread();
+      auto counterOf = [&](Value warp, Value digit) {
+        return k.add(k.mul(warp, k.index(kMaxDigits)), digit);
+      };
+      for (int64_t warp = 0; warp < kBlockWarps; ++warp)
+        k.store(k.i32(0), counters, counterOf(k.index(warp), thread));
+      SmallVector<Value> elements = getTileElements(k);
+      SmallVector<Value> loaded = loadKeys(k, from, elements);
+      k.barrier();
+
+      Value warp = k.div(thread, k.index(kWarpThreads));
+      SmallVector<Value> places, ranks;
+      for (Value key : loaded) {
+        Value digit = getDigit(k, key, shift);
+        Value peers = k.matchAny(digit);
+        Value before = k.countBefore(peers);
+        Value place = counterOf(warp, k.resize(digit, k.getIndexType()));
+        Value met = k.load(counters, place);
+        k.warpBarrier();
+        k.ifTrue(k.equal(before, k.i32(0)),
+                 [&] { k.store(k.add(met, k.count(peers)), counters, place); });
+        k.warpBarrier();
+        places.push_back(place);
+        ranks.push_back(k.add(met, before));
+      }
+      k.barrier();
+
+      // A thread for each digit: where the digit begins, in all, in this tile
+      // and in each warp.
+      Value total = k.load(k.use(totals, Access::read).elements, thread);
+      Value start = k.scanBlock(total, scratch).before;
+      Value inTile =
+          k.load(k.use(counts, Access::read).elements,
+                 k.add(k.mul(thread, k.use(tileCount)), k.getBlock()));
+      start = k.add(start, inTile);
+      for (int64_t i = 0; i < kBlockWarps; ++i) {
+        Value at = counterOf(k.index(i), thread);
+        k.store(start, starts, at);
+        start = k.add(start, k.resize(k.load(counters, at), k.getI64Type()));
+      }
+      k.barrier();
+      Value buffer = k.use(to, Access::write).elements;
+      for (size_t i = 0; i < elements.size(); ++i)
+        k.ifTrue(k.less(elements[i], k.use(size)), [&] {
+          Value rank = k.resize(ranks[i], k.getI64Type());
+          Value at = k.toIndex(k.add(k.load(starts, places[i]), rank));
+          k.store(loaded[i], buffer, at);
+        });
+    });
+  }
+
+  /// A group begins where the row is not that of the key before. The first key
+  /// that names no row ends the last one.
+  void cutIntoGroups(Value sorted, const DeviceGroups &groups) {
+    auto rowAt = [&](KernelBuilder &k, Value i) -> Value {
+      Value key = k.load(k.use(sorted, Access::read).elements, i);
+      return k.shiftRight(key, k.use(positionBits));
+    };
+    auto isStart = [&](KernelBuilder &k, Value i) -> Value {
+      Value isFirst = k.equal(i, k.index(0));
+      Value before = k.select(isFirst, i, k.sub(i, k.index(1)));
+      Value differs =
+          k.cmp(arith::CmpIPredicate::ne, rowAt(k, i), rowAt(k, before));
+      return k.bitOr(isFirst, differs);
+    };
+    // Without positions there is nobody to end the last group.
+    launchForEach(host, "group_none",
+                  host.select(host.equal(size, host.index(0)), host.index(1),
+                              host.index(0)),
+                  [&](KernelBuilder &k, Value) {
+                    storeFlat(k, k.i64(0), k.use(groups.offsets, Access::write),
+                              k.index(0));
+                    storeFlat(k, k.i64(0), k.use(groups.count, Access::write),
+                              k.index(0));
+                  });
+    Numbering starts(host, "group_starts", size, isStart);
+    starts.forEach(
+        host, "group_cut", isStart,
+        [&](KernelBuilder &k, Value i, Value group, Value starts) {
+          Value key = k.load(k.use(sorted, Access::read).elements, i);
+          Value one = k.i64(1);
+          Value mask = k.sub(k.shiftLeft(one, k.use(positionBits)), one);
+          storeFlat(k, k.bitAnd(key, mask),
+                    k.use(groups.positions, Access::write), i);
+          Value row = rowAt(k, i);
+          Value isRow = k.less(row, k.toI64(k.use(indices.getNumRows())));
+          auto store = [&](Value value, Value buffer, Value at) {
+            storeFlat(k, value, k.use(buffer, Access::write), k.toIndex(at));
+          };
+          k.ifTrue(starts, [&] {
+            store(k.toI64(i), groups.offsets, group);
+            k.ifTrue(
+                isRow, [&] { store(row, groups.rows, group); },
+                [&] { store(group, groups.count, k.i64(0)); });
+          });
+          Value next = k.add(i, k.index(1));
+          Value isLast = k.equal(next, k.use(size));
+          k.ifTrue(k.bitAnd(isLast, isRow), [&] {
+            Value count = k.add(group, k.resize(starts, k.getI64Type()));
+            store(k.toI64(next), groups.offsets, count);
+            store(count, groups.count, k.i64(0));
+          });
+        });
+    starts.deallocate(host);
+  }
+
+  LoopBuilder &host;
+  const DeviceIndices &indices;
+  Value size, tileCount;
+  Value positionBits, passCount, digitBits;
+  std::array<Value, 2> keys;
+  /// How often each digit is in each tile, the digits one after another; and
+  /// in all tiles.
+  Value counts, totals;
+};
+
+//===----------------------------------------------------------------------===//
+// GroupOp
+//===----------------------------------------------------------------------===//
+
+struct GroupToGPU : ToGPUPattern<GroupOp> {
+  using ToGPUPattern::ToGPUPattern;
+
+  void lower(GroupOp op, LoopBuilder &host) const override {
+    DeviceIndices indices = getMaskedIndices(host, op);
+    RadixSort(host, indices)
+        .run({op.getRows(), op.getOffsets(), op.getPositions(), op.getCount()});
+  }
+};
+
+} // namespace
+
+DeviceGroups::DeviceGroups(LoopBuilder &host, const DeviceIndices &indices) {
+  Type i64 = host.getI64Type();
+  rows = allocateBuffer(host, i64, indices.size());
+  offsets = allocateBuffer(host, i64, host.add(indices.size(), host.index(1)));
+  positions = allocateBuffer(host, i64, indices.size());
+  count = allocateBuffer(host, i64, host.index(1));
+  RadixSort(host, indices).run(*this);
+}
+
+void embedding::populateGroupToGPUPatterns(RewritePatternSet &patterns,
+                                           const GPUOptions &options) {
+  patterns.add<GroupToGPU>(patterns.getContext(), options);
+}
