@@ -17,6 +17,7 @@
 
 #include "LoopBuilder.h"
 
+#include <algorithm>
 #include <limits>
 
 namespace mlir::embedding {
@@ -34,6 +35,8 @@ public:
   explicit PowBuilder(LoopBuilder &b) : b(b), f64(b.getF64Type()) {}
 
   Value build(Value x, double p) {
+    // Beyond that all powers but those of 1 are 0 or infinite.
+    p = std::clamp(p, -0x1p1000, 0x1p1000);
     Pair y = multiply(log(x), p);
     Value power = exp(y);
     // What the arithmetic above does not reach.
