@@ -32,6 +32,7 @@ static void addEmbeddingToGPU(OpPassManager &pm,
   pm.addPass(createConvertEmbeddingToGPUPass({options.rowAlignment}));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  pm.addPass(createEmbeddingPlanWorkspacePass());
   pm.addPass(createEmbeddingAllocateOnDevicePass());
 }
 

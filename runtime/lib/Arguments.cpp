@@ -54,6 +54,21 @@ bool embedding::runtime::hasContiguousRows(const Tensor &tensor) {
   return tensor.size(last) <= 1 || tensor.stride(last) == 1;
 }
 
+Status embedding::runtime::checkSameDevice(
+    const char *name, const Tensor &tensor,
+    std::initializer_list<const Tensor *> others) {
+  auto getName = [](const Tensor &tensor) {
+    return tensor.isOnDevice() ? "cuda:" + std::to_string(tensor.device())
+                               : std::string("the CPU");
+  };
+  for (const Tensor *other : others)
+    if (tensor.device() != other->device())
+      return invalidArgument(std::string(name) +
+                             ": expected the device of the other tensors, " +
+                             getName(*other) + ", but got " + getName(tensor));
+  return success();
+}
+
 bool embedding::runtime::haveSameType(const Tensor &a, const Tensor &b) {
   return a.dtype().code == b.dtype().code && a.dtype().bits == b.dtype().bits &&
          a.dtype().lanes == b.dtype().lanes;

@@ -33,6 +33,10 @@ bool overlap(const Tensor &a, const Tensor &b);
 /// Whether the elements of a row are next to each other.
 bool hasContiguousRows(const Tensor &tensor);
 
+/// Whether all are on the CPU, or on one GPU.
+Status checkSameDevice(const char *name, const Tensor &tensor,
+                       std::initializer_list<const Tensor *> others);
+
 bool haveSameType(const Tensor &a, const Tensor &b);
 
 /// `rows` must have the shape of `indices` followed by `rowLength`.

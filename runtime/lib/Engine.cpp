@@ -9,6 +9,7 @@
 #include "Engine.h"
 
 #include "CompilerFingerprint.h"
+#include "Device.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -110,6 +111,17 @@ Engine::create(const EmbeddingEngineOptions &options) {
     engine->allocatorContext = &*engine->buffers;
   }
 
+  const char *cudaLibrary = options.cuda_library;
+  if (!cudaLibrary)
+    cudaLibrary = std::getenv("EMBEDDING_CUDA_LIBRARY");
+  engine->cudaLibrary = cudaLibrary ? cudaLibrary : "libcuda.so.1";
+  engine->deviceAllocate = options.device_allocate;
+  engine->deviceDeallocate = options.device_deallocate;
+  engine->deviceAllocatorContext = options.device_allocator_context;
+  if (!engine->deviceAllocate != !engine->deviceDeallocate)
+    return invalidArgument("options: expected both of device_allocate and "
+                           "device_deallocate, or none");
+
   const char *named = options.cache_dir;
   if (!named)
     named = std::getenv("EMBEDDING_CACHE_DIR");
@@ -147,6 +159,10 @@ static void parallelForOfKernel(int64_t size, EmbeddingRangeFunction range,
 static void *resolve(const char *name) {
   if (std::strcmp(name, "embedding_parallel_for") == 0)
     return reinterpret_cast<void *>(&parallelForOfKernel);
+  if (std::strcmp(name, "embedding_launch_kernel") == 0)
+    return reinterpret_cast<void *>(&DeviceCall::launch);
+  if (std::strcmp(name, "embedding_get_out_of_range_report") == 0)
+    return reinterpret_cast<void *>(&DeviceCall::getReport);
   return resolveInProcess(name);
 }
 
@@ -285,6 +301,54 @@ Result<Workspace> Engine::allocate(size_t size) {
   return Result<Workspace>(Workspace(*this, memory, size));
 }
 
+Result<Device *> Engine::getDevice(int32_t id) {
+  std::lock_guard<std::mutex> lock(deviceMutex);
+  std::unique_ptr<Device> &device = devices[id];
+  if (device)
+    return device.get();
+  if (!driver) {
+    Result<Driver> loaded = Driver::load(cudaLibrary);
+    if (!loaded)
+      return loaded.failure();
+    driver = std::make_unique<Driver>(*loaded);
+  }
+  Result<std::unique_ptr<Device>> created = Device::create(*driver, id);
+  if (!created)
+    return created.failure();
+  device = std::move(*created);
+  return device.get();
+}
+
+Result<void *> Engine::allocateOnDevice(Device &device, void *stream,
+                                        size_t size) {
+  void *memory = nullptr;
+  if (deviceAllocate) {
+    memory =
+        deviceAllocate(deviceAllocatorContext, device.getId(), stream, size);
+  } else {
+    CUdeviceptr address = 0;
+    const Driver &driver = device.getDriver();
+    if (driver.cuMemAllocAsync(&address, size, static_cast<CUstream>(stream)) ==
+        0)
+      memory = reinterpret_cast<void *>(address);
+  }
+  if (!memory)
+    return Failure{EMBEDDING_OUT_OF_MEMORY, "cuda: no " + std::to_string(size) +
+                                                " bytes of memory on GPU " +
+                                                std::to_string(device.getId())};
+  return memory;
+}
+
+void Engine::deallocateOnDevice(Device &device, void *stream, void *memory,
+                                size_t size) {
+  if (deviceDeallocate)
+    deviceDeallocate(deviceAllocatorContext, device.getId(), stream, memory,
+                     size);
+  else
+    device.getDriver().cuMemFreeAsync(reinterpret_cast<CUdeviceptr>(memory),
+                                      static_cast<CUstream>(stream));
+}
+
 void Engine::getStatistics(EmbeddingEngineStatistics &statistics) const {
   EmbeddingEngineStatistics current;
   current.struct_size = statistics.struct_size;
@@ -342,6 +406,19 @@ embedding_engine_get_statistics(const EmbeddingEngine *engine,
           "expected engine and out_statistics not to be null");
     engine->engine->getStatistics(*out_statistics);
     return success();
+  });
+}
+
+EmbeddingStatusCode embedding_synchronize(EmbeddingEngine *engine,
+                                          int32_t device_id, void *stream,
+                                          EmbeddingStatus *out_status) {
+  return callAtBoundary(out_status, [&]() -> Status {
+    if (!engine)
+      return invalidArgument("expected engine not to be null");
+    Result<Device *> device = engine->engine->getDevice(device_id);
+    if (!device)
+      return device.failure();
+    return (*device)->synchronize(static_cast<CUstream>(stream));
   });
 }
 

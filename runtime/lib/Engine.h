@@ -19,6 +19,7 @@
 #include <array>
 #include <atomic>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <optional>
 
@@ -26,6 +27,8 @@ namespace embedding::runtime {
 
 /// Memory from the engine's allocator, until destroyed or released.
 class Workspace;
+class Device;
+struct Driver;
 
 /// A kernel that has been loaded; never moved or removed while its engine
 /// lives.
@@ -53,6 +56,13 @@ public:
                    void *context);
 
   Result<Workspace> allocate(size_t size);
+
+  /// The GPU `id`, whose driver is loaded if need be.
+  Result<Device *> getDevice(int32_t id);
+  /// Memory of the GPU whose context is current, for work in `stream`.
+  Result<void *> allocateOnDevice(Device &device, void *stream, size_t size);
+  void deallocateOnDevice(Device &device, void *stream, void *memory,
+                          size_t size);
 
   EmbeddingLowering getLowering() const { return lowering; }
   /// Threads of the pool, or those that the caller says theirs has.
@@ -82,6 +92,13 @@ private:
   std::optional<BufferPool> buffers;
   EmbeddingParallelFor callerParallelFor = nullptr;
   void *parallelForContext = nullptr;
+  std::string cudaLibrary;
+  EmbeddingDeviceAllocate deviceAllocate = nullptr;
+  EmbeddingDeviceDeallocate deviceDeallocate = nullptr;
+  void *deviceAllocatorContext = nullptr;
+  std::mutex deviceMutex;
+  std::unique_ptr<Driver> driver;
+  std::map<int32_t, std::unique_ptr<Device>> devices;
   EmbeddingAllocate allocateFunction = nullptr;
   EmbeddingDeallocate deallocateFunction = nullptr;
   void *allocatorContext = nullptr;

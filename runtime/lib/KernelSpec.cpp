@@ -87,5 +87,9 @@ std::string KernelSpec::str() const {
   }
   text += " row_length=";
   text += rowLength == kDynamic ? "?" : std::to_string(rowLength);
+  if (chip)
+    text += " chip=sm_" + std::to_string(chip) +
+            " index_rank=" + std::to_string(indexRank) +
+            " row_alignment=" + std::to_string(rowAlignment);
   return text;
 }

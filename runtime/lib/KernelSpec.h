@@ -63,8 +63,15 @@ struct KernelSpec {
   double normType = 2.0;
   /// Elements of a row, or kDynamic.
   int64_t rowLength = kDynamic;
+  /// The GPU, such as 90 for sm_90, or 0 for the CPU.
+  int32_t chip = 0;
+  /// On a GPU: the dimensions of indices, 1 or kManyDims, and the bytes that
+  /// rows are aligned to, up to those that a thread moves at once.
+  int32_t indexRank = 1;
+  int32_t rowAlignment = 1;
 
   static constexpr int64_t kDynamic = -1;
+  static constexpr int kManyDims = 4;
 
   bool operator==(const KernelSpec &other) const {
     return kind == other.kind && outOfRange == other.outOfRange &&
@@ -74,7 +81,9 @@ struct KernelSpec {
            isContiguous == other.isContiguous && isDense == other.isDense &&
            scalesGradByFreq == other.scalesGradByFreq &&
            hasPadding == other.hasPadding && grouping == other.grouping &&
-           normType == other.normType && rowLength == other.rowLength;
+           normType == other.normType && rowLength == other.rowLength &&
+           chip == other.chip && indexRank == other.indexRank &&
+           rowAlignment == other.rowAlignment;
   }
 
   size_t hash() const {
@@ -84,7 +93,8 @@ struct KernelSpec {
             uint64_t(isContiguous) << 16 | uint64_t(kind) << 17 |
             uint64_t(elementCode) << 21 | uint64_t(scalesGradByFreq) << 29 |
             uint64_t(grouping) << 30 | uint64_t(hasPadding) << 32 |
-            uint64_t(isDense) << 33;
+            uint64_t(isDense) << 33 | uint64_t(indexRank) << 34 |
+            uint64_t(rowAlignment) << 37 | uint64_t(chip) << 42;
     return static_cast<size_t>(bits * 0xff51afd7ed558ccd >> 32);
   }
 
@@ -98,19 +108,17 @@ inline int64_t getRowAlignment(int64_t rowBytes) {
   return std::min(rowBytes & -rowBytes, cost::kLineBytes);
 }
 
-/// A memref of `Rank` as MLIR's C interface passes it.
-template <int Rank> struct MemRef {
+/// A memref as MLIR's C interface passes it: one of any rank, and of `Rank`.
+struct AnyMemRef {
   void *allocated = nullptr;
   void *aligned = nullptr;
   int64_t offset = 0;
+};
+template <int Rank> struct MemRef : AnyMemRef {
   int64_t sizes[Rank] = {};
   int64_t strides[Rank] = {};
 };
-template <> struct MemRef<0> {
-  void *allocated = nullptr;
-  void *aligned = nullptr;
-  int64_t offset = 0;
-};
+template <> struct MemRef<0> : AnyMemRef {};
 
 /// Kernels of a range. `report` takes the position of the first bad index,
 /// counted from `begin`, the index found there, and the number of bad ones.
@@ -121,35 +129,40 @@ using FindOutOfRangeKernel = void (*)(int64_t begin, int64_t end,
                                       MemRef<1> *indices, int64_t numRows,
                                       MemRef<1> *report);
 
-/// Kernels of a whole operation, which call `embedding_parallel_for`. Indices
-/// are in range, unless the mode is clamp or zero. `paddingIdx` does not matter
-/// unless the spec has padding. Each comes with a function of the same
-/// arguments that returns the bytes of `workspace` and reads nothing but
-/// shapes.
+/// Kernels of a whole operation: of rows [N, D], indices [N], vectors and a
+/// count; on a GPU of more dimensions in place of N, if `indexRank` says so.
+/// They call `embedding_parallel_for`, or on a GPU `embedding_launch_kernel`.
+/// On the CPU indices are in range, unless the mode is clamp or zero.
+/// `paddingIdx` does not matter unless the spec has padding. Each comes with a
+/// function of the same arguments that returns the bytes of `workspace` and
+/// reads nothing but shapes.
 template <typename R>
-using RenormKernel = R (*)(MemRef<1> *indices, double maxNorm, MemRef<2> *table,
-                           MemRef<1> *workspace);
+using DeviceLookupKernel = R (*)(AnyMemRef *table, AnyMemRef *indices,
+                                 AnyMemRef *out, AnyMemRef *workspace);
 template <typename R>
-using RenormLookupKernel = R (*)(MemRef<1> *indices, double maxNorm,
-                                 MemRef<2> *table, MemRef<2> *out,
-                                 MemRef<1> *workspace);
+using RenormKernel = R (*)(AnyMemRef *indices, double maxNorm, AnyMemRef *table,
+                           AnyMemRef *workspace);
 template <typename R>
-using DenseGradKernel = R (*)(MemRef<2> *gradOutput, MemRef<1> *indices,
-                              int64_t paddingIdx, MemRef<2> *gradTable,
-                              MemRef<1> *workspace);
+using RenormLookupKernel = R (*)(AnyMemRef *indices, double maxNorm,
+                                 AnyMemRef *table, AnyMemRef *out,
+                                 AnyMemRef *workspace);
 template <typename R>
-using SparseGradKernel = R (*)(MemRef<2> *gradOutput, MemRef<1> *indices,
+using DenseGradKernel = R (*)(AnyMemRef *gradOutput, AnyMemRef *indices,
+                              int64_t paddingIdx, AnyMemRef *gradTable,
+                              AnyMemRef *workspace);
+template <typename R>
+using SparseGradKernel = R (*)(AnyMemRef *gradOutput, AnyMemRef *indices,
                                int64_t numRows, int64_t paddingIdx,
-                               MemRef<1> *rows, MemRef<2> *values,
-                               MemRef<0> *count, MemRef<1> *workspace);
+                               AnyMemRef *rows, AnyMemRef *values,
+                               AnyMemRef *count, AnyMemRef *workspace);
 template <typename R>
-using CoalesceKernel = R (*)(MemRef<1> *indices, MemRef<2> *values,
-                             int64_t numRows, MemRef<1> *rows, MemRef<2> *sums,
-                             MemRef<0> *count, MemRef<1> *workspace);
+using CoalesceKernel = R (*)(AnyMemRef *indices, AnyMemRef *values,
+                             int64_t numRows, AnyMemRef *rows, AnyMemRef *sums,
+                             AnyMemRef *count, AnyMemRef *workspace);
 template <typename R>
-using DoubleBackwardKernel = R (*)(MemRef<2> *gradGradTable, MemRef<1> *indices,
-                                   int64_t paddingIdx, MemRef<2> *out,
-                                   MemRef<1> *workspace);
+using DoubleBackwardKernel = R (*)(AnyMemRef *gradGradTable, AnyMemRef *indices,
+                                   int64_t paddingIdx, AnyMemRef *out,
+                                   AnyMemRef *workspace);
 
 /// Their names in the object.
 inline constexpr char kKernelName[] = "_mlir_ciface_kernel";

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Arguments.h"
+#include "Device.h"
 
 #include <algorithm>
 
@@ -47,6 +47,9 @@ checkLookup(const DLTensor *dlTable, const DLTensor *dlIndices,
   if (!out)
     return out.failure();
 
+  if (Status device = checkSameDevice("table", *table, {&*indices, &*out});
+      !device)
+    return device.failure();
   if (table->rank() != 2)
     return invalidArgument("table: expected 2 dimensions, but got " +
                            std::to_string(table->rank()));
@@ -226,6 +229,31 @@ static Status lookup(Engine &engine, const LookupArguments &arguments) {
   return call.found.getStatus(table.size(0));
 }
 
+static Status lookupOnDevice(Engine &engine, const LookupArguments &arguments,
+                             void *stream, size_t *outWorkspaceBytes) {
+  const auto &[table, indices, out, outOfRange] = arguments;
+  if (outWorkspaceBytes)
+    *outWorkspaceBytes = 0;
+  if (indices.numElements() == 0 || outWorkspaceBytes)
+    return success();
+  DeviceOperands operands(indices);
+  AnyMemRef *from = operands.add(table), *to = operands.add(out);
+  KernelSpec spec;
+  spec.outOfRange = outOfRange;
+  if (Status finished = operands.finish(spec, /*asBytes=*/true); !finished)
+    return finished;
+  return runOnDevice(
+      engine, indices.device(), stream, spec, outWorkspaceBytes,
+      [&](void *function, AnyMemRef *workspace) {
+        return reinterpret_cast<DeviceLookupKernel<int64_t>>(function)(
+            from, operands.getIndices(), to, workspace);
+      },
+      [&](void *function, AnyMemRef *workspace) {
+        reinterpret_cast<DeviceLookupKernel<void>>(function)(
+            from, operands.getIndices(), to, workspace);
+      });
+}
+
 //===----------------------------------------------------------------------===//
 // C API
 //===----------------------------------------------------------------------===//
@@ -254,6 +282,9 @@ static Status lookup(EmbeddingEngine *engine, const DLTensor *table,
     return lookupWithRenorm(*engine->engine, arguments->table,
                             arguments->indices, arguments->out, given,
                             outWorkspaceBytes);
+  if (arguments->indices.isOnDevice())
+    return lookupOnDevice(*engine->engine, *arguments, given.stream,
+                          outWorkspaceBytes);
   if (!outWorkspaceBytes)
     return lookup(*engine->engine, *arguments);
   const Tensor &read = arguments->indices;

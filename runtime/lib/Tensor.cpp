@@ -52,12 +52,19 @@ Result<Tensor> Tensor::get(const DLTensor *tensor, const char *name) {
   };
   if (!tensor)
     return fail("expected a tensor, but got null");
-  if (tensor->device.device_type != kDLCPU &&
-      tensor->device.device_type != kDLCUDAHost)
+  DLDevice device = tensor->device;
+  bool isOnDevice =
+      device.device_type == kDLCUDA || device.device_type == kDLCUDAManaged;
+  if (!isOnDevice && device.device_type != kDLCPU &&
+      device.device_type != kDLCUDAHost)
     return Failure{EMBEDDING_UNSUPPORTED,
                    std::string(name) +
-                       ": expected memory of the CPU, but got device type " +
-                       std::to_string(tensor->device.device_type)};
+                       ": expected memory of the CPU or of an NVIDIA GPU, but "
+                       "got device type " +
+                       std::to_string(device.device_type)};
+  if (isOnDevice && device.device_id < 0)
+    return fail("expected a device_id of at least 0, but got " +
+                std::to_string(device.device_id));
   if (tensor->ndim < 0 || tensor->ndim > kMaxRank)
     return fail("expected at most " + std::to_string(kMaxRank) +
                 " dimensions, but got " + std::to_string(tensor->ndim));
@@ -70,6 +77,7 @@ Result<Tensor> Tensor::get(const DLTensor *tensor, const char *name) {
 
   Tensor view;
   view.type = tensor->dtype;
+  view.deviceId = isOnDevice ? device.device_id : -1;
   view.numDims = tensor->ndim;
   view.sizes = tensor->shape;
   view.bytesPerElement = bits / 8;

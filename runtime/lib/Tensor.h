@@ -15,8 +15,8 @@
 
 namespace embedding::runtime {
 
-/// A validated DLTensor on the CPU, with strides and the offset applied. The
-/// shape is borrowed from the DLTensor.
+/// A validated DLTensor on the CPU or on a GPU, with strides and the offset
+/// applied. The shape is borrowed from the DLTensor.
 class Tensor {
 public:
   /// More dimensions than this are refused.
@@ -33,6 +33,9 @@ public:
   int64_t elementBytes() const { return bytesPerElement; }
   DLDataType dtype() const { return type; }
   char *data() const { return address; }
+  /// The number of the GPU that the data is on, or -1 for the CPU.
+  int32_t device() const { return deviceId; }
+  bool isOnDevice() const { return deviceId >= 0; }
 
   bool isContiguous() const;
   /// Whether the elements lie at multiples of their own size.
@@ -43,6 +46,7 @@ public:
 private:
   char *address = nullptr;
   DLDataType type{};
+  int32_t deviceId = -1;
   int numDims = 0;
   int64_t elements = 1;
   int64_t bytesPerElement = 0;

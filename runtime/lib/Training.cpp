@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Arguments.h"
+#include "Device.h"
 
 #include <algorithm>
 #include <cmath>
@@ -135,19 +135,21 @@ static Status firstFailure(std::initializer_list<Status> checks) {
 
 namespace {
 
-/// The call of a kernel of a whole operation: what it needs around it. Tensors
-/// of rows that do not lie at one stride are copied to the workspace, and from
-/// there if they are written; so are indices that are not contiguous.
+/// The call of a kernel of a whole operation: what it needs around it. On the
+/// CPU, tensors of rows that do not lie at one stride are copied to the
+/// workspace, and from there if they are written; so are indices that are not
+/// contiguous.
 class TrainingCall {
 public:
   TrainingCall(Engine &engine, KernelKind kind, const Tensor &indices,
-               int64_t numRows, int32_t outOfRange)
-      : engine(engine), indices(indices), numRows(numRows),
-        checks(outOfRange == EMBEDDING_OUT_OF_RANGE_CHECK) {
+               int64_t numRows, int32_t outOfRange, void *stream)
+      : engine(engine), indices(indices), numRows(numRows), stream(stream),
+        checks(outOfRange == EMBEDDING_OUT_OF_RANGE_CHECK), onDevice(indices) {
     spec.kind = kind;
-    // Indices are checked before the kernel runs.
-    spec.outOfRange = checks ? EMBEDDING_OUT_OF_RANGE_ASSUME
-                             : static_cast<EmbeddingOutOfRange>(outOfRange);
+    spec.outOfRange = static_cast<EmbeddingOutOfRange>(outOfRange);
+    // On the CPU indices are checked before the kernel runs.
+    if (checks && !indices.isOnDevice())
+      spec.outOfRange = EMBEDDING_OUT_OF_RANGE_ASSUME;
     spec.lowering = engine.getLowering();
     spec.indexBits = indices.dtype().bits;
     indexRef.sizes[0] = indices.numElements();
@@ -158,11 +160,15 @@ public:
 
   KernelSpec spec;
 
-  MemRef<1> *getIndices() { return &indexRef; }
+  AnyMemRef *getIndices() {
+    return indices.isOnDevice() ? onDevice.getIndices() : &indexRef;
+  }
   int64_t getNumIndices() const { return indexRef.sizes[0]; }
 
   /// A tensor [..., rowLength] as the kernel takes it.
-  MemRef<2> *addRows(const Tensor &tensor, bool isWritten) {
+  AnyMemRef *addRows(const Tensor &tensor, bool isWritten) {
+    if (indices.isOnDevice())
+      return onDevice.add(tensor);
     Rows &rows = operands[numOperands++];
     RowRuns runs(tensor);
     int64_t rowLength = tensor.size(tensor.rank() - 1);
@@ -196,6 +202,8 @@ public:
   Status run(size_t *outWorkspaceBytes, Arguments... arguments) {
     if (Status size = checkIndexCount(); !size)
       return size;
+    if (indices.isOnDevice())
+      return runOnDevice<KernelOf>(outWorkspaceBytes, arguments...);
     Result<const Kernel *> kernel = engine.getKernel(spec);
     if (!kernel)
       return kernel.failure();
@@ -245,6 +253,23 @@ public:
   }
 
 private:
+  template <template <typename> typename KernelOf, typename... Arguments>
+  Status runOnDevice(size_t *outWorkspaceBytes, Arguments... arguments) {
+    spec.lowering = EMBEDDING_LOWERING_OPTIMIZED;
+    spec.grouping = Grouping::radixSort;
+    if (Status finished = onDevice.finish(spec, /*asBytes=*/false); !finished)
+      return finished;
+    return embedding::runtime::runOnDevice(
+        engine, indices.device(), stream, spec, outWorkspaceBytes,
+        [&](void *function, AnyMemRef *workspace) {
+          return reinterpret_cast<KernelOf<int64_t>>(function)(arguments...,
+                                                               workspace);
+        },
+        [&](void *function, AnyMemRef *workspace) {
+          reinterpret_cast<KernelOf<void>>(function)(arguments..., workspace);
+        });
+  }
+
   struct Rows {
     const Tensor *tensor = nullptr;
     MemRef<2> ref;
@@ -319,12 +344,14 @@ private:
   Engine &engine;
   const Tensor &indices;
   int64_t numRows;
+  void *stream;
   bool checks;
   bool copiesIndices;
   size_t indexCopyOffset = 0;
   MemRef<1> indexRef;
   std::array<Rows, 2> operands;
   int numOperands = 0;
+  DeviceOperands onDevice;
 };
 
 } // namespace
@@ -369,18 +396,20 @@ static Status renorm(Engine &engine, const DLTensor *dlTable,
   Result<Tensor> indices = getIndices(dlIndices);
   if (!indices)
     return indices.failure();
-  if (Status valid = firstFailure({checkRank("table", *table, 2),
-                                   checkWritten("table", *table, {&*indices}),
-                                   checkOutOfRangeMode(options.out_of_range),
-                                   checkNormType(options.norm_type)});
+  if (Status valid =
+          firstFailure({checkSameDevice("table", *table, {&*indices}),
+                        checkRank("table", *table, 2),
+                        checkWritten("table", *table, {&*indices}),
+                        checkOutOfRangeMode(options.out_of_range),
+                        checkNormType(options.norm_type)});
       !valid)
     return valid;
   TrainingCall call(engine, KernelKind::renorm, *indices, table->size(0),
-                    options.out_of_range);
+                    options.out_of_range, options.stream);
   call.spec.normType = options.norm_type;
   call.spec.grouping =
       cost::chooseDistinct(call.getNumIndices(), table->size(0));
-  MemRef<2> *tableRows = call.addRows(*table, /*isWritten=*/true);
+  AnyMemRef *tableRows = call.addRows(*table, /*isWritten=*/true);
   return call.run<RenormKernel>(outWorkspaceBytes, call.getIndices(), maxNorm,
                                 tableRows);
 }
@@ -397,12 +426,12 @@ embedding::runtime::lookupWithRenorm(Engine &engine, const Tensor &table,
       !valid)
     return valid;
   TrainingCall call(engine, KernelKind::renormLookup, indices, table.size(0),
-                    options.out_of_range);
+                    options.out_of_range, options.stream);
   call.spec.normType = options.norm_type;
   call.spec.grouping =
       cost::chooseDistinct(call.getNumIndices(), table.size(0));
-  MemRef<2> *tableRows = call.addRows(table, /*isWritten=*/true);
-  MemRef<2> *outRows = call.addRows(out, /*isWritten=*/true);
+  AnyMemRef *tableRows = call.addRows(table, /*isWritten=*/true);
+  AnyMemRef *outRows = call.addRows(out, /*isWritten=*/true);
   return call.run<RenormLookupKernel>(outWorkspaceBytes, call.getIndices(),
                                       options.max_norm, tableRows, outRows);
 }
@@ -429,7 +458,9 @@ static Status denseGrad(Engine &engine, const DLTensor *dlGradOutput,
     return rank;
   int64_t numRows = gradTable->size(0);
   if (Status valid = firstFailure(
-          {checkSameType("grad_output", *gradOutput, "grad_table", *gradTable),
+          {checkSameDevice("grad_output", *gradOutput,
+                           {&*indices, &*gradTable}),
+           checkSameType("grad_output", *gradOutput, "grad_table", *gradTable),
            checkRowsOf("grad_output", *gradOutput, *indices,
                        gradTable->size(1)),
            checkWritten("grad_table", *gradTable, {&*indices, &*gradOutput}),
@@ -437,10 +468,10 @@ static Status denseGrad(Engine &engine, const DLTensor *dlGradOutput,
       !valid)
     return valid;
   TrainingCall call(engine, KernelKind::denseGrad, *indices, numRows,
-                    options.out_of_range);
+                    options.out_of_range, options.stream);
   setGradOptions(call, options, numRows);
-  MemRef<2> *from = call.addRows(*gradOutput, /*isWritten=*/false);
-  MemRef<2> *to = call.addRows(*gradTable, /*isWritten=*/true);
+  AnyMemRef *from = call.addRows(*gradOutput, /*isWritten=*/false);
+  AnyMemRef *to = call.addRows(*gradTable, /*isWritten=*/true);
   // The kernel of a scatter knows the length of its rows, and no scales.
   const KernelSpec &spec = call.spec;
   bool canScatter =
@@ -474,7 +505,9 @@ static Status sparseGrad(Engine &engine, const DLTensor *dlGradOutput,
   if (Status rank = checkRank("values", *values, 2); !rank)
     return rank;
   if (Status valid = firstFailure(
-          {checkSameType("grad_output", *gradOutput, "values", *values),
+          {checkSameDevice("grad_output", *gradOutput,
+                           {&*indices, &*rows, &*values}),
+           checkSameType("grad_output", *gradOutput, "values", *values),
            checkRowsOf("grad_output", *gradOutput, *indices, values->size(1)),
            checkSize("values", *values, 0, indices->numElements()),
            checkWritten("values", *values, {&*indices, &*gradOutput, &*rows}),
@@ -485,10 +518,10 @@ static Status sparseGrad(Engine &engine, const DLTensor *dlGradOutput,
   if (Status valid = checkGradOptions(options, numRows); !valid)
     return valid;
   TrainingCall call(engine, KernelKind::sparseGrad, *indices, numRows,
-                    options.out_of_range);
+                    options.out_of_range, options.stream);
   setGradOptions(call, options, numRows);
-  MemRef<2> *from = call.addRows(*gradOutput, /*isWritten=*/false);
-  MemRef<2> *to = call.addRows(*values, /*isWritten=*/true);
+  AnyMemRef *from = call.addRows(*gradOutput, /*isWritten=*/false);
+  AnyMemRef *to = call.addRows(*values, /*isWritten=*/true);
   MemRef<1> rowsRef = getVector(*rows);
   MemRef<0> count;
   count.aligned = outNnz;
@@ -519,7 +552,8 @@ static Status coalesce(Engine &engine, const DLTensor *dlIndices,
   if (Status rank = checkRank("sums", *sums, 2); !rank)
     return rank;
   if (Status valid = firstFailure(
-          {checkSameType("values", *values, "sums", *sums),
+          {checkSameDevice("values", *values, {&*indices, &*rows, &*sums}),
+           checkSameType("values", *values, "sums", *sums),
            checkRowsOf("values", *values, *indices, sums->size(1)),
            checkSize("sums", *sums, 0, indices->numElements()),
            checkWritten("sums", *sums, {&*indices, &*values, &*rows}),
@@ -528,10 +562,10 @@ static Status coalesce(Engine &engine, const DLTensor *dlIndices,
       !valid)
     return valid;
   TrainingCall call(engine, KernelKind::coalesce, *indices, numRows,
-                    options.out_of_range);
+                    options.out_of_range, options.stream);
   call.spec.grouping = cost::chooseSort(call.getNumIndices(), numRows);
-  MemRef<2> *from = call.addRows(*values, /*isWritten=*/false);
-  MemRef<2> *to = call.addRows(*sums, /*isWritten=*/true);
+  AnyMemRef *from = call.addRows(*values, /*isWritten=*/false);
+  AnyMemRef *to = call.addRows(*sums, /*isWritten=*/true);
   MemRef<1> rowsRef = getVector(*rows);
   MemRef<0> count;
   count.aligned = outNnz;
@@ -555,18 +589,19 @@ static Status doubleBackward(Engine &engine, const DLTensor *dlGradGradTable,
   if (Status rank = checkRank("grad_grad_table", *table, 2); !rank)
     return rank;
   int64_t numRows = table->size(0);
-  if (Status valid =
-          firstFailure({checkSameType("out", *out, "grad_grad_table", *table),
-                        checkRowsOf("out", *out, *indices, table->size(1)),
-                        checkWritten("out", *out, {&*indices, &*table}),
-                        checkGradOptions(options, numRows)});
+  if (Status valid = firstFailure(
+          {checkSameDevice("grad_grad_table", *table, {&*indices, &*out}),
+           checkSameType("out", *out, "grad_grad_table", *table),
+           checkRowsOf("out", *out, *indices, table->size(1)),
+           checkWritten("out", *out, {&*indices, &*table}),
+           checkGradOptions(options, numRows)});
       !valid)
     return valid;
   TrainingCall call(engine, KernelKind::doubleBackward, *indices, numRows,
-                    options.out_of_range);
+                    options.out_of_range, options.stream);
   setGradOptions(call, options, numRows);
-  MemRef<2> *from = call.addRows(*table, /*isWritten=*/false);
-  MemRef<2> *to = call.addRows(*out, /*isWritten=*/true);
+  AnyMemRef *from = call.addRows(*table, /*isWritten=*/false);
+  AnyMemRef *to = call.addRows(*out, /*isWritten=*/true);
   return call.run<DoubleBackwardKernel>(
       outWorkspaceBytes, from, call.getIndices(), options.padding_idx, to);
 }

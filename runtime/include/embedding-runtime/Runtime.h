@@ -9,7 +9,8 @@
 |* Conventions:
 |*
 |* - Tensors are DLPack's `DLTensor`, borrowed for the call. The memory is the
-|*   caller's, outputs included; nothing is retained after a call returns.
+|*   caller's, outputs included; nothing is retained after a call returns, or
+|*   on a GPU after the work that the call has enqueued.
 |*   `strides` may be null for a compact row-major tensor. Strides may be
 |*   negative, and zero where a dimension is only read. Base pointers need no
 |*   alignment beyond what each function says.
@@ -70,7 +71,9 @@ typedef enum EmbeddingStatusCode {
   /** The compiler library is missing, does not fit this runtime, or failed. */
   EMBEDDING_COMPILER_ERROR = 6,
   /** A defect of this library. */
-  EMBEDDING_INTERNAL = 7
+  EMBEDDING_INTERNAL = 7,
+  /** A function of CUDA's driver failed. */
+  EMBEDDING_DEVICE_ERROR = 8
 } EmbeddingStatusCode;
 
 /** What happened in a call. Written in full by every call it is passed to. */
@@ -112,6 +115,17 @@ typedef void *(*EmbeddingAllocate)(void *context, size_t size,
 /** Takes back what EmbeddingAllocate returned. */
 typedef void (*EmbeddingDeallocate)(void *context, void *memory, size_t size,
                                     size_t alignment);
+
+/** Returns `size` bytes of the memory of GPU `device_id`, at a multiple of 256,
+ * for work in `stream`, a CUstream; or null. The device's primary context is
+ * current. Called by several threads at once if the engine is. */
+typedef void *(*EmbeddingDeviceAllocate)(void *context, int32_t device_id,
+                                         void *stream, size_t size);
+/** Takes back what EmbeddingDeviceAllocate returned, when the work that
+ * `stream` has now is done. */
+typedef void (*EmbeddingDeviceDeallocate)(void *context, int32_t device_id,
+                                          void *stream, void *memory,
+                                          size_t size);
 
 typedef enum EmbeddingLowering {
   EMBEDDING_LOWERING_OPTIMIZED = 0,
@@ -156,6 +170,15 @@ typedef struct EmbeddingEngineOptions {
   /** Bytes of workspace and buffers given back that the engine keeps to use
    * again. 0, the default, is 512 MiB; 1 keeps nothing. */
   uint64_t max_idle_buffer_bytes;
+  /** CUDA's driver. Null, the default, is the environment's
+   * EMBEDDING_CUDA_LIBRARY or, without it, libcuda.so.1. It is loaded when a
+   * tensor on a GPU comes, not before. */
+  const char *cuda_library;
+  /** Memory for workspace on GPUs, in place of cuMemAllocAsync; both or none.
+   */
+  EmbeddingDeviceAllocate device_allocate;
+  EmbeddingDeviceDeallocate device_deallocate;
+  void *device_allocator_context;
 } EmbeddingEngineOptions;
 
 EMBEDDING_RUNTIME_EXPORT void
@@ -192,6 +215,41 @@ EMBEDDING_RUNTIME_EXPORT EmbeddingStatusCode embedding_engine_get_statistics(
  * Lives as long as the engine. */
 EMBEDDING_RUNTIME_EXPORT const char *
 embedding_engine_cache_dir(const EmbeddingEngine *engine);
+
+/*===----------------------------------------------------------------------===*\
+|* GPUs
+|*
+|* Tensors may be on an NVIDIA GPU of compute capability 8.0 or later, all of
+one
+|* call on the same. Then:
+|*
+|* - A call enqueues its work in the `stream` of its options and returns. It
+does
+|*   not wait for the device, and may be captured into a CUDA graph, once a call
+|*   of the same kernel has gone before it in the same stream. It runs in the
+|*   device's primary context, as the work of other libraries does.
+|* - Indices are checked on the device: nothing is read or written out of
+bounds,
+|*   and embedding_synchronize tells of bad ones. Until then outputs of a call
+|*   with a bad index are unspecified, but a table with `max_norm` is not
+changed.
+|* - Sums have the bits that they have on the CPU.
+|* - Results are in the memory of the device, `out_nnz` too.
+|* - Workspace comes from the engine's allocator for GPUs.
+|* - Indices, and what has their shape, may have any strides that come down to
+|*   one dimension without copying, or to four; rows of tables any.
+|*
+|* Without a driver, calls with such tensors fail with EMBEDDING_UNSUPPORTED.
+\*===----------------------------------------------------------------------===*/
+
+/** Waits for the work in `stream`, a CUstream of GPU `device_id`; null is the
+ * legacy default stream. EMBEDDING_OUT_OF_RANGE if calls of this engine in that
+ * stream have met indices out of range since the last time it was asked: of the
+ * call with the smallest flat position, that and the index there, and the
+ * number of all. The context is as usable as before. */
+EMBEDDING_RUNTIME_EXPORT EmbeddingStatusCode
+embedding_synchronize(EmbeddingEngine *engine, int32_t device_id, void *stream,
+                      EmbeddingStatus *out_status);
 
 /*===----------------------------------------------------------------------===*\
 |* Memory
@@ -255,6 +313,9 @@ typedef struct EmbeddingLookupOptions {
   int32_t has_max_norm;
   double max_norm;
   double norm_type;
+  /** With tensors on a GPU: the CUstream (cudaStream_t) that work goes to.
+   * Null, the default, is the legacy default stream. */
+  void *stream;
 } EmbeddingLookupOptions;
 
 EMBEDDING_RUNTIME_EXPORT void
@@ -264,7 +325,7 @@ embedding_lookup_options_init(EmbeddingLookupOptions *options);
  *
  * Shapes: `table` [V, D], of any element type of whole bytes; `indices` of any
  * rank, int32 or int64; `out` indices.shape + [D], of the type of `table`. Any
- * dimension may be 0. All three are on the CPU.
+ * dimension may be 0.
  *
  * `table` and `out` may be strided in any way, without a copy, except that two
  * elements of `out` may not share memory, nor `out` share any with the others.
@@ -300,7 +361,8 @@ embedding_lookup(EmbeddingEngine *engine, const DLTensor *table,
 |*   float64 for float64 and in float32 for the others, in an order that the
 |*   indices alone fix: the same bits for any number of threads. Gradients
 |*   at padded positions are not read: no NaN leaks from there.
-|* - Every index is checked before anything is written. A call that fails leaves
+|* - On the CPU every index is checked before anything is written. A call that
+fails leaves
 |*   its outputs, a table above all, bit for bit as they were.
 |* - What is read may be strided in any way; what is written too, unless said,
 if
@@ -322,6 +384,9 @@ typedef struct EmbeddingRenormOptions {
   /** The p of the norm: 2 by default; 0, infinities, negative and fractional
    * values are fine, NaN is not. */
   double norm_type;
+  /** With tensors on a GPU: the CUstream (cudaStream_t) that work goes to.
+   * Null, the default, is the legacy default stream. */
+  void *stream;
 } EmbeddingRenormOptions;
 
 EMBEDDING_RUNTIME_EXPORT void
@@ -351,6 +416,9 @@ typedef struct EmbeddingGradOptions {
   /** Whether gradients are multiplied by 1 / how often their row is among all
    * indices, computed in float64 and rounded to the type of sums. */
   int32_t scale_grad_by_freq;
+  /** With tensors on a GPU: the CUstream (cudaStream_t) that work goes to.
+   * Null, the default, is the legacy default stream. */
+  void *stream;
 } EmbeddingGradOptions;
 
 EMBEDDING_RUNTIME_EXPORT void
@@ -385,6 +453,9 @@ typedef struct EmbeddingCoalesceOptions {
   /** An EmbeddingOutOfRange. With EMBEDDING_OUT_OF_RANGE_ZERO an index out of
    * range is left out. */
   int32_t out_of_range;
+  /** With tensors on a GPU: the CUstream (cudaStream_t) that work goes to.
+   * Null, the default, is the legacy default stream. */
+  void *stream;
 } EmbeddingCoalesceOptions;
 
 EMBEDDING_RUNTIME_EXPORT void

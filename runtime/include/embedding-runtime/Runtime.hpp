@@ -51,13 +51,13 @@ template <typename T> constexpr DLDataType dataTypeOf() {
   return {code, 8 * sizeof(T), 1};
 }
 
-/// A tensor in CPU memory that somebody else owns.
+/// A tensor that somebody else owns: in CPU memory, unless said otherwise.
 class TensorView {
 public:
   /// `strides` counts elements and may be empty for a compact row-major tensor.
   TensorView(void *data, DLDataType dtype, std::vector<int64_t> shape,
-             std::vector<int64_t> strides = {})
-      : data(data), dtype(dtype), shape(std::move(shape)),
+             std::vector<int64_t> strides = {}, DLDevice device = {kDLCPU, 0})
+      : data(data), dtype(dtype), device(device), shape(std::move(shape)),
         strides(std::move(strides)) {}
 
   template <typename T>
@@ -71,7 +71,7 @@ public:
   DLTensor get() const {
     DLTensor tensor{};
     tensor.data = data;
-    tensor.device = {kDLCPU, 0};
+    tensor.device = device;
     tensor.ndim = static_cast<int32_t>(shape.size());
     tensor.dtype = dtype;
     tensor.shape = const_cast<int64_t *>(shape.data());
@@ -83,6 +83,7 @@ public:
 private:
   void *data;
   DLDataType dtype;
+  DLDevice device;
   std::vector<int64_t> shape;
   std::vector<int64_t> strides;
 };
@@ -224,34 +225,49 @@ public:
     return gradTable;
   }
 
-  /// Returns the number of entries.
+  /// The number of entries goes to `nnz`, which is on the device of the
+  /// tensors.
+  void sparseGrad(const TensorView &gradOutput, const TensorView &indices,
+                  int64_t numRows, const TensorView &rows,
+                  const TensorView &values, int64_t *nnz,
+                  const GradOptions &options = {}) {
+    DLTensor dlGradOutput = gradOutput.get(), dlIndices = indices.get(),
+             dlRows = rows.get(), dlValues = values.get();
+    EmbeddingStatus status;
+    check(embedding_sparse_grad(engine.get(), &dlGradOutput, &dlIndices,
+                                numRows, &options, &dlRows, &dlValues, nnz,
+                                &status),
+          status);
+  }
+  /// Returns the number of entries; for tensors on the CPU.
   int64_t sparseGrad(const TensorView &gradOutput, const TensorView &indices,
                      int64_t numRows, const TensorView &rows,
                      const TensorView &values,
                      const GradOptions &options = {}) {
-    DLTensor dlGradOutput = gradOutput.get(), dlIndices = indices.get(),
-             dlRows = rows.get(), dlValues = values.get();
     int64_t nnz = 0;
-    EmbeddingStatus status;
-    check(embedding_sparse_grad(engine.get(), &dlGradOutput, &dlIndices,
-                                numRows, &options, &dlRows, &dlValues, &nnz,
-                                &status),
-          status);
+    sparseGrad(gradOutput, indices, numRows, rows, values, &nnz, options);
     return nnz;
   }
 
-  /// Returns the number of distinct rows.
+  /// The number of distinct rows goes to `nnz`, which is on the device of the
+  /// tensors.
+  void coalesce(const TensorView &indices, const TensorView &values,
+                int64_t numRows, const TensorView &rows, const TensorView &sums,
+                int64_t *nnz, const CoalesceOptions &options = {}) {
+    DLTensor dlIndices = indices.get(), dlValues = values.get(),
+             dlRows = rows.get(), dlSums = sums.get();
+    EmbeddingStatus status;
+    check(embedding_coalesce(engine.get(), &dlIndices, &dlValues, numRows,
+                             &options, &dlRows, &dlSums, nnz, &status),
+          status);
+  }
+  /// Returns the number of distinct rows; for tensors on the CPU.
   int64_t coalesce(const TensorView &indices, const TensorView &values,
                    int64_t numRows, const TensorView &rows,
                    const TensorView &sums,
                    const CoalesceOptions &options = {}) {
-    DLTensor dlIndices = indices.get(), dlValues = values.get(),
-             dlRows = rows.get(), dlSums = sums.get();
     int64_t nnz = 0;
-    EmbeddingStatus status;
-    check(embedding_coalesce(engine.get(), &dlIndices, &dlValues, numRows,
-                             &options, &dlRows, &dlSums, &nnz, &status),
-          status);
+    coalesce(indices, values, numRows, rows, sums, &nnz, options);
     return nnz;
   }
 
@@ -263,6 +279,13 @@ public:
     EmbeddingStatus status;
     check(embedding_double_backward(engine.get(), &dlTable, &dlIndices,
                                     &options, &dlOut, &status),
+          status);
+  }
+
+  /// Waits for work on a GPU, and throws if it has met bad indices.
+  void synchronize(int32_t deviceId = 0, void *stream = nullptr) {
+    EmbeddingStatus status;
+    check(embedding_synchronize(engine.get(), deviceId, stream, &status),
           status);
   }
 

@@ -133,7 +133,8 @@ static std::string getFindOutOfRangeIR(const KernelSpec &spec) {
 }
 
 //===----------------------------------------------------------------------===//
-// Kernels of an operation: its loops call the runtime's threads
+// Kernels of an operation: its loops call the runtime's threads, or its host
+// code the runtime's launches
 //===----------------------------------------------------------------------===//
 
 /// {0} is its arguments, {1} the operation and {2} the rest of it.
@@ -145,19 +146,46 @@ func.func @kernel({0}, %workspace: memref<?xi8> {{embedding.workspace})
 }
 )mlir";
 
+/// The type of rows in `numDims` dimensions, all of any size and stride.
+static std::string getRowsType(const KernelSpec &spec, int numDims) {
+  std::string sizes, strides;
+  for (int dim = 0; dim < numDims; ++dim) {
+    sizes += "?x";
+    strides += "?, ";
+  }
+  const char *prefix = spec.elementCode == kDLInt      ? "i"
+                       : spec.elementCode == kDLBfloat ? "bf"
+                                                       : "f";
+  return llvm::formatv(
+      "memref<{0}{1}x{2}{3}, strided<[{4}{5}]>>", sizes,
+      spec.rowLength == KernelSpec::kDynamic ? "?"
+                                             : std::to_string(spec.rowLength),
+      prefix, 8 * spec.elementBytes, strides, spec.isContiguous ? "1" : "?");
+}
+
+static std::string getIndicesType(const KernelSpec &spec) {
+  if (spec.chip == 0)
+    return llvm::formatv("memref<?xi{0}>", spec.indexBits);
+  std::string sizes, strides;
+  for (int dim = 0; dim < spec.indexRank; ++dim) {
+    sizes += "?x";
+    strides += dim ? ", ?" : "?";
+  }
+  return llvm::formatv("memref<{0}i{1}, strided<[{2}]>>", sizes, spec.indexBits,
+                       strides);
+}
+
 static std::string getOperationIR(const KernelSpec &spec) {
-  std::string length = spec.rowLength == KernelSpec::kDynamic
-                           ? "?"
-                           : std::to_string(spec.rowLength);
-  const char *elementPrefix = spec.elementCode == kDLBfloat ? "bf" : "f";
-  std::string rows = llvm::formatv("memref<?x{0}x{1}{2}, strided<[?, {3}]>>",
-                                   length, elementPrefix, 8 * spec.elementBytes,
-                                   spec.isContiguous ? "1" : "?");
-  std::string indices = llvm::formatv("memref<?xi{0}>", spec.indexBits);
-  std::string mode = llvm::formatv(
-      "out_of_range({0}) {{embedding.schedule = #embedding.schedule<grouping = "
-      "{1}>}",
-      getName(spec.outOfRange), getName(spec.grouping));
+  std::string rows = getRowsType(spec, /*numDims=*/1);
+  // What has the shape of the indices, and a dimension behind it.
+  std::string indexedRows = getRowsType(spec, spec.indexRank);
+  std::string indices = getIndicesType(spec);
+  std::string mode =
+      llvm::formatv("out_of_range({0})", getName(spec.outOfRange));
+  if (spec.chip == 0)
+    mode += llvm::formatv(
+        " {{embedding.schedule = #embedding.schedule<grouping = {0}>}",
+        getName(spec.grouping));
   std::string normType;
   if (spec.kind == KernelKind::renorm || spec.kind == KernelKind::renormLookup)
     // As bits, since text has no infinity.
@@ -177,25 +205,35 @@ static std::string getOperationIR(const KernelSpec &spec) {
     break;
   case KernelKind::renormLookup:
     arguments = "%indices: " + indices + ", %max_norm: f64, %table: " + rows +
-                ", %out: " + rows;
+                ", %out: " + indexedRows;
     operation = "max_norm(%max_norm) " + normType + " " + mode +
                 " ins(%indices : " + indices + ") outs(%table, %out : " + rows +
-                ", " + rows + ")";
+                ", " + indexedRows + ")";
+    break;
+  case KernelKind::lookup:
+    arguments =
+        "%table: " + rows + ", %indices: " + indices + ", %out: " + indexedRows;
+    operation = mode + " ins(%table, %indices : " + rows + ", " + indices +
+                ") outs(%out : " + indexedRows + ")";
     break;
   case KernelKind::denseGrad:
-  case KernelKind::doubleBackward:
-    arguments = "%from: " + rows + ", %indices: " + indices +
-                ", %padding: index, %to: " + rows;
-    operation = gradOptions + " ins(%from, %indices : " + rows + ", " +
-                indices + ") outs(%to : " + rows + ")";
+  case KernelKind::doubleBackward: {
+    bool isGrad = spec.kind == KernelKind::denseGrad;
+    const std::string &from = isGrad ? indexedRows : rows;
+    const std::string &to = isGrad ? rows : indexedRows;
+    arguments = "%from: " + from + ", %indices: " + indices +
+                ", %padding: index, %to: " + to;
+    operation = gradOptions + " ins(%from, %indices : " + from + ", " +
+                indices + ") outs(%to : " + to + ")";
     break;
+  }
   case KernelKind::sparseGrad:
-    arguments = "%from: " + rows + ", %indices: " + indices +
+    arguments = "%from: " + indexedRows + ", %indices: " + indices +
                 ", %num_rows: index, %padding: index, %rows: memref<?xi64>, "
                 "%values: " +
                 rows + ", %count: memref<i64>";
     operation = "num_rows(%num_rows) " + gradOptions +
-                " ins(%from, %indices : " + rows + ", " + indices +
+                " ins(%from, %indices : " + indexedRows + ", " + indices +
                 ") outs(%rows, %values, %count : memref<?xi64>, " + rows +
                 ", memref<i64>)";
     break;
@@ -208,7 +246,6 @@ static std::string getOperationIR(const KernelSpec &spec) {
                 ") outs(%rows, %sums, %count : memref<?xi64>, " + rows +
                 ", memref<i64>)";
     break;
-  case KernelKind::lookup:
   case KernelKind::findOutOfRange:
     llvm_unreachable("a kernel of a range");
   }
@@ -217,6 +254,8 @@ static std::string getOperationIR(const KernelSpec &spec) {
 }
 
 static std::string getIR(const KernelSpec &spec) {
+  if (spec.chip != 0)
+    return getOperationIR(spec);
   switch (spec.kind) {
   case KernelKind::lookup:
     return getLookupIR(spec);
@@ -264,6 +303,18 @@ static LogicalResult compile(const KernelSpec &spec, const char *cpu,
   if (!module)
     return failure();
 
+  PassManager pm(&context);
+  if (spec.chip != 0) {
+    mlir::embedding::NVVMPipelineOptions options;
+    options.chip = "sm_" + std::to_string(spec.chip);
+    options.rowAlignment = spec.rowAlignment;
+    options.launch = mlir::embedding::KernelLaunch::callback;
+    mlir::embedding::buildEmbeddingToNVVMPipeline(pm, options);
+    if (failed(pm.run(*module)))
+      return failure();
+    return target->emit(*module, /*optLevel=*/2,
+                        mlir::embedding::CPUTarget::Output::object, object);
+  }
   mlir::embedding::CPUPipelineOptions options;
   options.vectorBytes = target->getVectorBytes();
   bool isOptimized = spec.lowering == EMBEDDING_LOWERING_OPTIMIZED;
@@ -272,7 +323,6 @@ static LogicalResult compile(const KernelSpec &spec, const char *cpu,
                    spec.kind == KernelKind::findOutOfRange;
   options.parallelism = isOfRange ? mlir::embedding::CPUParallelism::none
                                   : mlir::embedding::CPUParallelism::callback;
-  PassManager pm(&context);
   mlir::embedding::buildEmbeddingToCPUPipeline(pm, options);
   if (failed(pm.run(*module)))
     return failure();

@@ -1,0 +1,553 @@
+//===- DeviceTest.cpp - Calls with tensors on a GPU -----------------------===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The same calls with tensors on the CPU, whose results must be the same bits.
+// The GPU is an interpreter, unless EMBEDDING_CUDA_LIBRARY names a driver.
+//
+//===----------------------------------------------------------------------===//
+
+#include "TestUtils.h"
+
+#include <cstring>
+#include <dlfcn.h>
+#include <functional>
+#include <numeric>
+
+using namespace embedding;
+using namespace embedding::test;
+
+namespace {
+
+//===----------------------------------------------------------------------===//
+// A GPU
+//===----------------------------------------------------------------------===//
+
+/// What the tests need of a driver.
+class GPU {
+public:
+  static GPU &get() {
+    static GPU gpu;
+    return gpu;
+  }
+
+  const std::string &library() const { return name; }
+  bool isInterpreted() const { return allocationCount; }
+
+  char *allocate(size_t size) {
+    unsigned long long address = 0;
+    check(cuMemAlloc(&address, size));
+    return reinterpret_cast<char *>(address);
+  }
+  void deallocate(void *memory) {
+    check(cuMemFree(reinterpret_cast<unsigned long long>(memory)));
+  }
+  void upload(void *to, const void *from, size_t size) {
+    check(cuMemcpyHtoDAsync(reinterpret_cast<unsigned long long>(to), from,
+                            size, nullptr));
+    check(cuStreamSynchronize(nullptr));
+  }
+  void download(void *to, const void *from, size_t size) {
+    check(cuMemcpyDtoHAsync(to, reinterpret_cast<unsigned long long>(from),
+                            size, nullptr));
+    check(cuStreamSynchronize(nullptr));
+  }
+  /// Of the interpreter.
+  size_t getAllocationCount() { return allocationCount(); }
+
+private:
+  GPU() {
+    const char *given = std::getenv("EMBEDDING_CUDA_LIBRARY");
+    name = given ? given : INTERPRETED_CUDA;
+    void *handle = dlopen(name.c_str(), RTLD_NOW);
+    EXPECT_NE(handle, nullptr) << dlerror();
+    auto find = [&](auto &function, const char *symbol) {
+      function = reinterpret_cast<std::decay_t<decltype(function)>>(
+          dlsym(handle, symbol));
+    };
+    int (*cuInit)(unsigned);
+    int (*cuDevicePrimaryCtxRetain)(void **, int);
+    int (*cuCtxPushCurrent)(void *);
+    find(cuInit, "cuInit");
+    find(cuDevicePrimaryCtxRetain, "cuDevicePrimaryCtxRetain");
+    find(cuCtxPushCurrent, "cuCtxPushCurrent_v2");
+    find(cuMemAlloc, "cuMemAlloc_v2");
+    find(cuMemFree, "cuMemFree_v2");
+    find(cuMemcpyHtoDAsync, "cuMemcpyHtoDAsync_v2");
+    find(cuMemcpyDtoHAsync, "cuMemcpyDtoHAsync_v2");
+    find(cuStreamSynchronize, "cuStreamSynchronize");
+    find(allocationCount, "embedding_interpreter_allocation_count");
+    void *context;
+    check(cuInit(0));
+    check(cuDevicePrimaryCtxRetain(&context, 0));
+    check(cuCtxPushCurrent(context));
+  }
+
+  static void check(int result) { ASSERT_EQ(result, 0); }
+
+  std::string name;
+  int (*cuMemAlloc)(unsigned long long *, size_t);
+  int (*cuMemFree)(unsigned long long);
+  int (*cuMemcpyHtoDAsync)(unsigned long long, const void *, size_t, void *);
+  int (*cuMemcpyDtoHAsync)(void *, unsigned long long, size_t, void *);
+  int (*cuStreamSynchronize)(void *);
+  size_t (*allocationCount)();
+};
+
+constexpr DLDevice kGPU = {kDLCUDA, 0};
+
+/// A tensor on the CPU and its copy on the GPU, with all bytes between
+/// elements.
+class Both {
+public:
+  Both(std::vector<char> bytes, DLDataType type, std::vector<int64_t> shape,
+       std::vector<int64_t> strides = {}, size_t offset = 0)
+      : bytes(std::move(bytes)), type(type), shape(std::move(shape)),
+        strides(std::move(strides)), offset(offset) {
+    memory = GPU::get().allocate(std::max<size_t>(this->bytes.size(), 1));
+    if (!this->bytes.empty())
+      GPU::get().upload(memory, this->bytes.data(), this->bytes.size());
+  }
+  ~Both() { GPU::get().deallocate(memory); }
+  Both(const Both &) = delete;
+
+  TensorView onCPU() { return {bytes.data() + offset, type, shape, strides}; }
+  TensorView onGPU() { return {memory + offset, type, shape, strides, kGPU}; }
+
+  std::vector<char> download() const {
+    std::vector<char> copy(bytes.size());
+    if (!copy.empty())
+      GPU::get().download(copy.data(), memory, copy.size());
+    return copy;
+  }
+  /// Whether the GPU has what the CPU has, in the first `count` bytes.
+  bool isSame(size_t count) const {
+    std::vector<char> copy = download();
+    return std::equal(copy.begin(),
+                      copy.begin() + static_cast<ptrdiff_t>(count),
+                      bytes.begin());
+  }
+  bool isSame() const { return isSame(bytes.size()); }
+  int64_t *count() { return reinterpret_cast<int64_t *>(bytes.data()); }
+  int64_t *countOnGPU() { return reinterpret_cast<int64_t *>(memory); }
+  const std::vector<char> &cpuBytes() const { return bytes; }
+
+private:
+  std::vector<char> bytes;
+  DLDataType type;
+  std::vector<int64_t> shape, strides;
+  size_t offset;
+  char *memory;
+};
+
+constexpr DLDataType kInt64 = {kDLInt, 64, 1};
+constexpr DLDataType kInt32 = {kDLInt, 32, 1};
+
+int64_t product(const std::vector<int64_t> &shape) {
+  return std::accumulate(shape.begin(), shape.end(), int64_t(1),
+                         std::multiplies<>());
+}
+
+/// Floats without NaN, of any type.
+std::vector<char> randomFloats(DLDataType type, int64_t count, uint64_t seed) {
+  std::vector<char> bytes = randomBytes(count * type.bits / 8, seed);
+  // The upper byte of each: a sign, and an exponent near that of 1.
+  for (int64_t i = 0; i < count; ++i) {
+    char &upper = bytes[(i + 1) * type.bits / 8 - 1];
+    upper = static_cast<char>((upper & 0x81) | 0x3a);
+  }
+  return bytes;
+}
+
+std::vector<char> asBytes(const std::vector<int64_t> &indices,
+                          DLDataType type) {
+  std::vector<char> bytes(indices.size() * type.bits / 8);
+  for (size_t i = 0; i < indices.size(); ++i)
+    std::memcpy(bytes.data() + i * type.bits / 8, &indices[i], type.bits / 8);
+  return bytes;
+}
+
+std::vector<int64_t> randomIndices(int64_t count, int64_t numRows) {
+  std::mt19937 random(7);
+  std::vector<int64_t> indices(count);
+  for (int64_t &index : indices)
+    index =
+        random() % 3 ? static_cast<int64_t>(random() % numRows) : numRows / 2;
+  return indices;
+}
+
+class OnDevice : public testing::Test {
+protected:
+  static EngineOptions optionsFor() {
+    EngineOptions options = uncached(2);
+    options.cuda_library = GPU::get().library().c_str();
+    return options;
+  }
+
+  /// Both have done the same when this returns.
+  void onBoth(const std::function<void(bool)> &call) {
+    call(false);
+    call(true);
+    engine.synchronize();
+  }
+  static TensorView on(Both &both, bool isGPU) {
+    return isGPU ? both.onGPU() : both.onCPU();
+  }
+
+  Engine engine{optionsFor()};
+};
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Operations
+//===----------------------------------------------------------------------===//
+
+TEST_F(OnDevice, Lookup) {
+  for (DLDataType type :
+       {kFloat64, kFloat32, kFloat16, kInt64, DLDataType{kDLUInt, 8, 1},
+        DLDataType{kDLComplex, 128, 1}})
+    for (int64_t length : {0, 1, 3, 16, 64, 101})
+      for (DLDataType indexType : {kInt32, kInt64}) {
+        SCOPED_TRACE(std::to_string(type.bits) +
+                     " bits, D = " + std::to_string(length));
+        constexpr int64_t kCount = 90, kRows = 17;
+        size_t bytes = type.bits / 8 * length;
+        Both table(randomBytes(kRows * bytes, 1), type, {kRows, length});
+        Both indices(asBytes(randomIndices(kCount, kRows), indexType),
+                     indexType, {9, 10});
+        Both out(randomBytes(kCount * bytes, 2), type, {9, 10, length});
+        onBoth([&](bool isGPU) {
+          engine.lookup(on(table, isGPU), on(indices, isGPU), on(out, isGPU));
+        });
+        EXPECT_TRUE(out.isSame());
+      }
+}
+
+TEST_F(OnDevice, StridesAndAlignment) {
+  constexpr int64_t kRows = 12, kLength = 24;
+  std::vector<int64_t> named = randomIndices(200, kRows);
+  struct Layout {
+    std::vector<int64_t> shape, indexStrides, outStrides;
+  };
+  const std::vector<Layout> layouts = {
+      {{}, {}, {}},
+      {{0}, {}, {}},
+      {{7}, {3}, {2 * kLength, 1}},
+      {{7}, {-1}, {kLength, 1}},
+      // Transposed indices; an output with gaps.
+      {{5, 4}, {1, 5}, {4 * kLength + 8, kLength, 1}},
+      {{3, 4, 5}, {1, 3, 12}, {20 * kLength + 16, 5 * kLength + 4, kLength, 1}},
+      {{2, 3, 4, 5}, {1, 2, 6, 24}, {}},
+      // Expanded indices, and columns apart.
+      {{4, 5}, {0, 1}, {5 * 2 * kLength, 2 * kLength, 2}},
+  };
+  for (const Layout &layout : layouts)
+    for (size_t offset : {0, 4, 8})
+      for (int64_t rowStride : {kLength, kLength + 1, 2 * kLength}) {
+        SCOPED_TRACE(testing::PrintToString(layout.shape) + " " +
+                     std::to_string(offset) + " " + std::to_string(rowStride));
+        Both table(randomFloats(kFloat32, kRows * rowStride + 8, 3), kFloat32,
+                   {kRows, kLength}, {rowStride, 1}, offset);
+        // In the middle, for strides that go back.
+        Both indices(asBytes(named, kInt64), kInt64, layout.shape,
+                     layout.indexStrides, 8 * 16);
+        std::vector<int64_t> shape = layout.shape;
+        shape.push_back(kLength);
+        Both out(randomFloats(kFloat32, 4 * product(shape) + 200, 4), kFloat32,
+                 shape, layout.outStrides, offset);
+        onBoth([&](bool isGPU) {
+          engine.lookup(on(table, isGPU), on(indices, isGPU), on(out, isGPU));
+        });
+        EXPECT_TRUE(out.isSame());
+
+        GradOptions options;
+        options.has_padding_idx = 1;
+        options.padding_idx = -3;
+        Both gradTable(randomFloats(kFloat32, kRows * rowStride + 8, 5),
+                       kFloat32, {kRows, kLength}, {rowStride, 1}, offset);
+        onBoth([&](bool isGPU) {
+          engine.denseGrad(on(out, isGPU), on(indices, isGPU),
+                           on(gradTable, isGPU), options);
+        });
+        EXPECT_TRUE(gradTable.isSame());
+      }
+}
+
+TEST_F(OnDevice, Training) {
+  const std::vector<std::pair<DLDataType, std::vector<int64_t>>> kCases = {
+      {kFloat64, {5}},
+      {kFloat32, {0, 1, 16, 101}},
+      {kFloat16, {16}},
+      {kBFloat16, {5, 101}}};
+  for (const auto &[type, lengths] : kCases)
+    for (int64_t length : lengths)
+      for (int64_t count : {0, 1, 300}) {
+        SCOPED_TRACE(std::to_string(type.bits) + " bits, D = " +
+                     std::to_string(length) + ", N = " + std::to_string(count));
+        constexpr int64_t kRows = 25;
+        int64_t bytes = type.bits / 8;
+        Both indices(asBytes(randomIndices(count, kRows), kInt64), kInt64,
+                     {count});
+        Both grad(randomFloats(type, count * length, 1), type, {count, length});
+        Both table(randomFloats(type, kRows * length, 2), type,
+                   {kRows, length});
+        Both rows(randomBytes(8 * count, 3), kInt64, {count});
+        Both values(randomFloats(type, count * length, 4), type,
+                    {count, length});
+        Both nnz(randomBytes(8, 5), kInt64, {});
+        GradOptions options;
+        options.has_padding_idx = count % 2;
+        options.padding_idx = kRows / 2;
+        options.scale_grad_by_freq = length % 2;
+
+        onBoth([&](bool isGPU) {
+          engine.renorm(on(table, isGPU), on(indices, isGPU), 1.0);
+        });
+        EXPECT_TRUE(table.isSame());
+        onBoth([&](bool isGPU) {
+          engine.sparseGrad(on(grad, isGPU), on(indices, isGPU), kRows,
+                            on(rows, isGPU), on(values, isGPU),
+                            isGPU ? nnz.countOnGPU() : nnz.count(), options);
+        });
+        EXPECT_TRUE(nnz.isSame());
+        EXPECT_TRUE(rows.isSame(*nnz.count() * 8));
+        EXPECT_TRUE(values.isSame(*nnz.count() * length * bytes));
+        onBoth([&](bool isGPU) {
+          engine.coalesce(on(indices, isGPU), on(grad, isGPU), kRows,
+                          on(rows, isGPU), on(values, isGPU),
+                          isGPU ? nnz.countOnGPU() : nnz.count());
+        });
+        EXPECT_TRUE(nnz.isSame());
+        EXPECT_TRUE(rows.isSame(*nnz.count() * 8));
+        EXPECT_TRUE(values.isSame(*nnz.count() * length * bytes));
+        onBoth([&](bool isGPU) {
+          engine.doubleBackward(on(table, isGPU), on(indices, isGPU),
+                                on(values, isGPU), options);
+        });
+        EXPECT_TRUE(values.isSame());
+        LookupOptions lookup;
+        lookup.has_max_norm = 1;
+        lookup.max_norm = 0.5;
+        lookup.norm_type = 3.0;
+        onBoth([&](bool isGPU) {
+          engine.lookup(on(table, isGPU), on(indices, isGPU), on(values, isGPU),
+                        lookup);
+        });
+        EXPECT_TRUE(table.isSame());
+        EXPECT_TRUE(values.isSame());
+        onBoth([&](bool isGPU) {
+          engine.denseGrad(on(grad, isGPU), on(indices, isGPU),
+                           on(table, isGPU), options);
+        });
+        EXPECT_TRUE(table.isSame());
+      }
+}
+
+//===----------------------------------------------------------------------===//
+// Failures
+//===----------------------------------------------------------------------===//
+
+TEST_F(OnDevice, OutOfRange) {
+  std::vector<int64_t> named = randomIndices(60, 10);
+  named[41] = 10;
+  named[17] = -2;
+  Both indices(asBytes(named, kInt64), kInt64, {60});
+  Both good(asBytes(randomIndices(60, 10), kInt64), kInt64, {60});
+  Both table(randomFloats(kFloat32, 80, 1), kFloat32, {10, 8});
+  Both out(randomFloats(kFloat32, 480, 2), kFloat32, {60, 8});
+  auto expectError = [&] {
+    try {
+      engine.synchronize();
+      FAIL() << "nothing is reported";
+    } catch (const Error &error) {
+      EXPECT_EQ(error.code(), EMBEDDING_OUT_OF_RANGE);
+      EXPECT_EQ(error.position(), 17);
+      EXPECT_EQ(error.index(), -2);
+      EXPECT_EQ(error.count(), 2);
+      EXPECT_NE(std::string(error.what()).find("-2 at flat position 17"),
+                std::string::npos);
+    }
+    // Once is enough.
+    engine.synchronize();
+  };
+  engine.lookup(table.onGPU(), indices.onGPU(), out.onGPU());
+  expectError();
+  engine.denseGrad(out.onGPU(), indices.onGPU(), table.onGPU());
+  expectError();
+  // The table is as it was.
+  Both unchanged(randomFloats(kFloat32, 80, 1), kFloat32, {10, 8});
+  engine.renorm(unchanged.onGPU(), indices.onGPU(), 0.01);
+  expectError();
+  EXPECT_TRUE(unchanged.isSame());
+  // And the device goes on.
+  onBoth([&](bool isGPU) {
+    engine.lookup(on(unchanged, isGPU), on(good, isGPU), on(out, isGPU));
+  });
+  EXPECT_TRUE(out.isSame());
+  for (auto mode :
+       {EMBEDDING_OUT_OF_RANGE_CLAMP, EMBEDDING_OUT_OF_RANGE_ZERO}) {
+    LookupOptions options;
+    options.out_of_range = mode;
+    onBoth([&](bool isGPU) {
+      engine.lookup(on(unchanged, isGPU), on(indices, isGPU), on(out, isGPU),
+                    options);
+    });
+    EXPECT_TRUE(out.isSame());
+  }
+}
+
+static EmbeddingStatusCode codeOf(const std::function<void()> &call,
+                                  std::string *message = nullptr) {
+  try {
+    call();
+    return EMBEDDING_OK;
+  } catch (const Error &error) {
+    if (message)
+      *message = error.what();
+    return error.code();
+  }
+}
+
+TEST_F(OnDevice, NoDriver) {
+  EngineOptions options = uncached();
+  options.cuda_library = "/nowhere/libcuda.so.1";
+  Engine other(options);
+  Both table(randomFloats(kFloat32, 8, 1), kFloat32, {2, 4});
+  Both indices(asBytes({1}, kInt64), kInt64, {1});
+  Both out(randomFloats(kFloat32, 4, 2), kFloat32, {1, 4});
+  std::string message;
+  auto lookup = [&] {
+    other.lookup(table.onGPU(), indices.onGPU(), out.onGPU());
+  };
+  EXPECT_EQ(codeOf(lookup, &message), EMBEDDING_UNSUPPORTED);
+  EXPECT_NE(message.find("/nowhere/libcuda.so.1"), std::string::npos);
+  EXPECT_EQ(codeOf([&] { other.synchronize(); }), EMBEDDING_UNSUPPORTED);
+  other.lookup(table.onCPU(), indices.onCPU(), out.onCPU());
+}
+
+TEST_F(OnDevice, InvalidArguments) {
+  Both table(randomFloats(kFloat32, 8, 1), kFloat32, {2, 4});
+  Both indices(asBytes({1}, kInt64), kInt64, {1});
+  Both out(randomFloats(kFloat32, 4, 2), kFloat32, {1, 4});
+  std::string message;
+  EXPECT_EQ(
+      codeOf(
+          [&] { engine.lookup(table.onGPU(), indices.onCPU(), out.onGPU()); },
+          &message),
+      EMBEDDING_INVALID_ARGUMENT);
+  EXPECT_EQ(message, "table: expected the device of the other tensors, the "
+                     "CPU, but got cuda:0");
+  EXPECT_EQ(codeOf([&] {
+              engine.denseGrad(out.onCPU(), indices.onCPU(), table.onGPU());
+            }),
+            EMBEDDING_INVALID_ARGUMENT);
+  // Five strides.
+  Both many(asBytes(std::vector<int64_t>(200, 1), kInt64), kInt64,
+            {2, 2, 2, 2, 2}, {100, 40, 14, 5, 1});
+  Both manyRows(randomFloats(kFloat32, 32 * 4, 2), kFloat32,
+                {2, 2, 2, 2, 2, 4});
+  EXPECT_EQ(codeOf([&] {
+              engine.lookup(table.onGPU(), many.onGPU(), manyRows.onGPU());
+            }),
+            EMBEDDING_UNSUPPORTED);
+  EXPECT_EQ(codeOf([&] { engine.synchronize(/*deviceId=*/99); }),
+            EMBEDDING_DEVICE_ERROR);
+}
+
+//===----------------------------------------------------------------------===//
+// Memory
+//===----------------------------------------------------------------------===//
+
+TEST_F(OnDevice, Allocator) {
+  struct Counter {
+    size_t bytes = 0;
+    int live = 0;
+    bool isExhausted = false;
+  } counter;
+  EngineOptions options = optionsFor();
+  options.device_allocator_context = &counter;
+  options.device_allocate = [](void *context, int32_t device, void *stream,
+                               size_t size) -> void * {
+    auto *counter = static_cast<Counter *>(context);
+    EXPECT_EQ(device, 0);
+    EXPECT_EQ(stream, nullptr);
+    if (counter->isExhausted)
+      return nullptr;
+    counter->bytes = size;
+    ++counter->live;
+    return GPU::get().allocate(size);
+  };
+  options.device_deallocate = [](void *context, int32_t, void *, void *memory,
+                                 size_t size) {
+    auto *counter = static_cast<Counter *>(context);
+    EXPECT_EQ(size, counter->bytes);
+    --counter->live;
+    GPU::get().deallocate(memory);
+  };
+  Engine other(options);
+  Both grad(randomFloats(kFloat32, 400, 1), kFloat32, {100, 4});
+  Both indices(asBytes(randomIndices(100, 9), kInt64), kInt64, {100});
+  Both table(randomFloats(kFloat32, 36, 2), kFloat32, {9, 4});
+  TensorView gradView = grad.onGPU(), indexView = indices.onGPU(),
+             tableView = table.onGPU();
+  DLTensor dlGrad = gradView.get(), dlIndices = indexView.get(),
+           dlTable = tableView.get();
+  size_t bytes = 0;
+  ASSERT_EQ(embedding_dense_grad_workspace_size(other.get(), &dlGrad,
+                                                &dlIndices, nullptr, &dlTable,
+                                                &bytes, nullptr),
+            EMBEDDING_OK);
+  EXPECT_GT(bytes, 0u);
+  other.denseGrad(gradView, indexView, tableView);
+  other.synchronize();
+  EXPECT_EQ(counter.bytes, bytes);
+  EXPECT_EQ(counter.live, 0);
+  counter.isExhausted = true;
+  EXPECT_EQ(codeOf([&] { other.denseGrad(gradView, indexView, tableView); }),
+            EMBEDDING_OUT_OF_MEMORY);
+  // A lookup takes none.
+  other.lookup(tableView, indexView, gradView);
+  other.synchronize();
+}
+
+TEST(Device, LeavesNothingBehind) {
+  if (!GPU::get().isInterpreted())
+    GTEST_SKIP() << "not the interpreter";
+  size_t before = GPU::get().getAllocationCount();
+  {
+    EngineOptions options = uncached();
+    options.cuda_library = GPU::get().library().c_str();
+    Engine engine(options);
+    Both table(randomFloats(kFloat32, 8, 1), kFloat32, {2, 4});
+    Both indices(asBytes({1}, kInt64), kInt64, {1});
+    engine.renorm(table.onGPU(), indices.onGPU(), 1.0);
+    engine.synchronize();
+  }
+  EXPECT_EQ(GPU::get().getAllocationCount(), before);
+}
+
+TEST(Device, OfEachGeneration) {
+  if (!GPU::get().isInterpreted())
+    GTEST_SKIP() << "not the interpreter";
+  Both table(randomFloats(kFloat32, 8, 1), kFloat32, {2, 4});
+  Both indices(asBytes({1}, kInt64), kInt64, {1});
+  Both out(randomFloats(kFloat32, 4, 2), kFloat32, {1, 4});
+  for (const char *capability : {"7.5", "8.0", "8.8", "9.0", "10.0", "12.1"}) {
+    SCOPED_TRACE(capability);
+    setenv("EMBEDDING_INTERPRETER_CAPABILITY", capability, 1);
+    EngineOptions options = uncached();
+    options.cuda_library = GPU::get().library().c_str();
+    Engine engine(options);
+    EXPECT_EQ(codeOf([&] {
+                engine.lookup(table.onGPU(), indices.onGPU(), out.onGPU());
+              }),
+              std::string(capability) == "7.5" ? EMBEDDING_UNSUPPORTED
+                                               : EMBEDDING_OK);
+  }
+  unsetenv("EMBEDDING_INTERPRETER_CAPABILITY");
+}
