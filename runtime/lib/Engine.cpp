@@ -370,9 +370,9 @@ int32_t embedding_runtime_version(void) {
          EMBEDDING_RUNTIME_VERSION_PATCH;
 }
 
-void embedding_engine_options_init(EmbeddingEngineOptions *options) {
-  *options = EmbeddingEngineOptions();
-  options->struct_size = sizeof(*options);
+void embedding_engine_options_init(EmbeddingEngineOptions *options,
+                                   size_t struct_size) {
+  initOptions(options, struct_size, EmbeddingEngineOptions());
 }
 
 EmbeddingStatusCode
@@ -384,7 +384,7 @@ embedding_engine_create(const EmbeddingEngineOptions *options,
       return invalidArgument("expected out_engine not to be null");
     *out_engine = nullptr;
     EmbeddingEngineOptions given;
-    embedding_engine_options_init(&given);
+    embedding_engine_options_init(&given, sizeof(given));
     copyOptions(options, given);
     Result<std::unique_ptr<Engine>> engine = Engine::create(given);
     if (!engine)

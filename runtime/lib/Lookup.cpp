@@ -258,10 +258,11 @@ static Status lookupOnDevice(Engine &engine, const LookupArguments &arguments,
 // C API
 //===----------------------------------------------------------------------===//
 
-void embedding_lookup_options_init(EmbeddingLookupOptions *options) {
-  *options = EmbeddingLookupOptions();
-  options->struct_size = sizeof(*options);
-  options->norm_type = 2.0;
+void embedding_lookup_options_init(EmbeddingLookupOptions *options,
+                                   size_t struct_size) {
+  EmbeddingLookupOptions defaults = {};
+  defaults.norm_type = 2.0;
+  initOptions(options, struct_size, defaults);
 }
 
 /// Looks up, or, if `outWorkspaceBytes` is not null, says how much workspace
@@ -273,7 +274,7 @@ static Status lookup(EmbeddingEngine *engine, const DLTensor *table,
   if (!engine)
     return invalidArgument("expected engine not to be null");
   EmbeddingLookupOptions given;
-  embedding_lookup_options_init(&given);
+  embedding_lookup_options_init(&given, sizeof(given));
   copyOptions(options, given);
   Result<LookupArguments> arguments = checkLookup(table, indices, given, out);
   if (!arguments)

@@ -58,6 +58,14 @@ template <typename Options> void copyOptions(const Options *from, Options &to) {
     std::memcpy(&to, from, std::min(from->struct_size, sizeof(to)));
 }
 
+/// Writes the fields of `defaults` that a caller knows, whose struct has
+/// `structSize` bytes.
+template <typename Options>
+void initOptions(Options *options, size_t structSize, Options defaults) {
+  defaults.struct_size = structSize;
+  std::memcpy(options, &defaults, std::min(structSize, sizeof(defaults)));
+}
+
 /// Runs `body`, which returns a Status, for a function of the C API: writes the
 /// outcome to `out_status` and lets no exception out.
 EmbeddingStatusCode writeStatus(Status status, EmbeddingStatus *outStatus);

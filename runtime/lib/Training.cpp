@@ -610,20 +610,21 @@ static Status doubleBackward(Engine &engine, const DLTensor *dlGradGradTable,
 // C API
 //===----------------------------------------------------------------------===//
 
-void embedding_renorm_options_init(EmbeddingRenormOptions *options) {
-  *options = EmbeddingRenormOptions();
-  options->struct_size = sizeof(*options);
-  options->norm_type = 2.0;
+void embedding_renorm_options_init(EmbeddingRenormOptions *options,
+                                   size_t struct_size) {
+  EmbeddingRenormOptions defaults = {};
+  defaults.norm_type = 2.0;
+  initOptions(options, struct_size, defaults);
 }
 
-void embedding_grad_options_init(EmbeddingGradOptions *options) {
-  *options = EmbeddingGradOptions();
-  options->struct_size = sizeof(*options);
+void embedding_grad_options_init(EmbeddingGradOptions *options,
+                                 size_t struct_size) {
+  initOptions(options, struct_size, EmbeddingGradOptions());
 }
 
-void embedding_coalesce_options_init(EmbeddingCoalesceOptions *options) {
-  *options = EmbeddingCoalesceOptions();
-  options->struct_size = sizeof(*options);
+void embedding_coalesce_options_init(EmbeddingCoalesceOptions *options,
+                                     size_t struct_size) {
+  initOptions(options, struct_size, EmbeddingCoalesceOptions());
 }
 
 namespace {
@@ -640,7 +641,7 @@ struct Required {
 template <typename Options, typename Body>
 static EmbeddingStatusCode
 callWithOptions(EmbeddingEngine *engine, const Options *options,
-                void (*init)(Options *), Required required,
+                void (*init)(Options *, size_t), Required required,
                 EmbeddingStatus *outStatus, const Body &body) {
   return callAtBoundary(outStatus, [&]() -> Status {
     if (!engine)
@@ -649,7 +650,7 @@ callWithOptions(EmbeddingEngine *engine, const Options *options,
       return invalidArgument(std::string("expected ") + required.name +
                              " not to be null");
     Options given;
-    init(&given);
+    init(&given, sizeof(given));
     copyOptions(options, given);
     return body(*engine->engine, given);
   });

@@ -87,12 +87,165 @@ func.func @report(%indices: memref<?xi64>, %num_rows: index) {
 
 // -----
 
-// Not yet: it stays what it is.
+// A sort by digits, each in three kernels; then groups are cut out. Nothing that
+// the host does depends on what the device finds.
+
+// CHECK-LABEL: gpu.func @group_keys(
+// CHECK-LABEL: gpu.func @group_histogram(
+// CHECK-SAME:    workgroup({{.*}} : memref<256xi32, #gpu.address_space<workgroup>>)
+// CHECK:         memref.atomic_rmw addi
+// CHECK-LABEL: gpu.func @group_scan(
+// CHECK:         gpu.shuffle up
+// CHECK-LABEL: gpu.func @group_scatter(
+// CHECK-COUNT-8: nvvm.match.sync any
+// CHECK-LABEL: gpu.func @group_starts_count(
+// CHECK-COUNT-8: nvvm.vote.sync ballot
+// CHECK-LABEL: gpu.func @group_cut(
+
+// CHECK-LABEL: func.func @group
+// CHECK:         gpu.launch_func @embedding_kernels::@group_keys
+// CHECK:         scf.for {{.*}} -> (memref<?xi64>, memref<?xi64>)
+// CHECK:           gpu.launch_func @embedding_kernels::@group_histogram
+// CHECK:           gpu.launch_func @embedding_kernels::@group_scan
+// CHECK:           gpu.launch_func @embedding_kernels::@group_scatter
+// CHECK:         gpu.launch_func @embedding_kernels::@group_cut
+func.func @group(%indices: memref<?xi64>, %num_rows: index,
+                 %rows: memref<?xi64>, %offsets: memref<?xi64>,
+                 %positions: memref<?xi64>, %count: memref<i64>) {
+  embedding.group num_rows(%num_rows) ins(%indices : memref<?xi64>)
+    outs(%rows, %offsets, %positions, %count :
+         memref<?xi64>, memref<?xi64>, memref<?xi64>, memref<i64>)
+  return
+}
+
+// -----
+
+// Sums in the type that they are taken in, 4 rows in flight; of chunks first,
+// which then are combined 16 at a time.
+
+// CHECK-LABEL: gpu.func @sum_chunks(
+// CHECK:         scf.for {{.*}} -> (vector<8xf32>)
+// CHECK-COUNT-4:   vector.load {{.*}} vector<8xbf16>
+// CHECK:           arith.addf {{.*}} : vector<8xf32>
+// CHECK-LABEL: gpu.func @combine_chunks(
+// CHECK-COUNT-16:  vector.load {{.*}} vector<8xf32>
+// CHECK-COUNT-15:  arith.addf {{.*}} : vector<8xf32>
+// CHECK:         gpu.return
+// CHECK-LABEL: gpu.func @dense_grad(
+// CHECK:         arith.truncf {{.*}} : vector<8xf32> to vector<8xbf16>
+
+// CHECK-LABEL: func.func @dense_grad
+// CHECK:         gpu.launch_func @embedding_kernels::@sum_chunks
+// CHECK:         scf.for
+// CHECK:           gpu.launch_func @embedding_kernels::@combine_chunks
+// CHECK:         gpu.launch_func @embedding_kernels::@dense_grad
+func.func @dense_grad(%dy: memref<?x64xbf16>, %indices: memref<?xi64>,
+                      %dw: memref<?x64xbf16>) {
+  embedding.dense_grad ins(%dy, %indices : memref<?x64xbf16>, memref<?xi64>)
+    outs(%dw : memref<?x64xbf16>)
+  return
+}
+
+// -----
+
+// CHECK-LABEL: func.func @coalesce
+// CHECK:         gpu.launch_func @embedding_kernels::@coalesce
+// CHECK:         gpu.launch_func @embedding_kernels::@coalesce_count
+func.func @coalesce(%indices: memref<?xi64>, %values: memref<?x8xf32>,
+                    %num_rows: index, %rows: memref<?xi64>,
+                    %sums: memref<?x8xf32>, %count: memref<i64>) {
+  embedding.coalesce num_rows(%num_rows)
+    ins(%indices, %values : memref<?xi64>, memref<?x8xf32>)
+    outs(%rows, %sums, %count : memref<?xi64>, memref<?x8xf32>, memref<i64>)
+  return
+}
+
+// -----
+
+// Where all positions are kept they need no numbers.
+
+// CHECK-LABEL: func.func @sparse_grad
+// CHECK-NOT:     sparse_grad_entries
+// CHECK:         gpu.launch_func @embedding_kernels::@sparse_grad
+// CHECK-LABEL: func.func @sparse_grad_of_some
+// CHECK:         gpu.launch_func @embedding_kernels::@sparse_grad_entries
+// CHECK:         gpu.launch_func @embedding_kernels::@sparse_grad
+func.func @sparse_grad(%dy: memref<?x8xf32>, %indices: memref<?xi64>,
+                       %num_rows: index, %rows: memref<?xi64>,
+                       %values: memref<?x8xf32>, %count: memref<i64>) {
+  embedding.sparse_grad num_rows(%num_rows)
+    ins(%dy, %indices : memref<?x8xf32>, memref<?xi64>)
+    outs(%rows, %values, %count : memref<?xi64>, memref<?x8xf32>, memref<i64>)
+  return
+}
+func.func @sparse_grad_of_some(%dy: memref<?x8xf32>, %indices: memref<?xi64>,
+                               %num_rows: index, %rows: memref<?xi64>,
+                               %values: memref<?x8xf32>, %count: memref<i64>) {
+  embedding.sparse_grad num_rows(%num_rows) out_of_range(zero)
+    ins(%dy, %indices : memref<?x8xf32>, memref<?xi64>)
+    outs(%rows, %values, %count : memref<?xi64>, memref<?x8xf32>, memref<i64>)
+  return
+}
+
+// -----
+
+// CHECK-LABEL: func.func @double_backward
+// CHECK-NOT:     gpu.launch_func @embedding_kernels::@group
+// CHECK:         gpu.launch_func @embedding_kernels::@double_backward
+// CHECK-LABEL: func.func @double_backward_by_frequency
+// CHECK:         gpu.launch_func @embedding_kernels::@scales
+// CHECK:         gpu.launch_func @embedding_kernels::@double_backward
+func.func @double_backward(%table: memref<?x8xf32>, %indices: memref<?xi64>,
+                           %out: memref<?x8xf32>) {
+  embedding.double_backward padding_idx(0)
+    ins(%table, %indices : memref<?x8xf32>, memref<?xi64>)
+    outs(%out : memref<?x8xf32>)
+  return
+}
+func.func @double_backward_by_frequency(%table: memref<?x8xf32>,
+                                        %indices: memref<?xi64>,
+                                        %out: memref<?x8xf32>) {
+  embedding.double_backward scale_grad_by_freq
+    ins(%table, %indices : memref<?x8xf32>, memref<?xi64>)
+    outs(%out : memref<?x8xf32>)
+  return
+}
+
+// -----
+
+// All indices are checked before a row is written, and a row is shortened by
+// those who set its bit. Its norm is a tree over 16 threads.
+
+// CHECK-LABEL: gpu.func @renorm_check(
+// CHECK-LABEL: gpu.func @renorm(
+// CHECK:         memref.atomic_rmw ori
+// CHECK:         gpu.shuffle idx
+// CHECK:         arith.mulf {{.*}} : f64
+// CHECK-COUNT-8: gpu.shuffle xor
+// CHECK:         math.sqrt
+
+// CHECK-LABEL: func.func @renorm_lookup
+// CHECK:         gpu.launch_func @embedding_kernels::@renorm_clear
+// CHECK:         gpu.launch_func @embedding_kernels::@renorm_check
+// CHECK:         gpu.launch_func @embedding_kernels::@renorm
+// CHECK:         gpu.launch_func @embedding_kernels::@lookup
+func.func @renorm_lookup(%indices: memref<?xi64>, %table: memref<?x64xf32>,
+                         %out: memref<?x64xf32>) {
+  embedding.renorm_lookup max_norm(1.0) ins(%indices : memref<?xi64>)
+    outs(%table, %out : memref<?x64xf32>, memref<?x64xf32>)
+  return
+}
+
+// -----
+
+// Without checks there is nothing to wait for.
 
 // CHECK-LABEL: func.func @renorm
-// CHECK:         embedding.renorm
-func.func @renorm(%indices: memref<?xi64>, %table: memref<?x64xf32>) {
-  embedding.renorm max_norm(1.0) ins(%indices : memref<?xi64>)
-    outs(%table : memref<?x64xf32>)
+// CHECK-NOT:     renorm_check
+// CHECK:         return
+func.func @renorm(%indices: memref<?xi64>, %table: memref<?x64xf16>,
+                  %max_norm: f64) {
+  embedding.renorm max_norm(%max_norm) out_of_range(assume)
+    ins(%indices : memref<?xi64>) outs(%table : memref<?x64xf16>)
   return
 }

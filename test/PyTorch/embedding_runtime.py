@@ -120,7 +120,9 @@ class Engine:
     def __init__(self, library, num_threads=1, cache_dir="", lowering=0, cpu=None):
         self.library = ctypes.CDLL(library)
         options = EngineOptions()
-        self.library.embedding_engine_options_init(ctypes.byref(options))
+        self.library.embedding_engine_options_init(
+            ctypes.byref(options), ctypes.c_size_t(ctypes.sizeof(options))
+        )
         options.num_threads = num_threads
         options.cache_dir = cache_dir.encode()
         options.lowering = lowering

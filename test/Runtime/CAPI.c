@@ -29,7 +29,7 @@ int main(void) {
   EmbeddingEngineOptions options;
   EmbeddingEngine *engine;
   EmbeddingStatus status;
-  embedding_engine_options_init(&options);
+  embedding_engine_options_init(&options, sizeof(options));
   options.cache_dir = "";
   if (embedding_engine_create(&options, &engine, &status) != EMBEDDING_OK) {
     fprintf(stderr, "%s\n", status.message);
@@ -67,7 +67,7 @@ int main(void) {
   DLTensor grad_output = makeTensor(ones, kDLFloat, 32, out_shape, 2);
   DLTensor grad = makeTensor(grad_data, kDLFloat, 32, table_shape, 2);
   EmbeddingGradOptions grad_options;
-  embedding_grad_options_init(&grad_options);
+  embedding_grad_options_init(&grad_options, sizeof(grad_options));
   grad_options.has_padding_idx = 1;
   grad_options.padding_idx = -1;
   failures +=

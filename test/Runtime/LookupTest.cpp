@@ -519,8 +519,9 @@ TEST(Lookup, InvalidArguments) {
                 t.get(), i.get(),
                 TensorView(out.data(), {2, 3}, {3, INT64_MIN}).get());
   expectFailure(EMBEDDING_UNSUPPORTED,
-                "table: expected memory of the CPU, but got device type 2",
-                with(t, [](DLTensor &x) { x.device.device_type = kDLCUDA; }),
+                "table: expected memory of the CPU or of an NVIDIA GPU, but "
+                "got device type 8",
+                with(t, [](DLTensor &x) { x.device.device_type = kDLMetal; }),
                 i.get(), o.get());
   LookupOptions options;
   options.has_padding_idx = 1;

@@ -19,6 +19,9 @@ class RewritePatternSet;
 namespace LLVM {
 class LLVMDialect;
 } // namespace LLVM
+namespace NVVM {
+class NVVMDialect;
+} // namespace NVVM
 namespace affine {
 class AffineDialect;
 } // namespace affine

@@ -153,25 +153,37 @@ def ConvertEmbeddingToGPUPass
     : Pass<"convert-embedding-to-gpu", "::mlir::ModuleOp"> {
   let summary = "Convert embedding operations to kernels and their launches";
   let description = [{
-    A lookup on memrefs becomes a `gpu.launch_func` where it was, and a kernel in
-    the module `@embedding_kernels`; so does a report of what a
-    `find_out_of_range` found. Memrefs are device memory. The other operations are
-    left alone.
+    Operations on memrefs, which are device memory, become `gpu.launch_func`s
+    where they were, and kernels in the module `@embedding_kernels`. What the host
+    launches depends on shapes alone: it never waits for the device, and buffers
+    in between are allocated before the first launch.
 
     - A row is moved by a group of threads, a warp at most and fewer for short
-      rows, in lanes of up to 16 bytes, several of them in flight. Table and
-      indices are read as read-only data, outputs stored with the hint that
+      rows, in lanes of up to 16 bytes, several of them in flight. What is only
+      read is read as read-only data, outputs are stored with the hint that
       nobody reads them soon. Offsets have 64 bits.
-    - The indices of the rows that are in flight are checked together, before any
-      of them is loaded. Where one is bad, or the grid reaches behind the end,
-      rows are taken one by one.
+    - A lookup is one kernel. The indices of the rows that are in flight are
+      checked together, before any of them is loaded. Where one is bad, or the
+      grid reaches behind the end, rows are taken one by one.
+    - Positions are grouped by a radix sort of (row, position), 8 bits of the row
+      at a time: a kernel counts digits in each tile of 2048, one sums the counts,
+      one moves the pairs. Others cut the result into groups.
+    - Sums have the order that `embedding.dense_grad` documents. Chunks of groups
+      that have several are summed each by a group of threads, so that one row
+      that many positions name is the work of the whole device; then 16 sums
+      become one, as often as the longest group that there might be takes. The
+      dense gradient is one kernel over the rows of the table, which writes each
+      byte once.
+    - Renorm takes 16 threads a row, one for each of its partial sums. Of the
+      positions that name a row one shortens it: the first to set its bit.
     - In mode `check` kernels write to the report that
       `embedding_get_out_of_range_report() -> !llvm.ptr`, which this pass declares
       and whoever runs the program defines, returns: four i64 in device memory, of
       which the first is the smallest position of a bad index (to begin with the
       largest i64), the second the index there, the third the number of bad ones,
       and the last, to begin with 0, is for the kernels alone. No thread reads or
-      writes out of bounds, and the rows of bad indices become zeros.
+      writes out of bounds; rows of bad indices become zeros and take no gradient,
+      and a renorm with a bad index changes nothing.
 
     Example:
 
@@ -196,10 +208,12 @@ def ConvertEmbeddingToGPUPass
            "aligned to 16 bytes">,
   ];
   let dependentDialects = [
-    "::mlir::arith::ArithDialect", "::mlir::DLTIDialect",
-    "::mlir::func::FuncDialect", "::mlir::gpu::GPUDialect",
-    "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect",
-    "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::DLTIDialect", "::mlir::func::FuncDialect",
+    "::mlir::gpu::GPUDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::NVVM::NVVMDialect", "::mlir::scf::SCFDialect",
+    "::mlir::vector::VectorDialect"
   ];
 }
 

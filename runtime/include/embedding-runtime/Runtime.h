@@ -17,9 +17,10 @@
 |* - Every function that can fail returns an `EmbeddingStatusCode` and, if
 |*   `out_status` is not null, describes the failure there. It never aborts, and
 |*   no exception leaves it.
-|* - A struct of options starts with its size. Set it, and the defaults, with
-the
-|*   `..._init` function; fields that later versions add keep their defaults.
+|* - A struct of options starts with its size. The `..._init` functions, which
+|*   take that size, set it and the defaults; fields that later versions add
+have
+|*   theirs in a program that does not know them.
 |* - An engine may be used by any number of threads at once. Creating and
 |*   destroying one is not synchronized with its other uses.
 |*
@@ -182,7 +183,8 @@ typedef struct EmbeddingEngineOptions {
 } EmbeddingEngineOptions;
 
 EMBEDDING_RUNTIME_EXPORT void
-embedding_engine_options_init(EmbeddingEngineOptions *options);
+embedding_engine_options_init(EmbeddingEngineOptions *options,
+                              size_t struct_size);
 
 /** Creates an engine. `options` may be null for the defaults; its strings are
  * copied. The caller destroys `*out_engine`, which is null after a failure. */
@@ -319,7 +321,8 @@ typedef struct EmbeddingLookupOptions {
 } EmbeddingLookupOptions;
 
 EMBEDDING_RUNTIME_EXPORT void
-embedding_lookup_options_init(EmbeddingLookupOptions *options);
+embedding_lookup_options_init(EmbeddingLookupOptions *options,
+                              size_t struct_size);
 
 /** out[i..., :] = table[indices[i...], :], bit for bit.
  *
@@ -390,7 +393,8 @@ typedef struct EmbeddingRenormOptions {
 } EmbeddingRenormOptions;
 
 EMBEDDING_RUNTIME_EXPORT void
-embedding_renorm_options_init(EmbeddingRenormOptions *options);
+embedding_renorm_options_init(EmbeddingRenormOptions *options,
+                              size_t struct_size);
 
 /** Multiplies each distinct row of `table` [V, D] that `indices` name and whose
  * p-norm exceeds `max_norm` by max_norm / (norm + 1e-7), in place.
@@ -422,7 +426,7 @@ typedef struct EmbeddingGradOptions {
 } EmbeddingGradOptions;
 
 EMBEDDING_RUNTIME_EXPORT void
-embedding_grad_options_init(EmbeddingGradOptions *options);
+embedding_grad_options_init(EmbeddingGradOptions *options, size_t struct_size);
 
 /** grad_table[k, :] = the sum of grad_output[i..., :] over the positions whose
  * index is k; zero where there is none.
@@ -459,7 +463,8 @@ typedef struct EmbeddingCoalesceOptions {
 } EmbeddingCoalesceOptions;
 
 EMBEDDING_RUNTIME_EXPORT void
-embedding_coalesce_options_init(EmbeddingCoalesceOptions *options);
+embedding_coalesce_options_init(EmbeddingCoalesceOptions *options,
+                                size_t struct_size);
 
 /** The distinct `indices` in ascending order in `rows`, and in `sums` the sums
  * of the `values` of each, in the order of embedding_dense_grad.

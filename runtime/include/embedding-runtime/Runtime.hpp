@@ -134,23 +134,23 @@ inline void adviseHugePages(void *memory, size_t size) {
 }
 
 struct LookupOptions : EmbeddingLookupOptions {
-  LookupOptions() { embedding_lookup_options_init(this); }
+  LookupOptions() { embedding_lookup_options_init(this, sizeof(*this)); }
 };
 
 struct RenormOptions : EmbeddingRenormOptions {
-  RenormOptions() { embedding_renorm_options_init(this); }
+  RenormOptions() { embedding_renorm_options_init(this, sizeof(*this)); }
 };
 
 struct GradOptions : EmbeddingGradOptions {
-  GradOptions() { embedding_grad_options_init(this); }
+  GradOptions() { embedding_grad_options_init(this, sizeof(*this)); }
 };
 
 struct CoalesceOptions : EmbeddingCoalesceOptions {
-  CoalesceOptions() { embedding_coalesce_options_init(this); }
+  CoalesceOptions() { embedding_coalesce_options_init(this, sizeof(*this)); }
 };
 
 struct EngineOptions : EmbeddingEngineOptions {
-  EngineOptions() { embedding_engine_options_init(this); }
+  EngineOptions() { embedding_engine_options_init(this, sizeof(*this)); }
 };
 
 /// Compiles kernels, keeps them, and runs them. Any number of threads may use
