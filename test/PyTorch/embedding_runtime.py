@@ -151,7 +151,9 @@ class Engine:
 
     def _options(self, type, init, mode, **fields):
         options = type()
-        getattr(self.library, init)(ctypes.byref(options))
+        getattr(self.library, init)(
+            ctypes.byref(options), ctypes.c_size_t(ctypes.sizeof(options))
+        )
         options.out_of_range = MODES[mode]
         for name, value in fields.items():
             setattr(options, name, value)
