@@ -28,6 +28,7 @@ def find_python():
 config.substitutions.append(("%python", find_python()))
 config.substitutions.append(("%src_root", config.embedding_src_root))
 config.substitutions.append(("%obj_root", config.embedding_obj_root))
+config.substitutions.append(("%interpreted_cuda", config.interpreted_cuda))
 config.substitutions.append(("%mlir_include", config.mlir_include))
 
 if config.host_arch in ("x86_64", "AMD64"):

@@ -9,6 +9,7 @@
 #include "RowIndexing.h"
 
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/Transforms/InliningUtils.h"
 
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -88,6 +89,19 @@ static void printStaticOrDynamicIndex(OpAsmPrinter &printer, Operation *,
 #define GET_OP_CLASSES
 #include "embedding/IR/EmbeddingOps.cpp.inc"
 
+namespace {
+
+/// Operations have no regions and stand wherever their operands do.
+struct EmbeddingInlinerInterface : DialectInlinerInterface {
+  using DialectInlinerInterface::DialectInlinerInterface;
+
+  bool isLegalToInline(Operation *, Region *, bool, IRMapping &) const final {
+    return true;
+  }
+};
+
+} // namespace
+
 void EmbeddingDialect::initialize() {
   addOperations<
 #define GET_OP_LIST
@@ -97,6 +111,7 @@ void EmbeddingDialect::initialize() {
 #define GET_ATTRDEF_LIST
 #include "embedding/IR/EmbeddingAttrs.cpp.inc"
       >();
+  addInterfaces<EmbeddingInlinerInterface>();
 }
 
 //===----------------------------------------------------------------------===//

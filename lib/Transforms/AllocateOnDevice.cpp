@@ -53,6 +53,10 @@ struct EmbeddingAllocateOnDevice
           gpu::DeallocOp::create(builder, op->getLoc(), TypeRange(),
                                  dealloc.getMemref());
           dealloc.erase();
+        } else if (isa<memref::GetGlobalOp>(op)) {
+          op->emitError("expected no constants in memory, which would be the "
+                        "host's; pass them as arguments");
+          return WalkResult::interrupt();
         } else if (op != function.getOperation() && accessesMemory(op)) {
           op->emitError("expected nothing but kernels to read or write memory, "
                         "which is on the device, but got '")

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Device.h"
+#include "DeviceOperands.h"
 
 #include <algorithm>
 

@@ -38,9 +38,8 @@ void __truncdfhf2();
 void *embedding::runtime::resolveInProcess(const char *name) {
   static const std::pair<const char *, void *> symbols[] = {
       // Of CPUs without the instruction.
-      {"fma",
-       reinterpret_cast<void *>(
-           static_cast<double (*)(double, double, double)>(&std::fma))},
+      {"fma", reinterpret_cast<void *>(
+                  static_cast<double (*)(double, double, double)>(&std::fma))},
 #if defined(__x86_64__)
       {"__extendhfsf2", reinterpret_cast<void *>(&__extendhfsf2)},
       {"__extendhfdf2", reinterpret_cast<void *>(&__extendhfdf2)},

@@ -51,9 +51,10 @@ struct Device {
 
 } // namespace
 
+/// Never destroyed: a process may end with calls.
 static Device &getDevice() {
-  static Device device;
-  return device;
+  static auto *device = new Device;
+  return *device;
 }
 
 /// Only addresses matter.

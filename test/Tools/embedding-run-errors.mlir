@@ -14,6 +14,13 @@
 // RUN: not embedding-run %s --function=unsupported --input=f32 2>&1 | FileCheck %s --check-prefix=TYPE
 // TYPE: error: cannot be run, because of values of type 'tensor<*xf32>'
 
+// RUN: env EMBEDDING_CUDA_LIBRARY=/nowhere/libcuda.so.1 not embedding-run %s --function=f --target=cuda --input=1x3xf32 2>&1 | FileCheck %s --check-prefix=NODRIVER
+// NODRIVER: error: cuda: no driver: /nowhere/libcuda.so.1: cannot open
+// RUN: not embedding-run %src_root/docs/examples/batch.mlir --target=cuda --emit=ptx --chip=sm_70 2>&1 | FileCheck %s --check-prefix=CHIP
+// CHIP: error: expected a chip from sm_80 on
+// RUN: not embedding-run %s --function=f --emit=ptx 2>&1 | FileCheck %s --check-prefix=NOKERNELS
+// NOKERNELS: error: there are no kernels; is --target=cuda missing?
+
 // REDEFINE: %{arguments} = --input=2x3xf16
 // RUN: %{fail}=ELEMENT
 // ELEMENT: error: --input 0: '2x3xf16': expected elements of f32, but got 'f16'

@@ -26,3 +26,12 @@ func.func @no_kernel_yet(%indices: memref<?xi64>, %table: memref<?x64xf32>) {
     outs(%table : memref<?x64xf32>)
   return
 }
+
+// -----
+
+memref.global "private" constant @indices : memref<2xi64> = dense<[0, 1]>
+func.func @constant() -> memref<2xi64> {
+  // expected-error @below {{expected no constants in memory, which would be the host's; pass them as arguments}}
+  %indices = memref.get_global @indices : memref<2xi64>
+  return %indices : memref<2xi64>
+}

@@ -15,6 +15,7 @@
 
 #include "HostTensor.h"
 
+#include "Device.h"
 #include "ObjectLoader.h"
 #include "embedding/Conversion/Passes.h"
 #include "embedding/InitAll.h"
@@ -29,6 +30,7 @@
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/FileUtilities.h"
+#include "mlir/Transforms/Passes.h"
 
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -37,10 +39,14 @@
 #include "llvm/Support/ToolOutputFile.h"
 
 #include <chrono>
-#include <cstring>
+#include <cstdlib>
+#include <deque>
 #include <mutex>
 
 using namespace mlir;
+using ::embedding::runtime::Device;
+using ::embedding::runtime::DeviceCall;
+using ::embedding::runtime::Driver;
 using ::embedding::runtime::LoadedObject;
 using ::embedding::tools::HostTensor;
 namespace cl = llvm::cl;
@@ -73,6 +79,19 @@ static cl::list<std::string> outputs(
 static cl::opt<std::string>
     cpu("cpu", cl::desc("The CPU to compile for, as LLVM names it"),
         cl::init("native"), cl::cat(category));
+enum class Target { cpu, cuda };
+static cl::opt<Target> targetKind(
+    "target", cl::desc("What to run on:"), cl::init(Target::cpu),
+    cl::values(clEnumValN(Target::cpu, "cpu", "this CPU"),
+               clEnumValN(Target::cuda, "cuda",
+                          "GPU 0, through libcuda.so.1 or what the "
+                          "environment's EMBEDDING_CUDA_LIBRARY names")),
+    cl::cat(category));
+static cl::opt<std::string>
+    chip("chip",
+         cl::desc("The GPU to compile for, such as sm_90; by default that of "
+                  "the machine, or sm_80 with --emit"),
+         cl::cat(category));
 static cl::opt<bool> naive("naive",
                            cl::desc("Lower element by element, unoptimized"),
                            cl::cat(category));
@@ -81,19 +100,116 @@ static cl::opt<unsigned> benchmark(
     cl::desc("Call the function this many times more, and report the median"),
     cl::value_desc("calls"), cl::init(0), cl::cat(category));
 
-enum class Emit { none, mlir, llvmIR, assembly };
-static cl::opt<Emit>
-    emitKind("emit", cl::desc("Print instead of running:"),
-             cl::init(Emit::none),
-             cl::values(clEnumValN(Emit::mlir, "mlir", "the LLVM dialect"),
-                        clEnumValN(Emit::llvmIR, "llvm", "optimized LLVM IR"),
-                        clEnumValN(Emit::assembly, "asm", "assembly")),
-             cl::cat(category));
+enum class Emit { none, mlir, llvmIR, assembly, ptx };
+static cl::opt<Emit> emitKind(
+    "emit", cl::desc("Print instead of running:"), cl::init(Emit::none),
+    cl::values(clEnumValN(Emit::mlir, "mlir", "the LLVM dialect"),
+               clEnumValN(Emit::llvmIR, "llvm", "optimized LLVM IR"),
+               clEnumValN(Emit::assembly, "asm", "assembly"),
+               clEnumValN(Emit::ptx, "ptx", "the kernels, with --target=cuda")),
+    cl::cat(category));
 
 static LogicalResult fail(const llvm::Twine &message) {
   llvm::errs() << "embedding-run: error: " << message << "\n";
   return failure();
 }
+
+//===----------------------------------------------------------------------===//
+// The GPU
+//===----------------------------------------------------------------------===//
+
+/// With --target=cuda, while the program runs.
+static std::unique_ptr<Driver> driver;
+static std::unique_ptr<Device> device;
+
+static LogicalResult check(::embedding::runtime::Status status) {
+  return status ? success() : fail(status.failure().message);
+}
+
+static LogicalResult openDevice() {
+  const char *library = std::getenv("EMBEDDING_CUDA_LIBRARY");
+  auto loaded = Driver::load(library ? library : "libcuda.so.1");
+  if (!loaded)
+    return fail(loaded.failure().message);
+  driver = std::make_unique<Driver>(*loaded);
+  auto created = Device::create(*driver, /*id=*/0);
+  if (!created)
+    return fail(created.failure().message);
+  device = std::move(*created);
+  return success();
+}
+
+/// Memory of the GPU, at least a byte; null with an error.
+static char *allocateOnDevice(size_t bytes) {
+  unsigned long long address = 0;
+  if (failed(check(driver->check(
+          driver->cuMemAlloc_v2(&address, std::max<size_t>(bytes, 1)),
+          "cuMemAlloc"))))
+    return nullptr;
+  return reinterpret_cast<char *>(address);
+}
+static void deallocateOnDevice(void *memory) {
+  driver->cuMemFree_v2(reinterpret_cast<unsigned long long>(memory));
+}
+static LogicalResult upload(char *to, const char *from, size_t bytes) {
+  return check(driver->check(
+      driver->cuMemcpyHtoDAsync_v2(reinterpret_cast<unsigned long long>(to),
+                                   from, bytes, /*stream=*/nullptr),
+      "cuMemcpyHtoDAsync"));
+}
+static LogicalResult download(char *to, const char *from, size_t bytes) {
+  if (failed(check(driver->check(
+          driver->cuMemcpyDtoHAsync_v2(
+              to, reinterpret_cast<unsigned long long>(from), bytes, nullptr),
+          "cuMemcpyDtoHAsync"))))
+    return failure();
+  return check(driver->check(driver->cuStreamSynchronize(nullptr),
+                             "cuStreamSynchronize"));
+}
+
+namespace {
+
+/// Copies of shaped arguments on the GPU, with descriptors of their own.
+class DeviceArguments {
+public:
+  ~DeviceArguments() {
+    for (Copy &copy : copies)
+      deallocateOnDevice(copy.memory);
+  }
+
+  /// Returns the descriptor of the copy, or null with an error.
+  void *add(HostTensor &tensor) {
+    char *memory = allocateOnDevice(tensor.getNumBytes());
+    if (!memory)
+      return nullptr;
+    auto *words = static_cast<int64_t *>(tensor.getDescriptor());
+    size_t rank = tensor.getShape().size();
+    copies.push_back({&tensor, memory, {words, words + 3 + 2 * rank}});
+    std::vector<int64_t> &descriptor = copies.back().descriptor;
+    descriptor[0] = descriptor[1] = reinterpret_cast<int64_t>(memory);
+    if (failed(upload(memory, tensor.data(), tensor.getNumBytes())))
+      return nullptr;
+    return descriptor.data();
+  }
+
+  LogicalResult downloadAll() {
+    for (Copy &copy : copies)
+      if (failed(download(copy.tensor->data(), copy.memory,
+                          copy.tensor->getNumBytes())))
+        return failure();
+    return success();
+  }
+
+private:
+  struct Copy {
+    HostTensor *tensor;
+    char *memory;
+    std::vector<int64_t> descriptor;
+  };
+  std::deque<Copy> copies;
+};
+
+} // namespace
 
 //===----------------------------------------------------------------------===//
 // What the program calls
@@ -140,8 +256,25 @@ static void takeResult(int64_t number, const int64_t *descriptor) {
   int64_t offset = descriptor[2];
   const char *data = reinterpret_cast<const char *>(descriptor[1]) +
                      offset * ::embedding::tools::getElementBytes(element);
-  outcome.results[number] =
-      HostTensor::copy(element, {descriptor + 3, size_t(rank)}, data);
+  llvm::ArrayRef<int64_t> shape(descriptor + 3, static_cast<size_t>(rank));
+  std::vector<char> downloaded;
+  if (device) {
+    size_t bytes = ::embedding::tools::getElementBytes(element);
+    for (int64_t size : shape)
+      bytes *= static_cast<size_t>(size);
+    downloaded.resize(bytes);
+    if (failed(download(downloaded.data(), data, bytes)))
+      return;
+    data = downloaded.data();
+  }
+  outcome.results[number] = HostTensor::copy(element, shape, data);
+}
+
+static void *allocateBuffer(uint64_t bytes, void *, bool) {
+  return allocateOnDevice(bytes);
+}
+static void deallocateBuffer(void *memory, void *) {
+  deallocateOnDevice(memory);
 }
 
 static void *resolve(const char *name) {
@@ -150,6 +283,14 @@ static void *resolve(const char *name) {
     return reinterpret_cast<void *>(&reportOutOfRange);
   if (symbol.starts_with(("_mlir_ciface_" + kResult).str()))
     return reinterpret_cast<void *>(&takeResult);
+  if (symbol == "embedding_launch_kernel")
+    return reinterpret_cast<void *>(&DeviceCall::launch);
+  if (symbol == mlir::embedding::kGetOutOfRangeReportFunction)
+    return reinterpret_cast<void *>(&DeviceCall::getReport);
+  if (symbol == "mgpuMemAlloc")
+    return reinterpret_cast<void *>(&allocateBuffer);
+  if (symbol == "mgpuMemFree")
+    return reinterpret_cast<void *>(&deallocateBuffer);
   return ::embedding::runtime::resolveInProcess(name);
 }
 
@@ -194,8 +335,11 @@ static void addEntry(ModuleOp module, func::FuncOp function) {
     func::CallOp::create(builder, loc, taker, ValueRange{index, shaped});
   }
   func::ReturnOp::create(builder, loc);
-  // Its results are the entry's alone now, and need not be copied.
-  function.setPrivate();
+  // Results are the entry's alone now, and need not be copied; what is not
+  // called need not be lowered.
+  for (auto other : module.getOps<func::FuncOp>())
+    if (other != entry)
+      other.setPrivate();
 }
 
 /// Adds, to the lowered module, the entry that takes an array of pointers: to
@@ -282,13 +426,12 @@ static FailureOr<SmallVector<HostTensor>> parseInputs(func::FuncOp function) {
   return tensors;
 }
 
-static void runBenchmark(void (*entry)(void **), void **arguments,
-                         size_t resultBytes) {
+static void runBenchmark(llvm::function_ref<void()> call, size_t resultBytes) {
   using Clock = std::chrono::steady_clock;
   SmallVector<double> seconds;
   for (unsigned i = 0; i < benchmark; ++i) {
     auto start = Clock::now();
-    entry(arguments);
+    call();
     seconds.push_back(
         std::chrono::duration<double>(Clock::now() - start).count());
   }
@@ -338,11 +481,27 @@ static FailureOr<std::optional<LoadedObject>> compile(ModuleOp module,
     if (std::optional<std::string> missing = target->findFeatureMissingHere())
       return fail("this machine cannot run code for CPU '" + cpu +
                   "': it has no " + *missing);
-  mlir::embedding::CPUPipelineOptions options;
-  options.vectorBytes = target->getVectorBytes();
-  options.vectorize = options.prefetch = !naive;
   PassManager pm(module.getContext());
-  mlir::embedding::buildEmbeddingToCPUPipeline(pm, options);
+  // Inlined, buffers have one owner; to find that out at run time takes memory
+  // that on a GPU the host could not write.
+  if (emitKind == Emit::none) {
+    pm.addPass(createInlinerPass());
+    pm.addPass(createSymbolDCEPass());
+  }
+  if (targetKind == Target::cuda) {
+    mlir::embedding::NVVMPipelineOptions options;
+    if (!chip.empty())
+      options.chip = chip;
+    else if (device)
+      options.chip = "sm_" + std::to_string(device->getChip());
+    options.launch = mlir::embedding::KernelLaunch::callback;
+    mlir::embedding::buildEmbeddingToNVVMPipeline(pm, options);
+  } else {
+    mlir::embedding::CPUPipelineOptions options;
+    options.vectorBytes = target->getVectorBytes();
+    options.vectorize = options.prefetch = !naive;
+    mlir::embedding::buildEmbeddingToCPUPipeline(pm, options);
+  }
   if (failed(pm.run(module)))
     return failure();
   // Bufferization leaves what it was told, and the translation would warn.
@@ -353,6 +512,15 @@ static FailureOr<std::optional<LoadedObject>> compile(ModuleOp module,
   });
   if (emitKind == Emit::mlir) {
     module.print(llvm::outs());
+    return std::optional<LoadedObject>();
+  }
+  if (emitKind == Emit::ptx) {
+    auto image = module.lookupSymbol<LLVM::GlobalOp>(
+        (mlir::embedding::kKernelModuleName + "_image").str());
+    if (!image)
+      return fail("there are no kernels; is --target=cuda missing?");
+    StringRef text = cast<StringAttr>(image.getValueAttr()).getValue();
+    llvm::outs() << text.rtrim('\0');
     return std::optional<LoadedObject>();
   }
   if (emitKind == Emit::none)
@@ -394,6 +562,8 @@ static LogicalResult run(MLIRContext &context) {
 
   SmallVector<HostTensor> arguments;
   if (emitKind == Emit::none) {
+    if (targetKind == Target::cuda && failed(openDevice()))
+      return failure();
     FailureOr<SmallVector<HostTensor>> parsed = parseInputs(*function);
     if (failed(parsed))
       return failure();
@@ -412,15 +582,44 @@ static LogicalResult run(MLIRContext &context) {
 
   auto entry =
       reinterpret_cast<void (*)(void **)>((*object)->find(kPackedEntry.str()));
+  std::optional<DeviceCall> call;
+  DeviceArguments onDevice;
+  if (device) {
+    call.emplace(*device, /*stream=*/nullptr);
+    if (failed(check(call->getStatus())))
+      return failure();
+  }
   SmallVector<void *> pointers;
-  for (auto [argument, type] : llvm::zip_equal(arguments, argumentTypes))
-    pointers.push_back(isa<ShapedType>(type) ? argument.getDescriptor()
-                                             : argument.data());
+  for (auto [argument, type] : llvm::zip_equal(arguments, argumentTypes)) {
+    if (!isa<ShapedType>(type))
+      pointers.push_back(argument.data());
+    else
+      pointers.push_back(device ? onDevice.add(argument)
+                                : argument.getDescriptor());
+    if (!pointers.back())
+      return failure();
+  }
   entry(pointers.data());
+  if (device) {
+    if (failed(check(call->getStatus())))
+      return failure();
+    auto synchronized = device->synchronize(/*stream=*/nullptr);
+    if (!synchronized) {
+      auto &failed = synchronized.failure();
+      if (failed.code != EMBEDDING_OUT_OF_RANGE)
+        return fail(failed.message);
+      reportOutOfRange(failed.position, failed.index, failed.count);
+    }
+    if (failed(onDevice.downloadAll()))
+      return failure();
+  }
   if (outcome.count != 0)
     return fail("index " + llvm::Twine(outcome.index) + " at flat position " +
                 llvm::Twine(outcome.position) + " is out of range (" +
                 llvm::Twine(outcome.count) + " in all)");
+  // A result that could not be copied has said why.
+  if (llvm::is_contained(outcome.results, std::nullopt))
+    return failure();
 
   SmallVector<const HostTensor *> tensors;
   size_t resultBytes = 0;
@@ -435,7 +634,13 @@ static LogicalResult run(MLIRContext &context) {
     return failure();
   if (benchmark > 0) {
     outcome.wantsResults = false;
-    runBenchmark(entry, pointers.data(), resultBytes);
+    runBenchmark(
+        [&] {
+          entry(pointers.data());
+          if (device)
+            (void)device->synchronize(/*stream=*/nullptr);
+        },
+        resultBytes);
   }
   return success();
 }
@@ -444,13 +649,15 @@ int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   cl::HideUnrelatedOptions(category);
   cl::ParseCommandLineOptions(
-      argc, argv,
-      "Compiles a function of an IR file for this CPU and runs it\n");
+      argc, argv, "Compiles a function of an IR file and runs it\n");
   DialectRegistry registry;
   mlir::embedding::registerAllDialects(registry);
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
   // What the entries are made of.
   context.loadDialect<arith::ArithDialect, func::FuncDialect, LLVM::LLVMDialect,
                       tensor::TensorDialect>();
-  return failed(run(context));
+  LogicalResult result = run(context);
+  // Before the driver takes its leave.
+  device.reset();
+  return failed(result);
 }

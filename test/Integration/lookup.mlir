@@ -1,27 +1,37 @@
 // The worked cases of docs/Semantics.md, through the optimized and the naive
-// lowering.
+// lowering for the CPU, and on an interpreted GPU.
 // DEFINE: %{run} = embedding-run %s
+// DEFINE: %{cuda} = env EMBEDDING_CUDA_LIBRARY=%interpreted_cuda embedding-run %s --target=cuda
 // DEFINE: %{W} = --input="4x3xf32=1 2 3 4 5 6 7 8 9 10 11 12"
 // RUN: %{run}         --function=rank_0 %{W} --input=i64=2 | FileCheck %s --check-prefix=RANK0
 // RUN: %{run} --naive --function=rank_0 %{W} --input=i64=2 | FileCheck %s --check-prefix=RANK0
+// RUN: %{cuda} --function=rank_0 %{W} --input=i64=2 | FileCheck %s --check-prefix=RANK0
 // RUN: %{run}         --function=rank_1 %{W} --input="3xi32=2 0 3" | FileCheck %s --check-prefix=RANK1
 // RUN: %{run} --naive --function=rank_1 %{W} --input="3xi32=2 0 3" | FileCheck %s --check-prefix=RANK1
+// RUN: %{cuda} --function=rank_1 %{W} --input="3xi32=2 0 3" | FileCheck %s --check-prefix=RANK1
 // RUN: %{run}         --function=rank_3 %{W} --input="2x0x3xi64" | FileCheck %s --check-prefix=EMPTY
 // RUN: %{run} --naive --function=rank_3 %{W} --input="2x0x3xi64" | FileCheck %s --check-prefix=EMPTY
+// RUN: %{cuda} --function=rank_3 %{W} --input="2x0x3xi64" | FileCheck %s --check-prefix=EMPTY
 // RUN: %{run}         --function=clamp %{W} --input="5xi64=-9 0 3 4 99" | FileCheck %s --check-prefix=CLAMP
 // RUN: %{run} --naive --function=clamp %{W} --input="5xi64=-9 0 3 4 99" | FileCheck %s --check-prefix=CLAMP
+// RUN: %{cuda} --function=clamp %{W} --input="5xi64=-9 0 3 4 99" | FileCheck %s --check-prefix=CLAMP
 // RUN: %{run}         --function=zero %{W} --input="5xi64=-9 0 3 4 99" | FileCheck %s --check-prefix=ZERO
 // RUN: %{run} --naive --function=zero %{W} --input="5xi64=-9 0 3 4 99" | FileCheck %s --check-prefix=ZERO
+// RUN: %{cuda} --function=zero %{W} --input="5xi64=-9 0 3 4 99" | FileCheck %s --check-prefix=ZERO
 // RUN: %{run}         --function=clamp --input=0x3xf32 --input="2xi64=0 1" | FileCheck %s --check-prefix=NOROWS
 // RUN: %{run} --naive --function=clamp --input=0x3xf32 --input="2xi64=0 1" | FileCheck %s --check-prefix=NOROWS
+// RUN: %{cuda} --function=clamp --input=0x3xf32 --input="2xi64=0 1" | FileCheck %s --check-prefix=NOROWS
 
 // RUN: %{run}         --function=no_rows --input=0x3xf32 --input="2xi64=0 1" | FileCheck %s --check-prefix=NOROWS
 // RUN: %{run} --naive --function=no_rows --input=0x3xf32 --input="2xi64=0 1" | FileCheck %s --check-prefix=NOROWS
+// RUN: %{cuda} --function=no_rows --input=0x3xf32 --input="2xi64=0 1" | FileCheck %s --check-prefix=NOROWS
 
 // RUN: not %{run}         --function=rank_1 %{W} --input="3xi32=1 4 -1" 2>&1 | FileCheck %s --check-prefix=BAD
 // RUN: not %{run} --naive --function=rank_1 %{W} --input="3xi32=1 4 -1" 2>&1 | FileCheck %s --check-prefix=BAD
+// RUN: not %{cuda} --function=rank_1 %{W} --input="3xi32=1 4 -1" 2>&1 | FileCheck %s --check-prefix=BAD
 // RUN: not %{run}         --function=rank_3 %{W} --input="2x1x2xi64=0 0 0 -1" 2>&1 | FileCheck %s --check-prefix=BAD3
 // RUN: not %{run} --naive --function=rank_3 %{W} --input="2x1x2xi64=0 0 0 -1" 2>&1 | FileCheck %s --check-prefix=BAD3
+// RUN: not %{cuda} --function=rank_3 %{W} --input="2x1x2xi64=0 0 0 -1" 2>&1 | FileCheck %s --check-prefix=BAD3
 
 // BAD: error: index 4 at flat position 1 is out of range (2 in all)
 // BAD3: error: index -1 at flat position 3 is out of range (1 in all)

@@ -1,29 +1,38 @@
 // The worked cases of docs/Semantics.md, through the optimized and the naive
-// lowering.
+// lowering for the CPU, and on an interpreted GPU.
 // DEFINE: %{run} = embedding-run %s
+// DEFINE: %{cuda} = env EMBEDDING_CUDA_LIBRARY=%interpreted_cuda embedding-run %s --target=cuda
 // DEFINE: %{dy} = --input="4x3xf32=1 1 1 1 1 1 1 1 1 1 1 1"
 // DEFINE: %{R} = --input="4x2xf32=3 4 .6 .8 0 0 6 8"
 
 // RUN: %{run}         --function=dense %{dy} --input="4xi64=1 1 3 1" | FileCheck %s --check-prefix=DENSE
 // RUN: %{run} --naive --function=dense %{dy} --input="4xi64=1 1 3 1" | FileCheck %s --check-prefix=DENSE
+// RUN: %{cuda} --function=dense %{dy} --input="4xi64=1 1 3 1" | FileCheck %s --check-prefix=DENSE
 // RUN: %{run}         --function=padded %{dy} --input="4xi64=0 1 3 0" | FileCheck %s --check-prefix=PADDED
 // RUN: %{run} --naive --function=padded %{dy} --input="4xi64=0 1 3 0" | FileCheck %s --check-prefix=PADDED
+// RUN: %{cuda} --function=padded %{dy} --input="4xi64=0 1 3 0" | FileCheck %s --check-prefix=PADDED
 // RUN: %{run}         --function=frequency --input="2x2x3xf32=1" --input="2x2xi64=1 2 1 3" | FileCheck %s --check-prefix=FREQUENCY
 // RUN: %{run} --naive --function=frequency --input="2x2x3xf32=1" --input="2x2xi64=1 2 1 3" | FileCheck %s --check-prefix=FREQUENCY
+// RUN: %{cuda} --function=frequency --input="2x2x3xf32=1" --input="2x2xi64=1 2 1 3" | FileCheck %s --check-prefix=FREQUENCY
 // RUN: %{run}         --function=order --input="3x1xf32=1e8 1 -1e8" | FileCheck %s --check-prefix=ORDER0
 // RUN: %{run} --naive --function=order --input="3x1xf32=1e8 1 -1e8" | FileCheck %s --check-prefix=ORDER0
 // RUN: %{run}         --function=order --input="3x1xf32=1e8 -1e8 1" | FileCheck %s --check-prefix=ORDER1
 // RUN: %{run} --naive --function=order --input="3x1xf32=1e8 -1e8 1" | FileCheck %s --check-prefix=ORDER1
 // RUN: %{run}         --function=bf16 --input="300x1xbf16=1" --input=300xi64 | FileCheck %s --check-prefix=BF16
 // RUN: %{run} --naive --function=bf16 --input="300x1xbf16=1" --input=300xi64 | FileCheck %s --check-prefix=BF16
+// RUN: %{cuda} --function=bf16 --input="300x1xbf16=1" --input=300xi64 | FileCheck %s --check-prefix=BF16
 // RUN: %{run}         --function=f16 --input="4096x1xf16=1" --input=4096xi64 | FileCheck %s --check-prefix=F16
 // RUN: %{run} --naive --function=f16 --input="4096x1xf16=1" --input=4096xi64 | FileCheck %s --check-prefix=F16
+// RUN: %{cuda} --function=f16 --input="4096x1xf16=1" --input=4096xi64 | FileCheck %s --check-prefix=F16
 // RUN: %{run}         --function=sparse --input="3x1xf32=1 2 3" --input="3xi64=3 1 3" | FileCheck %s --check-prefix=SPARSE
 // RUN: %{run} --naive --function=sparse --input="3x1xf32=1 2 3" --input="3xi64=3 1 3" | FileCheck %s --check-prefix=SPARSE
+// RUN: %{cuda} --function=sparse --input="3x1xf32=1 2 3" --input="3xi64=3 1 3" | FileCheck %s --check-prefix=SPARSE
 // RUN: %{run}         --function=coalesce --input="3xi32=3 1 3" --input="3x1xf32=1 2 3" | FileCheck %s --check-prefix=COALESCE
 // RUN: %{run} --naive --function=coalesce --input="3xi32=3 1 3" --input="3x1xf32=1 2 3" | FileCheck %s --check-prefix=COALESCE
+// RUN: %{cuda} --function=coalesce --input="3xi32=3 1 3" --input="3x1xf32=1 2 3" | FileCheck %s --check-prefix=COALESCE
 // RUN: %{run}         --function=renorm %{R} --input="3xi64=0 0 1" | FileCheck %s --check-prefix=RENORM
 // RUN: %{run} --naive --function=renorm %{R} --input="3xi64=0 0 1" | FileCheck %s --check-prefix=RENORM
+// RUN: %{cuda} --function=renorm %{R} --input="3xi64=0 0 1" | FileCheck %s --check-prefix=RENORM
 // RUN: %{run}         --function=renorm_f64 --input="1x2xf64=3 4" | FileCheck %s --check-prefix=RENORM64
 // RUN: %{run} --naive --function=renorm_f64 --input="1x2xf64=3 4" | FileCheck %s --check-prefix=RENORM64
 // RUN: %{run}         --function=renorm_1 --input="1x2xf64=1 -3" | FileCheck %s --check-prefix=RENORM1
@@ -34,12 +43,16 @@
 // RUN: %{run} --naive --function=renorm_f16 --input="1x2xf16=60000 60000" | FileCheck %s --check-prefix=RENORM16
 // RUN: %{run}         --function=max_norm_lookup %{R} --input="3xi64=3 0 3" | FileCheck %s --check-prefix=MAXNORM
 // RUN: %{run} --naive --function=max_norm_lookup %{R} --input="3xi64=3 0 3" | FileCheck %s --check-prefix=MAXNORM
+// RUN: %{cuda} --function=max_norm_lookup %{R} --input="3xi64=3 0 3" | FileCheck %s --check-prefix=MAXNORM
 // RUN: %{run}         --function=second --input="4x1xf32=1 2 3 4" --input="4xi64=3 1 3 0" | FileCheck %s --check-prefix=SECOND
 // RUN: %{run} --naive --function=second --input="4x1xf32=1 2 3 4" --input="4xi64=3 1 3 0" | FileCheck %s --check-prefix=SECOND
+// RUN: %{cuda} --function=second --input="4x1xf32=1 2 3 4" --input="4xi64=3 1 3 0" | FileCheck %s --check-prefix=SECOND
 
 // A bad index anywhere: an error that says where.
 // RUN: not %{run} --function=dense %{dy} --input="4xi64=4 1 3 -1" 2>&1 | FileCheck %s --check-prefix=BAD
+// RUN: not %{cuda} --function=dense %{dy} --input="4xi64=4 1 3 -1" 2>&1 | FileCheck %s --check-prefix=BAD
 // RUN: not %{run} --function=renorm %{R} --input="3xi64=0 0 4" 2>&1 | FileCheck %s --check-prefix=BADLAST
+// RUN: not %{cuda} --function=renorm %{R} --input="3xi64=0 0 4" 2>&1 | FileCheck %s --check-prefix=BADLAST
 // BAD: error: index 4 at flat position 0 is out of range (2 in all)
 // BADLAST: error: index 4 at flat position 2 is out of range (1 in all)
 
