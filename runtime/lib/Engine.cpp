@@ -69,6 +69,19 @@ static std::string describeMachine() {
   return text;
 }
 
+/// Whether `cpu` is a level of x86-64 that this machine reaches. Kernels for it
+/// run on any other that does, and may be carried there.
+static bool isSupportedLevel(const std::string &cpu) {
+#if defined(__x86_64__)
+  return cpu == "x86-64" ||
+         (cpu == "x86-64-v2" && __builtin_cpu_supports("x86-64-v2")) ||
+         (cpu == "x86-64-v3" && __builtin_cpu_supports("x86-64-v3")) ||
+         (cpu == "x86-64-v4" && __builtin_cpu_supports("x86-64-v4"));
+#else
+  return false;
+#endif
+}
+
 Result<std::unique_ptr<Engine>>
 Engine::create(const EmbeddingEngineOptions &options) {
   std::unique_ptr<Engine> engine(new Engine);
@@ -78,12 +91,15 @@ Engine::create(const EmbeddingEngineOptions &options) {
     return invalidArgument("options: expected lowering to be 0 or 1, but got " +
                            std::to_string(options.lowering));
   engine->lowering = static_cast<EmbeddingLowering>(options.lowering);
-  if (const char *cpu = options.cpu) {
+  if (const char *cpu = options.cpu)
     engine->cpu = cpu;
-    engine->cpuKey = engine->cpu.value() + " on ";
-  }
-  // With a name too: what is compiled for it was found to run on this machine.
-  engine->cpuKey += describeMachine();
+  if (engine->cpu && isSupportedLevel(*engine->cpu))
+    engine->cpuKey = *engine->cpu;
+  else
+    // With a name too: what is compiled for it was found to run on this
+    // machine.
+    engine->cpuKey =
+        (engine->cpu ? *engine->cpu + " on " : "") + describeMachine();
   if (const char *library = options.compiler_library)
     engine->compilerLibrary = library;
 

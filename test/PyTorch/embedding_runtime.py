@@ -44,6 +44,11 @@ class EngineOptions(ctypes.Structure):
         ("deallocate", ctypes.c_void_p),
         ("allocator_context", ctypes.c_void_p),
         ("compiler_library", ctypes.c_char_p),
+        ("max_idle_buffer_bytes", ctypes.c_uint64),
+        ("cuda_library", ctypes.c_char_p),
+        ("device_allocate", ctypes.c_void_p),
+        ("device_deallocate", ctypes.c_void_p),
+        ("device_allocator_context", ctypes.c_void_p),
     ]
 
 
@@ -56,6 +61,7 @@ class LookupOptions(ctypes.Structure):
         ("has_max_norm", ctypes.c_int32),
         ("max_norm", ctypes.c_double),
         ("norm_type", ctypes.c_double),
+        ("stream", ctypes.c_void_p),
     ]
 
 
@@ -64,6 +70,7 @@ class RenormOptions(ctypes.Structure):
         ("struct_size", ctypes.c_size_t),
         ("out_of_range", ctypes.c_int32),
         ("norm_type", ctypes.c_double),
+        ("stream", ctypes.c_void_p),
     ]
 
 
@@ -74,11 +81,16 @@ class GradOptions(ctypes.Structure):
         ("has_padding_idx", ctypes.c_int32),
         ("padding_idx", ctypes.c_int64),
         ("scale_grad_by_freq", ctypes.c_int32),
+        ("stream", ctypes.c_void_p),
     ]
 
 
 class CoalesceOptions(ctypes.Structure):
-    _fields_ = [("struct_size", ctypes.c_size_t), ("out_of_range", ctypes.c_int32)]
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("out_of_range", ctypes.c_int32),
+        ("stream", ctypes.c_void_p),
+    ]
 
 
 TYPES = {
@@ -106,17 +118,22 @@ class Error(Exception):
 
 
 def view(tensor):
-    """A DLTensor that borrows everything from `tensor`."""
+    """A DLTensor that borrows everything from `tensor`, of the CPU or of GPU 0."""
     code, bits = TYPES[tensor.dtype]
     size = tensor.dim()
+    device = 2 if tensor.is_cuda else 1
     return DLTensor(
-        tensor.data_ptr(), 1, 0, size, code, bits, 1,
+        tensor.data_ptr(), device, 0, size, code, bits, 1,
         (ctypes.c_int64 * max(size, 1))(*tensor.shape),
         (ctypes.c_int64 * max(size, 1))(*tensor.stride()), 0,
     )
 
 
 class Engine:
+    """Work on a GPU goes to `stream`, a CUstream."""
+
+    stream = None
+
     def __init__(self, library, num_threads=1, cache_dir="", lowering=0, cpu=None):
         self.library = ctypes.CDLL(library)
         options = EngineOptions()
@@ -124,7 +141,8 @@ class Engine:
             ctypes.byref(options), ctypes.c_size_t(ctypes.sizeof(options))
         )
         options.num_threads = num_threads
-        options.cache_dir = cache_dir.encode()
+        # Without one, the environment's.
+        options.cache_dir = None if cache_dir is None else cache_dir.encode()
         options.lowering = lowering
         options.cpu = cpu.encode() if cpu else None
         self.engine = ctypes.c_void_p()
@@ -144,7 +162,7 @@ class Engine:
 
     def _call(self, name, *arguments):
         arguments = [
-            ctypes.byref(view(a)) if isinstance(a, torch.Tensor) else a
+            ctypes.byref(view(a)) if hasattr(a, "data_ptr") else a
             for a in arguments
         ]
         self._check(getattr(self.library, name), self.engine, *arguments)
@@ -155,6 +173,7 @@ class Engine:
             ctypes.byref(options), ctypes.c_size_t(ctypes.sizeof(options))
         )
         options.out_of_range = MODES[mode]
+        options.stream = self.stream
         for name, value in fields.items():
             setattr(options, name, value)
         return ctypes.byref(options)
@@ -165,6 +184,12 @@ class Engine:
             fields.update(has_padding_idx=1, padding_idx=padding_idx)
         return self._options(
             GradOptions, "embedding_grad_options_init", mode, **fields
+        )
+
+    def synchronize(self):
+        self._check(
+            self.library.embedding_synchronize, self.engine, ctypes.c_int32(0),
+            ctypes.c_void_p(self.stream),
         )
 
     def lookup(self, table, indices, out, mode="check", max_norm=None, norm_type=2.0):

@@ -7,7 +7,9 @@
 //===----------------------------------------------------------------------===//
 //
 // The same calls with tensors on the CPU, whose results must be the same bits.
-// The GPU is an interpreter, unless EMBEDDING_CUDA_LIBRARY names a driver.
+// The GPU is an interpreter, unless EMBEDDING_CUDA_LIBRARY names a driver. With
+// EMBEDDING_CACHE_DIR kernels are kept there, for a CPU of any machine: so
+// these tests run where there is no compiler.
 //
 //===----------------------------------------------------------------------===//
 
@@ -101,47 +103,49 @@ private:
 constexpr DLDevice kGPU = {kDLCUDA, 0};
 
 /// A tensor on the CPU and its copy on the GPU, with all bytes between
-/// elements.
+/// elements. Both are as aligned as they can be, so that each run takes the
+/// same kernels.
 class Both {
 public:
-  Both(std::vector<char> bytes, DLDataType type, std::vector<int64_t> shape,
-       std::vector<int64_t> strides = {}, size_t offset = 0)
-      : bytes(std::move(bytes)), type(type), shape(std::move(shape)),
-        strides(std::move(strides)), offset(offset) {
-    memory = GPU::get().allocate(std::max<size_t>(this->bytes.size(), 1));
-    if (!this->bytes.empty())
-      GPU::get().upload(memory, this->bytes.data(), this->bytes.size());
+  Both(const std::vector<char> &bytes, DLDataType type,
+       std::vector<int64_t> shape, std::vector<int64_t> strides = {},
+       size_t offset = 0)
+      : size(bytes.size()), storage(size + kAlignment), type(type),
+        shape(std::move(shape)), strides(std::move(strides)), offset(offset) {
+    auto address = reinterpret_cast<uintptr_t>(storage.data());
+    host = storage.data() + (kAlignment - address % kAlignment) % kAlignment;
+    memory = GPU::get().allocate(std::max<size_t>(size, 1));
+    if (size == 0)
+      return;
+    std::copy(bytes.begin(), bytes.end(), host);
+    GPU::get().upload(memory, host, size);
   }
   ~Both() { GPU::get().deallocate(memory); }
   Both(const Both &) = delete;
 
-  TensorView onCPU() { return {bytes.data() + offset, type, shape, strides}; }
+  TensorView onCPU() { return {host + offset, type, shape, strides}; }
   TensorView onGPU() { return {memory + offset, type, shape, strides, kGPU}; }
 
-  std::vector<char> download() const {
-    std::vector<char> copy(bytes.size());
-    if (!copy.empty())
-      GPU::get().download(copy.data(), memory, copy.size());
-    return copy;
-  }
   /// Whether the GPU has what the CPU has, in the first `count` bytes.
   bool isSame(size_t count) const {
-    std::vector<char> copy = download();
-    return std::equal(copy.begin(),
-                      copy.begin() + static_cast<ptrdiff_t>(count),
-                      bytes.begin());
+    std::vector<char> copy(count);
+    if (count > 0)
+      GPU::get().download(copy.data(), memory, count);
+    return std::equal(copy.begin(), copy.end(), host);
   }
-  bool isSame() const { return isSame(bytes.size()); }
-  int64_t *count() { return reinterpret_cast<int64_t *>(bytes.data()); }
+  bool isSame() const { return isSame(size); }
+  int64_t *count() { return reinterpret_cast<int64_t *>(host); }
   int64_t *countOnGPU() { return reinterpret_cast<int64_t *>(memory); }
-  const std::vector<char> &cpuBytes() const { return bytes; }
 
 private:
-  std::vector<char> bytes;
+  static constexpr size_t kAlignment = 256;
+
+  size_t size;
+  std::vector<char> storage;
   DLDataType type;
   std::vector<int64_t> shape, strides;
   size_t offset;
-  char *memory;
+  char *host, *memory;
 };
 
 constexpr DLDataType kInt64 = {kDLInt, 64, 1};
@@ -180,14 +184,18 @@ std::vector<int64_t> randomIndices(int64_t count, int64_t numRows) {
   return indices;
 }
 
+EngineOptions optionsOfTests() {
+  EngineOptions options = uncached(2);
+  options.cuda_library = GPU::get().library().c_str();
+  if (std::getenv("EMBEDDING_CACHE_DIR")) {
+    options.cache_dir = nullptr;
+    options.cpu = "x86-64-v3";
+  }
+  return options;
+}
+
 class OnDevice : public testing::Test {
 protected:
-  static EngineOptions optionsFor() {
-    EngineOptions options = uncached(2);
-    options.cuda_library = GPU::get().library().c_str();
-    return options;
-  }
-
   /// Both have done the same when this returns.
   void onBoth(const std::function<void(bool)> &call) {
     call(false);
@@ -198,7 +206,7 @@ protected:
     return isGPU ? both.onGPU() : both.onCPU();
   }
 
-  Engine engine{optionsFor()};
+  Engine engine{optionsOfTests()};
 };
 
 } // namespace
@@ -414,7 +422,7 @@ static EmbeddingStatusCode codeOf(const std::function<void()> &call,
 }
 
 TEST_F(OnDevice, NoDriver) {
-  EngineOptions options = uncached();
+  EngineOptions options = optionsOfTests();
   options.cuda_library = "/nowhere/libcuda.so.1";
   Engine other(options);
   Both table(randomFloats(kFloat32, 8, 1), kFloat32, {2, 4});
@@ -469,7 +477,7 @@ TEST_F(OnDevice, Allocator) {
     int live = 0;
     bool isExhausted = false;
   } counter;
-  EngineOptions options = optionsFor();
+  EngineOptions options = optionsOfTests();
   options.device_allocator_context = &counter;
   options.device_allocate = [](void *context, int32_t device, void *stream,
                                size_t size) -> void * {
@@ -520,9 +528,7 @@ TEST(Device, LeavesNothingBehind) {
     GTEST_SKIP() << "not the interpreter";
   size_t before = GPU::get().getAllocationCount();
   {
-    EngineOptions options = uncached();
-    options.cuda_library = GPU::get().library().c_str();
-    Engine engine(options);
+    Engine engine(optionsOfTests());
     Both table(randomFloats(kFloat32, 8, 1), kFloat32, {2, 4});
     Both indices(asBytes({1}, kInt64), kInt64, {1});
     engine.renorm(table.onGPU(), indices.onGPU(), 1.0);
@@ -540,9 +546,7 @@ TEST(Device, OfEachGeneration) {
   for (const char *capability : {"7.5", "8.0", "8.8", "9.0", "10.0", "12.1"}) {
     SCOPED_TRACE(capability);
     setenv("EMBEDDING_INTERPRETER_CAPABILITY", capability, 1);
-    EngineOptions options = uncached();
-    options.cuda_library = GPU::get().library().c_str();
-    Engine engine(options);
+    Engine engine(optionsOfTests());
     EXPECT_EQ(codeOf([&] {
                 engine.lookup(table.onGPU(), indices.onGPU(), out.onGPU());
               }),

@@ -1,0 +1,42 @@
+#!/bin/sh
+# Packs what tests and measures on a GPU machine, which needs no LLVM and no
+# compiler: the runtime, its tests, the benchmark, and the kernels of both, which
+# are compiled here through the interpreter.
+#
+#   tools/pack-gpu-tests.sh [FOLDER [CAPABILITY]]
+#
+# FOLDER is build/gpu-tests by default, CAPABILITY that of an H100 or H200, 9.0.
+# There: FOLDER/run.sh, or FOLDER/run.sh RESULTS.json to keep what was measured.
+set -eu
+cd "$(dirname "$0")/.."
+build=${BUILD_DIR:-$PWD/build}
+folder=${1:-build/gpu-tests}
+capability=${2:-9.0}
+rm -rf "$folder"
+mkdir -p "$folder/cache"
+chmod 700 "$folder/cache"
+cp -P "$build"/lib/libembedding-runtime.so* "$folder"
+cp "$build"/bin/embedding-device-tests benchmark/gpu.py \
+   test/PyTorch/embedding_runtime.py "$folder"
+
+folder=$(cd "$folder" && pwd)
+export EMBEDDING_CACHE_DIR="$folder/cache"
+export EMBEDDING_INTERPRETER_CAPABILITY="$capability"
+export EMBEDDING_CUDA_LIBRARY="$build/lib/libembedding-interpreted-cuda.so"
+"$build"/bin/embedding-device-tests --gtest_brief=1
+/usr/bin/python3 benchmark/gpu.py "$build"/lib/libembedding-runtime.so --compile
+
+cat > "$folder/run.sh" <<'RUN'
+#!/bin/sh
+# Tests and measures on this machine's GPU: run.sh [RESULTS.json]
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+chmod 700 "$here/cache"
+export LD_LIBRARY_PATH="$here${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+export EMBEDDING_CACHE_DIR="$here/cache"
+export EMBEDDING_CUDA_LIBRARY="${EMBEDDING_CUDA_LIBRARY:-libcuda.so.1}"
+"$here/embedding-device-tests" --gtest_brief=1
+python3 "$here/gpu.py" "$here/libembedding-runtime.so" ${1:+--output "$1"}
+RUN
+chmod +x "$folder/run.sh"
+du -sh "$folder"
