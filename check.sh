@@ -39,8 +39,10 @@ fi
 if [ $sanitize = 1 ]; then
   for preset in asan tsan; do
     [ -f build-$preset/build.ninja ] || cmake --preset $preset >/dev/null
-    cmake --build build-$preset --target embedding-runtime-tests cached-lookup embedding-compiler
+    cmake --build build-$preset --target embedding-runtime-tests \
+      embedding-device-tests cached-lookup embedding-compiler
     build-$preset/bin/embedding-runtime-tests --gtest_brief=1
+    build-$preset/bin/embedding-device-tests --gtest_brief=1
   done
 fi
 

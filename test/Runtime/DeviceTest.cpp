@@ -18,7 +18,9 @@
 #include <cstring>
 #include <dlfcn.h>
 #include <functional>
+#include <memory>
 #include <numeric>
+#include <thread>
 
 using namespace embedding;
 using namespace embedding::test;
@@ -354,6 +356,29 @@ TEST_F(OnDevice, Training) {
         });
         EXPECT_TRUE(table.isSame());
       }
+}
+
+TEST_F(OnDevice, Threads) {
+  Both table(randomFloats(kFloat32, 160, 1), kFloat32, {20, 8});
+  Both indices(asBytes(randomIndices(50, 20), kInt64), kInt64, {50});
+  std::vector<std::unique_ptr<Both>> outs;
+  std::vector<std::thread> threads;
+  for (uint64_t i = 0; i < 4; ++i)
+    outs.push_back(std::make_unique<Both>(
+        randomFloats(kFloat32, 400, i), kFloat32, std::vector<int64_t>{50, 8}));
+  for (auto &out : outs)
+    threads.emplace_back([&, out = out.get()] {
+      for (int i = 0; i < 5; ++i) {
+        engine.lookup(table.onGPU(), indices.onGPU(), out->onGPU());
+        engine.synchronize();
+      }
+    });
+  for (std::thread &thread : threads)
+    thread.join();
+  for (auto &out : outs) {
+    engine.lookup(table.onCPU(), indices.onCPU(), out->onCPU());
+    EXPECT_TRUE(out->isSame());
+  }
 }
 
 //===----------------------------------------------------------------------===//
