@@ -93,7 +93,9 @@ def call_all(engine, make):
         engine.lookup(table, indices, out, max_norm=MAX_NORM)
     for dtype, length in GRADS:
         grad = make((count, length), DTYPES[dtype])
-        engine.dense_grad(grad, indices, make((num_rows, length), DTYPES[dtype]))
+        for atomic in (False, True):
+            engine.dense_grad(grad, indices, make((num_rows, length), DTYPES[dtype]),
+                              allow_nondeterministic=atomic)
     engine.synchronize()
 
 
@@ -244,6 +246,8 @@ def run(engine, output):
                 error = (exact - first.double()).abs().max().item()
                 medians = measure({
                     "ours": lambda: engine.dense_grad(grad, indices, grad_table),
+                    "ours, atomic": lambda: engine.dense_grad(
+                        grad, indices, grad_table, allow_nondeterministic=True),
                     "eager": lambda: torch.ops.aten.embedding_dense_backward(
                         grad, indices, num_rows, -1, False),
                     "compile": lambda: compiled_grad(grad, indices, num_rows)}, flush)

@@ -24,12 +24,19 @@
 using namespace mlir;
 using namespace mlir::embedding;
 
+/// Whether `chip` has atomic additions of vectors of f32: sm_90 and later.
+static bool hasVectorAtomics(StringRef chip) {
+  return !chip.starts_with("sm_8");
+}
+
 /// Operations to kernels and launches, by way of memrefs.
 static void addEmbeddingToGPU(OpPassManager &pm,
                               const NVVMPipelineOptions &options) {
   addSimplification(pm);
   addBufferization(pm);
-  pm.addPass(createConvertEmbeddingToGPUPass({options.rowAlignment}));
+  pm.addPass(createConvertEmbeddingToGPUPass({options.rowAlignment,
+                                              options.atomicGradients,
+                                              hasVectorAtomics(options.chip)}));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addPass(createEmbeddingPlanWorkspacePass());
@@ -58,8 +65,14 @@ static void addKernelLowering(OpPassManager &pm) {
 /// NVVM to PTX or machine code.
 static void addSerialization(OpPassManager &pm,
                              const NVVMPipelineOptions &options) {
+  std::string features = options.features;
+  // The first version of PTX with atomic additions of vectors; later chips need
+  // a later one anyway.
+  StringRef chip = options.chip.getValue();
+  if (options.atomicGradients && features.empty() && chip.starts_with("sm_90"))
+    features = "+ptx81";
   pm.addNestedPass<gpu::GPUModuleOp>(createEmbeddingAttachNVVMTargetPass(
-      {options.chip, options.features, options.optLevel}));
+      {chip.str(), features, options.optLevel}));
   GpuModuleToBinaryPassOptions binary;
   binary.compilationTarget = options.format;
   binary.cmdOptions = options.cmdOptions;

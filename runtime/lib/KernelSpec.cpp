@@ -90,6 +90,7 @@ std::string KernelSpec::str() const {
   if (chip)
     text += " chip=sm_" + std::to_string(chip) +
             " index_rank=" + std::to_string(indexRank) +
-            " row_alignment=" + std::to_string(rowAlignment);
+            " row_alignment=" + std::to_string(rowAlignment) +
+            (usesAtomics ? " atomics" : "");
   return text;
 }

@@ -69,6 +69,8 @@ struct KernelSpec {
   /// rows are aligned to, up to those that a thread moves at once.
   int32_t indexRank = 1;
   int32_t rowAlignment = 1;
+  /// On a GPU: whether gradients are summed by atomic additions.
+  bool usesAtomics = false;
 
   static constexpr int64_t kDynamic = -1;
   static constexpr int kManyDims = 4;
@@ -83,7 +85,8 @@ struct KernelSpec {
            hasPadding == other.hasPadding && grouping == other.grouping &&
            normType == other.normType && rowLength == other.rowLength &&
            chip == other.chip && indexRank == other.indexRank &&
-           rowAlignment == other.rowAlignment;
+           rowAlignment == other.rowAlignment &&
+           usesAtomics == other.usesAtomics;
   }
 
   size_t hash() const {
@@ -94,7 +97,8 @@ struct KernelSpec {
             uint64_t(elementCode) << 21 | uint64_t(scalesGradByFreq) << 29 |
             uint64_t(grouping) << 30 | uint64_t(hasPadding) << 32 |
             uint64_t(isDense) << 33 | uint64_t(indexRank) << 34 |
-            uint64_t(rowAlignment) << 37 | uint64_t(chip) << 42;
+            uint64_t(rowAlignment) << 37 | uint64_t(usesAtomics) << 42 |
+            uint64_t(chip) << 43;
     return static_cast<size_t>(bits * 0xff51afd7ed558ccd >> 32);
   }
 

@@ -472,6 +472,10 @@ static Status denseGrad(Engine &engine, const DLTensor *dlGradOutput,
   setGradOptions(call, options, numRows);
   AnyMemRef *from = call.addRows(*gradOutput, /*isWritten=*/false);
   AnyMemRef *to = call.addRows(*gradTable, /*isWritten=*/true);
+  // Others would change nothing but the name of the kernel.
+  call.spec.usesAtomics =
+      indices->isOnDevice() && options.allow_nondeterministic &&
+      !options.scale_grad_by_freq && gradTable->dtype().bits >= 32;
   // The kernel of a scatter knows the length of its rows, and no scales.
   const KernelSpec &spec = call.spec;
   bool canScatter =

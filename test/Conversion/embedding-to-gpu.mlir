@@ -1,5 +1,7 @@
 // RUN: embedding-opt %s -split-input-file -convert-embedding-to-gpu -canonicalize -cse | FileCheck %s
 // RUN: embedding-opt %s -split-input-file -convert-embedding-to-gpu=row-alignment=4 -canonicalize -cse | FileCheck %s --check-prefix=ALIGN4
+// RUN: embedding-opt %s -split-input-file -convert-embedding-to-gpu="atomic-gradients vector-atomics" -canonicalize -cse | FileCheck %s --check-prefix=ATOMIC
+// RUN: embedding-opt %s -split-input-file -convert-embedding-to-gpu=atomic-gradients -canonicalize -cse | FileCheck %s --check-prefix=SCALAR
 
 // 16 threads share a row of 256 bytes, and have 4 rows in flight: a block takes
 // 64. All loads come before the first store.
@@ -247,5 +249,40 @@ func.func @renorm(%indices: memref<?xi64>, %table: memref<?x64xf16>,
                   %max_norm: f64) {
   embedding.renorm max_norm(%max_norm) out_of_range(assume)
     ins(%indices : memref<?xi64>) outs(%table : memref<?x64xf16>)
+  return
+}
+
+// -----
+
+// In no order, if that is asked for: two kernels, and no sort.
+
+// CHECK-LABEL: func.func @atomic
+// CHECK:         gpu.launch_func @embedding_kernels::@group_keys
+// ATOMIC-LABEL: gpu.func @add_grad(
+// ATOMIC:         "red.global.add.v4.f32 [$0], {$1, $2, $3, $4};"
+// ATOMIC-LABEL: func.func @atomic
+// ATOMIC-NOT:     group_keys
+// ATOMIC:         gpu.launch_func @embedding_kernels::@clear_grad
+// ATOMIC:         gpu.launch_func @embedding_kernels::@add_grad
+// SCALAR-LABEL: gpu.func @add_grad(
+// SCALAR-COUNT-4: memref.atomic_rmw addf
+// SCALAR-LABEL: func.func @atomic
+func.func @atomic(%dy: memref<?x64xf32>, %indices: memref<?xi64>,
+                  %dw: memref<?x64xf32>) {
+  embedding.dense_grad ins(%dy, %indices : memref<?x64xf32>, memref<?xi64>)
+    outs(%dw : memref<?x64xf32>)
+  return
+}
+
+// -----
+
+// Narrow sums would be rounded at each addition.
+
+// ATOMIC-LABEL: func.func @not_atomic
+// ATOMIC:         gpu.launch_func @embedding_kernels::@group_keys
+func.func @not_atomic(%dy: memref<?x64xf16>, %indices: memref<?xi64>,
+                      %dw: memref<?x64xf16>) {
+  embedding.dense_grad ins(%dy, %indices : memref<?x64xf16>, memref<?xi64>)
+    outs(%dw : memref<?x64xf16>)
   return
 }

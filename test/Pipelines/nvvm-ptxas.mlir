@@ -6,6 +6,21 @@
 // RUN: ptxas -v -arch=sm_90 %t90.ptx -o %t90.cubin 2>&1 | FileCheck %s --implicit-check-not="{{[1-9][0-9]* bytes spill}}"
 // RUN: ptxas -v -arch=sm_100 %t100.ptx -o %t100.cubin 2>&1 | FileCheck %s --implicit-check-not="{{[1-9][0-9]* bytes spill}}"
 
+// Atomic additions: of vectors, where the chip has them.
+// RUN: embedding-opt %s --embedding-to-nvvm-pipeline="cubin-chip=sm_80 launch=callback atomic-gradients" | %python %S/Inputs/print_ptx.py > %t80.ptx
+// RUN: embedding-opt %s --embedding-to-nvvm-pipeline="cubin-chip=sm_90 launch=callback atomic-gradients" | %python %S/Inputs/print_ptx.py > %t90.ptx
+// RUN: embedding-opt %s --embedding-to-nvvm-pipeline="cubin-chip=sm_100 launch=callback atomic-gradients" | %python %S/Inputs/print_ptx.py > %t100.ptx
+// RUN: FileCheck %s --check-prefix=SCALAR < %t80.ptx
+// RUN: FileCheck %s --check-prefix=VECTOR < %t90.ptx
+// RUN: FileCheck %s --check-prefix=VECTOR < %t100.ptx
+// RUN: ptxas -v -arch=sm_80 %t80.ptx -o %t80.cubin 2>&1 | FileCheck %s --implicit-check-not="{{[1-9][0-9]* bytes spill}}"
+// RUN: ptxas -v -arch=sm_90 %t90.ptx -o %t90.cubin 2>&1 | FileCheck %s --implicit-check-not="{{[1-9][0-9]* bytes spill}}"
+// RUN: ptxas -v -arch=sm_100 %t100.ptx -o %t100.cubin 2>&1 | FileCheck %s --implicit-check-not="{{[1-9][0-9]* bytes spill}}"
+// SCALAR-LABEL: .entry add_grad(
+// SCALAR-COUNT-4: {{(red|atom)}}.{{.*}}add.f32
+// VECTOR-LABEL: .entry add_grad(
+// VECTOR: red.global.add.v4.f32
+
 // No spills.
 
 // CHECK-COUNT-40: 0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
@@ -32,6 +47,8 @@ func.func @training(%t64: memref<?x64xf32>, %o64: memref<?x64xf32>,
                     %v: index) {
   embedding.dense_grad scale_grad_by_freq
     ins(%t64, %i : memref<?x64xf32>, memref<?xi64>)
+    outs(%o64 : memref<?x64xf32>)
+  embedding.dense_grad ins(%t64, %i : memref<?x64xf32>, memref<?xi64>)
     outs(%o64 : memref<?x64xf32>)
   embedding.dense_grad ins(%t101, %i : memref<?x101xf16>, memref<?xi64>)
     outs(%o101 : memref<?x101xf16>)

@@ -81,6 +81,7 @@ class GradOptions(ctypes.Structure):
         ("has_padding_idx", ctypes.c_int32),
         ("padding_idx", ctypes.c_int64),
         ("scale_grad_by_freq", ctypes.c_int32),
+        ("allow_nondeterministic", ctypes.c_int32),
         ("stream", ctypes.c_void_p),
     ]
 
@@ -178,8 +179,10 @@ class Engine:
             setattr(options, name, value)
         return ctypes.byref(options)
 
-    def _grad_options(self, padding_idx, scale_grad_by_freq, mode):
-        fields = {"scale_grad_by_freq": int(scale_grad_by_freq)}
+    def _grad_options(self, padding_idx, scale_grad_by_freq, mode,
+                      allow_nondeterministic=False):
+        fields = {"scale_grad_by_freq": int(scale_grad_by_freq),
+                  "allow_nondeterministic": int(allow_nondeterministic)}
         if padding_idx is not None:
             fields.update(has_padding_idx=1, padding_idx=padding_idx)
         return self._options(
@@ -210,8 +213,10 @@ class Engine:
         )
 
     def dense_grad(self, grad_output, indices, grad_table, padding_idx=None,
-                   scale_grad_by_freq=False, mode="check"):
-        options = self._grad_options(padding_idx, scale_grad_by_freq, mode)
+                   scale_grad_by_freq=False, mode="check",
+                   allow_nondeterministic=False):
+        options = self._grad_options(
+            padding_idx, scale_grad_by_freq, mode, allow_nondeterministic)
         self._call("embedding_dense_grad", grad_output, indices, options, grad_table)
 
     def sparse_grad(self, grad_output, indices, num_rows, rows, values,

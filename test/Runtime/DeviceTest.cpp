@@ -358,6 +358,36 @@ TEST_F(OnDevice, Training) {
       }
 }
 
+TEST_F(OnDevice, AtomicGradients) {
+  // Sums of small integers have no order.
+  for (bool isDouble : {false, true})
+    for (int64_t length : {1, 4, 33, 64}) {
+      DLDataType type = isDouble ? kFloat64 : kFloat32;
+      constexpr int64_t kCount = 200, kRows = 11;
+      std::vector<char> bytes;
+      for (int64_t i = 0; i < kCount * length; ++i) {
+        auto value = static_cast<double>(i % 17 - 8);
+        auto narrow = static_cast<float>(value);
+        const char *from = isDouble ? reinterpret_cast<const char *>(&value)
+                                    : reinterpret_cast<const char *>(&narrow);
+        bytes.insert(bytes.end(), from, from + type.bits / 8);
+      }
+      Both grad(bytes, type, {kCount, length});
+      Both indices(asBytes(randomIndices(kCount, kRows), kInt64), kInt64,
+                   {kCount});
+      Both table(randomFloats(type, kRows * length, 2), type, {kRows, length});
+      GradOptions options;
+      options.has_padding_idx = 1;
+      options.padding_idx = 2;
+      options.allow_nondeterministic = 1;
+      onBoth([&](bool isGPU) {
+        engine.denseGrad(on(grad, isGPU), on(indices, isGPU), on(table, isGPU),
+                         options);
+      });
+      EXPECT_TRUE(table.isSame());
+    }
+}
+
 TEST_F(OnDevice, Threads) {
   Both table(randomFloats(kFloat32, 160, 1), kFloat32, {20, 8});
   Both indices(asBytes(randomIndices(50, 20), kInt64), kInt64, {50});

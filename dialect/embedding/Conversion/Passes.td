@@ -206,6 +206,11 @@ def ConvertEmbeddingToGPUPass
            "Bytes that every row of every operand is a multiple of away from "
            "address 0, a power of two; 0 for what types say, of buffers that are "
            "aligned to 16 bytes">,
+    Option<"atomicGradients", "atomic-gradients", "bool", /*default=*/"false",
+           "Sum dense gradients of f32 and f64 by atomic additions, in no order: "
+           "other bits in each run. Those scaled by frequency are not">,
+    Option<"vectorAtomics", "vector-atomics", "bool", /*default=*/"false",
+           "Whether the GPU adds vectors of f32 atomically, as from sm_90 on">,
   ];
   let dependentDialects = [
     "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",

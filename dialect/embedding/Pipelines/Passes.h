@@ -89,6 +89,12 @@ struct NVVMPipelineOptions : PassPipelineOptions<NVVMPipelineOptions> {
       llvm::cl::desc("Bytes that every row of every operand is aligned to; 0 "
                      "for what types say, of buffers aligned to 16 bytes"),
       llvm::cl::init(0)};
+  PassOptions::Option<bool> atomicGradients{
+      *this, "atomic-gradients",
+      llvm::cl::desc(
+          "Sum dense gradients of f32 and f64 in no order, by atomic "
+          "additions"),
+      llvm::cl::init(false)};
   PassOptions::Option<KernelLaunch> launch{
       *this, "launch", llvm::cl::desc("What launches kernels"),
       llvm::cl::init(KernelLaunch::mgpu),
@@ -98,7 +104,7 @@ struct NVVMPipelineOptions : PassPipelineOptions<NVVMPipelineOptions> {
                                   "calls of embedding_launch_kernel"))};
 };
 
-/// Lowers a module of lookups on tensors or memrefs, all of them in device
+/// Lowers a module of embedding operations on tensors or memrefs, all in device
 /// memory, to kernels and host code in the LLVM dialect.
 void buildEmbeddingToNVVMPipeline(OpPassManager &pm,
                                   const NVVMPipelineOptions &options);

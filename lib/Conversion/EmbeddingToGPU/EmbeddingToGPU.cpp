@@ -46,7 +46,8 @@ struct ConvertEmbeddingToGPU
       return signalPassFailure();
     }
     RewritePatternSet patterns(&getContext());
-    populateEmbeddingToGPUPatterns(patterns, {rowAlignment});
+    populateEmbeddingToGPUPatterns(
+        patterns, {rowAlignment, atomicGradients, vectorAtomics});
     walkAndApplyPatterns(getOperation(), std::move(patterns));
   }
 };

@@ -320,12 +320,18 @@ private:
 //===----------------------------------------------------------------------===//
 
 /// A map from rows to their groups, and then one kernel over the rows: it
-/// writes each byte of the destination once.
+/// writes each byte of the destination once. Or, if sums need no order, zeros
+/// that each position adds to.
 struct DenseGradToGPU : ToGPUPattern<DenseGradOp> {
   using ToGPUPattern::ToGPUPattern;
 
   void lower(DenseGradOp op, LoopBuilder &host) const override {
     DeviceIndices indices = getMaskedIndices(host, op);
+    Type element = cast<MemRefType>(op.getInit().getType()).getElementType();
+    // Narrower types would be rounded each time.
+    if (options.atomicGradients && !op.getScaleGradByFreq() &&
+        element == getAccumulatorType(element))
+      return addAtomically(op, host, indices);
     DeviceGroups groups(host, indices);
     DeviceSums sums(host, op.getGradOutput(), op.getInit(), groups,
                     op.getScaleGradByFreq(), options.rowAlignment);
@@ -359,6 +365,46 @@ struct DenseGradToGPU : ToGPUPattern<DenseGradOp> {
     host.deallocate(groupOfRow);
     sums.deallocate();
     groups.deallocate(host);
+  }
+
+private:
+  void addAtomically(DenseGradOp op, LoopBuilder &host,
+                     const DeviceIndices &indices) const {
+    Value from = op.getGradOutput(), to = op.getInit();
+    RowLanes lanes(embedding::getMixedSize(host, host.getLoc(), to, /*dim=*/1),
+                   {from, to}, options.rowAlignment);
+    launchForRows(host, "clear_grad", indices.getNumRows(), lanes,
+                  [&](KernelBuilder &k, Value row) {
+                    Buffer rows = k.use(to, Access::write);
+                    lanes.clear(k, getRow(k, rows, row));
+                  });
+    launchForRows(
+        host, "add_grad", indices.size(), lanes,
+        [&](KernelBuilder &k, Value position) {
+          Value index = indices.load(k, position);
+          Value row = indices.getRow(k, index);
+          k.ifTrue(lanes.isFirst(k),
+                   [&] { indices.check(k, position, index); });
+          auto add = [&] {
+            Buffer fromRows = k.use(from, Access::read);
+            Buffer toRows = k.use(to, Access::write);
+            RowAddress source = getRow(k, fromRows, position);
+            RowAddress destination = getRow(k, toRows, row);
+            lanes.forEach(k, kLanesInFlight, [&](ArrayRef<Lane> pieces) {
+              SmallVector<Value> loaded;
+              for (const Lane &piece : pieces)
+                loaded.push_back(lanes.load(k, source, piece));
+              for (auto [value, piece] : llvm::zip(loaded, pieces))
+                lanes.addAtomically(k, value, destination, piece,
+                                    options.vectorAtomics);
+            });
+          };
+          if (indices.isTotal())
+            return add();
+          k.ifTrue(k.cmp(arith::CmpIPredicate::ult, row,
+                         k.use(indices.getNumRows())),
+                   add);
+        });
   }
 };
 

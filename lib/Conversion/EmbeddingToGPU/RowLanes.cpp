@@ -205,6 +205,49 @@ Value RowLanes::load(KernelBuilder &k, RowAddress row, const Lane &lane) const {
       llvm::MaybeAlign(lane.width * getElementBytes(element)));
 }
 
+/// A pointer to element `at` of `buffer`, which is in global memory.
+static Value getGlobalPointer(KernelBuilder &k, const Buffer &buffer,
+                              Value at) {
+  Type element = cast<MemRefType>(buffer.elements.getType()).getElementType();
+  Value base =
+      memref::ExtractAlignedPointerAsIndexOp::create(k, buffer.elements);
+  auto metadata = memref::ExtractStridedMetadataOp::create(k, buffer.elements);
+  Value number = k.add(metadata.getOffset(), at);
+  Value address = k.add(base, k.mul(number, k.index(getElementBytes(element))));
+  Value generic = LLVM::IntToPtrOp::create(
+      k, LLVM::LLVMPointerType::get(k.getContext()), k.toI64(address));
+  return LLVM::AddrSpaceCastOp::create(
+      k,
+      LLVM::LLVMPointerType::get(
+          k.getContext(), static_cast<unsigned>(NVVM::NVVMMemorySpace::Global)),
+      generic);
+}
+
+/// `mnemonic` with a pointer and the elements of `vector`, of 32 bits each: its
+/// suffix says how many they are.
+static void createVectorAsm(KernelBuilder &k, StringRef mnemonic,
+                            StringRef type, char constraint, Value pointer,
+                            Value vector) {
+  int64_t count = cast<VectorType>(vector.getType()).getNumElements();
+  SmallVector<Value> operands = {pointer};
+  std::string list, constraints = "l";
+  for (int64_t i = 0; i < count; ++i) {
+    operands.push_back(vector::ExtractOp::create(k, vector, i));
+    list += (i ? ", $" : "$") + std::to_string(i + 1);
+    constraints += std::string(",") + constraint;
+  }
+  std::string suffix = count == 1 ? "" : ".v" + std::to_string(count);
+  std::string text = (mnemonic + suffix + type + " [$0], ").str() +
+                     (count == 1 ? list : "{" + list + "}") + ";";
+  LLVM::InlineAsmOp::create(
+      k, LLVM::LLVMVoidType::get(k.getContext()), operands, text,
+      constraints + ",~{memory}",
+      /*has_side_effects=*/true, /*is_align_stack=*/false,
+      LLVM::TailCallKind::None,
+      LLVM::AsmDialectAttr::get(k.getContext(), LLVM::AsmDialect::AD_ATT),
+      /*operand_attrs=*/ArrayAttr());
+}
+
 /// `st.global.cs`: LLVM has no such hint of its own for NVIDIA's GPUs.
 static bool storeStreamed(KernelBuilder &k, Value vector, RowAddress row,
                           Value at) {
@@ -213,42 +256,10 @@ static bool storeStreamed(KernelBuilder &k, Value vector, RowAddress row,
       type.getNumElements() * getElementBytes(type.getElementType());
   if (bytes < 4)
     return false;
-  Type word = k.getI32Type();
-  Value words =
-      vector::BitCastOp::create(k, VectorType::get({bytes / 4}, word), vector);
-  SmallVector<Value> operands;
-  Value base =
-      memref::ExtractAlignedPointerAsIndexOp::create(k, row.buffer.elements);
-  auto metadata =
-      memref::ExtractStridedMetadataOp::create(k, row.buffer.elements);
-  Value element = k.add(metadata.getOffset(), at);
-  Value address = k.add(
-      base, k.mul(element, k.index(getElementBytes(type.getElementType()))));
-  Value generic = LLVM::IntToPtrOp::create(
-      k, LLVM::LLVMPointerType::get(k.getContext()), k.toI64(address));
-  operands.push_back(LLVM::AddrSpaceCastOp::create(
-      k,
-      LLVM::LLVMPointerType::get(
-          k.getContext(), static_cast<unsigned>(NVVM::NVVMMemorySpace::Global)),
-      generic));
-  std::string list;
-  for (int64_t i = 0; i < bytes / 4; ++i) {
-    operands.push_back(vector::ExtractOp::create(k, words, i));
-    list += (i ? ", $" : "$") + std::to_string(i + 1);
-  }
-  std::string count = bytes == 4 ? "" : ".v" + std::to_string(bytes / 4);
-  std::string text = "st.global.cs" + count + ".b32 [$0], " +
-                     (bytes == 4 ? list : "{" + list + "}") + ";";
-  std::string constraints = "l";
-  for (int64_t i = 0; i < bytes / 4; ++i)
-    constraints += ",r";
-  constraints += ",~{memory}";
-  LLVM::InlineAsmOp::create(
-      k, LLVM::LLVMVoidType::get(k.getContext()), operands, text, constraints,
-      /*has_side_effects=*/true, /*is_align_stack=*/false,
-      LLVM::TailCallKind::None,
-      LLVM::AsmDialectAttr::get(k.getContext(), LLVM::AsmDialect::AD_ATT),
-      /*operand_attrs=*/ArrayAttr());
+  Value words = vector::BitCastOp::create(
+      k, VectorType::get({bytes / 4}, k.getI32Type()), vector);
+  createVectorAsm(k, "st.global.cs", ".b32", 'r',
+                  getGlobalPointer(k, row.buffer, at), words);
   return true;
 }
 
@@ -269,6 +280,25 @@ void RowLanes::store(KernelBuilder &k, Value vector, RowAddress row,
     k.ifTrue(lane.isOwned, storeOwned);
   else
     storeOwned();
+}
+
+void RowLanes::addAtomically(KernelBuilder &k, Value vector, RowAddress row,
+                             const Lane &lane, bool asVector) const {
+  auto add = [&] {
+    Value at = getElement(k, row, lane.column);
+    if (asVector && lane.width > 1 && element.isF32())
+      return createVectorAsm(k, "red.global.add", ".f32", 'f',
+                             getGlobalPointer(k, row.buffer, at), vector);
+    for (int64_t i = 0; i < lane.width; ++i)
+      memref::AtomicRMWOp::create(
+          k, arith::AtomicRMWKind::addf,
+          vector::ExtractOp::create(k, vector, i), row.buffer.elements,
+          k.add(at, k.mul(k.index(i), row.buffer.strides.back())));
+  };
+  if (lane.isOwned)
+    k.ifTrue(lane.isOwned, add);
+  else
+    add();
 }
 
 void RowLanes::clear(KernelBuilder &k, RowAddress row) const {

@@ -80,6 +80,10 @@ public:
   /// Stores a vector that nobody is about to read, if the lane is owned.
   void store(KernelBuilder &k, Value vector, RowAddress row,
              const Lane &lane) const;
+  /// Adds a vector of f32 or f64 to memory, in no order with other threads;
+  /// `asVector` says that the GPU adds several f32 at once.
+  void addAtomically(KernelBuilder &k, Value vector, RowAddress row,
+                     const Lane &lane, bool asVector) const;
   /// Fills a row with zeros.
   void clear(KernelBuilder &k, RowAddress row) const;
 

@@ -420,6 +420,10 @@ typedef struct EmbeddingGradOptions {
   /** Whether gradients are multiplied by 1 / how often their row is among all
    * indices, computed in float64 and rounded to the type of sums. */
   int32_t scale_grad_by_freq;
+  /** Whether a dense gradient of float32 or float64 on a GPU may be summed in
+   * any order, by atomic additions: it then has other bits in each run. It has
+   * no effect on other types, on the CPU, or with scale_grad_by_freq. */
+  int32_t allow_nondeterministic;
   /** With tensors on a GPU: the CUstream (cudaStream_t) that work goes to.
    * Null, the default, is the legacy default stream. */
   void *stream;

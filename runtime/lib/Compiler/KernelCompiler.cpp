@@ -308,6 +308,7 @@ static LogicalResult compile(const KernelSpec &spec, const char *cpu,
     mlir::embedding::NVVMPipelineOptions options;
     options.chip = "sm_" + std::to_string(spec.chip);
     options.rowAlignment = spec.rowAlignment;
+    options.atomicGradients = spec.usesAtomics;
     options.launch = mlir::embedding::KernelLaunch::callback;
     mlir::embedding::buildEmbeddingToNVVMPipeline(pm, options);
     if (failed(pm.run(*module)))
