@@ -278,17 +278,18 @@ private:
     bool isCopied = false;
   };
 
-  /// N * (V + 1) < 2^64, as `embedding.group` has it.
+  /// Positions and rows fit into 64 bits together, as `embedding.group` has it.
   Status checkIndexCount() const {
-    uint64_t product;
-    if (!__builtin_mul_overflow(static_cast<uint64_t>(indices.numElements()),
-                                static_cast<uint64_t>(numRows) + 1, &product))
+    auto bitsOf = [](int64_t value) {
+      return value > 0 ? 64 - __builtin_clzll(static_cast<uint64_t>(value)) : 0;
+    };
+    if (bitsOf(indices.numElements() - 1) + bitsOf(numRows) <= 64)
       return success();
     return Failure{EMBEDDING_UNSUPPORTED,
-                   "indices: expected fewer than 2^64 / (V + 1) of them, but "
-                   "got " +
+                   "indices: expected positions and rows of 64 bits together, "
+                   "but got " +
                        std::to_string(indices.numElements()) +
-                       " for V = " + std::to_string(numRows)};
+                       " positions and " + std::to_string(numRows) + " rows"};
   }
 
   /// Places the copies behind the first `offset` bytes; returns their bytes.

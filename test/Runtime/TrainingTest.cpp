@@ -677,3 +677,20 @@ TEST(TrainingEngines, InvalidArguments) {
                       TensorView(integersOut.data(), {2, 3}), options);
       });
 }
+
+TEST(Training, PositionsAndRowsOfMoreThan64Bits) {
+  // Of 33 and of 32 bits; the product of the counts is less than 2^64.
+  int64_t index = 0;
+  TensorView indices(&index, {(int64_t(1) << 32) + 1}, {0});
+  TensorView table(static_cast<float *>(nullptr), {int64_t(1) << 31, 0});
+  Engine engine(uncached());
+  try {
+    engine.renorm(table, indices, 1.0);
+    FAIL();
+  } catch (const Error &error) {
+    EXPECT_EQ(error.code(), EMBEDDING_UNSUPPORTED);
+    EXPECT_EQ(std::string(error.what()),
+              "indices: expected positions and rows of 64 bits together, but "
+              "got 4294967297 positions and 2147483648 rows");
+  }
+}

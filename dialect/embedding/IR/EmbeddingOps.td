@@ -541,7 +541,7 @@ def Embedding_GroupOp : Embedding_RowUpdatingOp<"group", 4> {
     `embedding.lookup`), undefined behaviour (`assume`), the nearest row
     (`clamp`), or in no group (`zero`).
 
-    N * (V + 1) must be less than 2^64.
+    The bits of N - 1 and those of V must be 64 or fewer in all.
 
     Constraints:
 

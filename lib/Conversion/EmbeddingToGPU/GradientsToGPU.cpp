@@ -51,14 +51,15 @@ public:
     maxChunks = host.divUp(host.numElements(groups.positions),
                            host.index(kChunkLength));
     slotCount = host.mul(maxChunks, host.index(2));
-    // Rows of whole lanes.
+    // Rows of whole lanes, so that all are aligned to one.
+    constexpr int64_t kUnit = kMaxLaneBytes / 2;
     OpFoldResult rowLength = lanes.getRowLength();
     if (std::optional<int64_t> length = getConstantIntValue(rowLength))
-      sumLength = host.index(llvm::alignTo(*length, kMaxLaneBytes));
+      sumLength = host.index(llvm::alignTo(*length, kUnit));
     else
-      sumLength = host.bitAnd(
-          host.add(host.value(rowLength), host.index(kMaxLaneBytes - 1)),
-          host.index(-kMaxLaneBytes));
+      sumLength =
+          host.bitAnd(host.add(host.value(rowLength), host.index(kUnit - 1)),
+                      host.index(-kUnit));
     sums = allocateBuffer(host, sumType, host.mul(slotCount, sumLength));
     slotGroups = allocateBuffer(host, host.getI64Type(), slotCount);
   }

@@ -367,16 +367,15 @@ embedding_lookup(EmbeddingEngine *engine, const DLTensor *table,
 |* - On the CPU every index is checked before anything is written. A call that
 fails leaves
 |*   its outputs, a table above all, bit for bit as they were.
-|* - What is read may be strided in any way; what is written too, unless said,
-if
-|*   its elements share no memory with each other or with other operands.
+|* - What is read may be strided in any way; so may what is written, unless
+|*   said, if its elements share no memory with each other or with others'.
 |* - Workspace memory comes from the engine's allocator, in at most one piece.
 |*   Each function has a companion, `..._workspace_size`, of the same arguments
 |*   but for `out_nnz`, whose `out_bytes` becomes the size of that piece, 0 if
 |*   there is none. It compiles the kernel if need be, reads shapes and strides,
 |*   and touches no data.
 |* - `indices` have any rank, N elements in all, and are int32 or int64.
-|*   N * (V + 1) must be less than 2^64.
+|*   The bits of N - 1 and those of V must be 64 or fewer in all.
 \*===----------------------------------------------------------------------===*/
 
 typedef struct EmbeddingRenormOptions {
