@@ -18,9 +18,8 @@ Result<Driver> Driver::load(const std::string &library) {
     return Failure{EMBEDDING_UNSUPPORTED,
                    std::string("cuda: no driver: ") + dlerror()};
   Driver driver;
-#define EMBEDDING_DRIVER_LOAD(name, parameters)                                \
-  driver.name =                                                                \
-      reinterpret_cast<CUresult(*) parameters>(dlsym(handle, #name));          \
+#define EMBEDDING_DRIVER_LOAD(name, ...)                                       \
+  driver.name = reinterpret_cast<decltype(driver.name)>(dlsym(handle, #name)); \
   if (!driver.name)                                                            \
     return Failure{EMBEDDING_UNSUPPORTED,                                      \
                    "cuda: " + library + " has no function " #name};

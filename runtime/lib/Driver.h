@@ -16,6 +16,9 @@
 
 #include "Result.h"
 
+#include <cstddef>
+#include <type_traits>
+
 namespace embedding::runtime {
 
 using CUdevice = int;
@@ -31,37 +34,33 @@ using CUresult = int;
 inline constexpr int kComputeCapabilityMajor = 75;
 inline constexpr int kComputeCapabilityMinor = 76;
 
+/// FUNCTION(name, types of the parameters...)
 #define EMBEDDING_DRIVER_FUNCTIONS(FUNCTION)                                   \
-  FUNCTION(cuInit, (unsigned flags))                                           \
-  FUNCTION(cuGetErrorString, (CUresult error, const char **text))              \
-  FUNCTION(cuDeviceGet, (CUdevice * device, int ordinal))                      \
-  FUNCTION(cuDeviceGetAttribute, (int *value, int attribute, CUdevice device)) \
-  FUNCTION(cuDevicePrimaryCtxRetain, (CUcontext * context, CUdevice device))   \
-  FUNCTION(cuDevicePrimaryCtxRelease_v2, (CUdevice device))                    \
-  FUNCTION(cuCtxPushCurrent_v2, (CUcontext context))                           \
-  FUNCTION(cuCtxPopCurrent_v2, (CUcontext * context))                          \
-  FUNCTION(cuMemAlloc_v2, (CUdeviceptr * address, size_t bytes))               \
-  FUNCTION(cuMemFree_v2, (CUdeviceptr address))                                \
-  FUNCTION(cuMemAllocAsync,                                                    \
-           (CUdeviceptr * address, size_t bytes, CUstream stream))             \
-  FUNCTION(cuMemFreeAsync, (CUdeviceptr address, CUstream stream))             \
-  FUNCTION(cuMemcpyHtoDAsync_v2,                                               \
-           (CUdeviceptr to, const void *from, size_t bytes, CUstream stream))  \
-  FUNCTION(cuMemcpyDtoHAsync_v2,                                               \
-           (void *to, CUdeviceptr from, size_t bytes, CUstream stream))        \
-  FUNCTION(cuStreamSynchronize, (CUstream stream))                             \
-  FUNCTION(cuModuleLoadData, (CUmodule * module, const void *image))           \
-  FUNCTION(cuModuleUnload, (CUmodule module))                                  \
-  FUNCTION(cuModuleGetFunction,                                                \
-           (CUfunction * function, CUmodule module, const char *name))         \
-  FUNCTION(cuLaunchKernel,                                                     \
-           (CUfunction function, unsigned gridX, unsigned gridY,               \
-            unsigned gridZ, unsigned blockX, unsigned blockY, unsigned blockZ, \
-            unsigned sharedBytes, CUstream stream, void **parameters,          \
-            void **extra))
+  FUNCTION(cuInit, unsigned)                                                   \
+  FUNCTION(cuGetErrorString, CUresult, const char **)                          \
+  FUNCTION(cuDeviceGet, CUdevice *, int)                                       \
+  FUNCTION(cuDeviceGetAttribute, int *, int, CUdevice)                         \
+  FUNCTION(cuDevicePrimaryCtxRetain, CUcontext *, CUdevice)                    \
+  FUNCTION(cuDevicePrimaryCtxRelease_v2, CUdevice)                             \
+  FUNCTION(cuCtxPushCurrent_v2, CUcontext)                                     \
+  FUNCTION(cuCtxPopCurrent_v2, CUcontext *)                                    \
+  FUNCTION(cuMemAlloc_v2, CUdeviceptr *, size_t)                               \
+  FUNCTION(cuMemFree_v2, CUdeviceptr)                                          \
+  FUNCTION(cuMemAllocAsync, CUdeviceptr *, size_t, CUstream)                   \
+  FUNCTION(cuMemFreeAsync, CUdeviceptr, CUstream)                              \
+  FUNCTION(cuMemcpyHtoDAsync_v2, CUdeviceptr, const void *, size_t, CUstream)  \
+  FUNCTION(cuMemcpyDtoHAsync_v2, void *, CUdeviceptr, size_t, CUstream)        \
+  FUNCTION(cuStreamSynchronize, CUstream)                                      \
+  FUNCTION(cuModuleLoadData, CUmodule *, const void *)                         \
+  FUNCTION(cuModuleUnload, CUmodule)                                           \
+  FUNCTION(cuModuleGetFunction, CUfunction *, CUmodule, const char *)          \
+  FUNCTION(cuLaunchKernel, CUfunction, /*grid*/ unsigned, unsigned, unsigned,  \
+           /*block*/ unsigned, unsigned, unsigned, /*shared bytes*/ unsigned,  \
+           CUstream, /*parameters*/ void **, /*extra*/ void **)
 
 struct Driver {
-#define EMBEDDING_DRIVER_FIELD(name, parameters) CUresult(*name) parameters;
+#define EMBEDDING_DRIVER_FIELD(name, ...)                                      \
+  std::add_pointer_t<CUresult(__VA_ARGS__)> name = nullptr;
   EMBEDDING_DRIVER_FUNCTIONS(EMBEDDING_DRIVER_FIELD)
 #undef EMBEDDING_DRIVER_FIELD
 

@@ -21,7 +21,8 @@
 // CHECK-SAME:    %{{.*}}: memref<?x64xf32>, %[[INDICES:.*]]: memref<?xi64>
 // CHECK:         %[[N:.*]] = memref.dim %[[INDICES]]
 // CHECK:         %[[BLOCKS:.*]] = arith.ceildivui %[[N]], %c64
-// CHECK:         gpu.launch_func @embedding_kernels::@lookup blocks in (%[[BLOCKS]], %c1, %c1) threads in (%c256, %c1, %c1)
+// CHECK:         %[[GRID:.*]] = arith.maxsi %[[BLOCKS]], %c1
+// CHECK:         gpu.launch_func @embedding_kernels::@lookup blocks in (%[[GRID]], %c1, %c1) threads in (%c256, %c1, %c1)
 
 // ALIGN4-LABEL: gpu.func @lookup(
 // ALIGN4-NOT:     vector.load
@@ -60,11 +61,15 @@ func.func @check(%table: memref<100x8xf16>, %indices: memref<4x5xi32>,
 
 // -----
 
-// Nothing to launch.
+// No grid is of size 0: one block is launched that does nothing.
 
+// CHECK-LABEL: gpu.func @lookup(
+// CHECK-SAME:    %[[BLOCKS:.*]]: index, %{{.*}}: index, %{{.*}}: memref<i32>
+// CHECK:         %[[BLOCK:.*]] = gpu.block_id x
+// CHECK-NEXT:    %[[HAS_WORK:.*]] = arith.cmpi slt, %[[BLOCK]], %[[BLOCKS]]
+// CHECK-NEXT:    scf.if %[[HAS_WORK]] {
 // CHECK-LABEL: func.func @empty
-// CHECK-NOT:     gpu.launch_func
-// CHECK:         return
+// CHECK:         gpu.launch_func {{.*}} blocks in (%c1, %c1, %c1) {{.*}} args(%c0 : index,
 func.func @empty(%table: memref<100x8xf32>, %indices: memref<0xi32>,
                  %out: memref<0x8xf32>) {
   embedding.lookup out_of_range(zero)

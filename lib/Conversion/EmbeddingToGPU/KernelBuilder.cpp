@@ -297,16 +297,18 @@ void embedding::launchKernel(LoopBuilder &host, StringRef name,
     host.setInsertionPointToEnd(&function.getBody().front());
     gpu::ReturnOp::create(host);
   }
-  host.ifTrue(host.less(host.index(0), blockCount), [&] {
-    KernelBuilder kernel(host, function);
-    body(kernel);
-    gpu::KernelDim3 grid{blockCount, host.index(1), host.index(1)};
-    gpu::KernelDim3 threads{host.index(kBlockThreads), host.index(1),
-                            host.index(1)};
-    gpu::LaunchFuncOp::create(host, function, grid, threads,
-                              /*dynamicSharedMemorySize=*/Value(),
-                              kernel.operands);
-  });
+  // No launch has a grid of size 0, and a branch around the launch would be a
+  // region that upstream's asynchronous launches wait for: so one block is
+  // launched that does nothing.
+  KernelBuilder kernel(host, function);
+  kernel.ifTrue(kernel.less(kernel.getBlock(), kernel.use(blockCount)),
+                [&] { body(kernel); });
+  Value one = host.index(1);
+  gpu::KernelDim3 grid{host.max(blockCount, one), one, one};
+  gpu::KernelDim3 threads{host.index(kBlockThreads), one, one};
+  gpu::LaunchFuncOp::create(host, function, grid, threads,
+                            /*dynamicSharedMemorySize=*/Value(),
+                            kernel.operands);
 }
 
 void embedding::launchForEach(
