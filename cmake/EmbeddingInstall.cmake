@@ -6,7 +6,10 @@ install(TARGETS embedding-runtime EXPORT EmbeddingRuntimeTargets
 install(TARGETS embedding-compiler LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS EmbeddingMLIR EXPORT EmbeddingMLIRTargets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(TARGETS embedding-opt embedding-lsp-server embedding-reduce embedding-run
+# What embedding-compile links.
+install(TARGETS embedding-launcher ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS embedding-opt embedding-lsp-server embedding-reduce
+                embedding-compile embedding-run
                 embedding-bench embedding-bench-first-result
         RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 

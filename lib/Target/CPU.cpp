@@ -96,6 +96,17 @@ std::optional<std::string> CPUTarget::findFeatureMissingHere() const {
   return std::nullopt;
 }
 
+unsigned CPUTarget::getX86Level() const {
+  const llvm::MCSubtargetInfo *info = machine->getMCSubtargetInfo();
+  if (!machine->getTargetTriple().isX86())
+    return 0;
+  if (info->checkFeatures("+avx512f"))
+    return 4;
+  if (info->checkFeatures("+avx2"))
+    return 3;
+  return info->checkFeatures("+sse4.2") ? 2 : 1;
+}
+
 LogicalResult CPUTarget::emit(ModuleOp module, unsigned optLevel, Output kind,
                               SmallVectorImpl<char> &output) const {
   llvm::LLVMContext context;

@@ -8,9 +8,15 @@
 
 #include "Driver.h"
 
+#include <cstdlib>
 #include <dlfcn.h>
 
 using namespace embedding::runtime;
+
+std::string Driver::getDefaultLibrary() {
+  const char *named = std::getenv("EMBEDDING_CUDA_LIBRARY");
+  return named ? named : "libcuda.so.1";
+}
 
 Result<Driver> Driver::load(const std::string &library) {
   void *handle = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);

@@ -50,6 +50,7 @@ inline constexpr int kComputeCapabilityMinor = 76;
   FUNCTION(cuMemFreeAsync, CUdeviceptr, CUstream)                              \
   FUNCTION(cuMemcpyHtoDAsync_v2, CUdeviceptr, const void *, size_t, CUstream)  \
   FUNCTION(cuMemcpyDtoHAsync_v2, void *, CUdeviceptr, size_t, CUstream)        \
+  FUNCTION(cuMemcpyDtoDAsync_v2, CUdeviceptr, CUdeviceptr, size_t, CUstream)   \
   FUNCTION(cuStreamSynchronize, CUstream)                                      \
   FUNCTION(cuModuleLoadData, CUmodule *, const void *)                         \
   FUNCTION(cuModuleUnload, CUmodule)                                           \
@@ -63,6 +64,9 @@ struct Driver {
   std::add_pointer_t<CUresult(__VA_ARGS__)> name = nullptr;
   EMBEDDING_DRIVER_FUNCTIONS(EMBEDDING_DRIVER_FIELD)
 #undef EMBEDDING_DRIVER_FIELD
+
+  /// What the environment's EMBEDDING_CUDA_LIBRARY names, or libcuda.so.1.
+  static std::string getDefaultLibrary();
 
   /// Loads and initialises the driver in `library`. It is never unloaded.
   static Result<Driver> load(const std::string &library);

@@ -127,10 +127,8 @@ Engine::create(const EmbeddingEngineOptions &options) {
     engine->allocatorContext = &*engine->buffers;
   }
 
-  const char *cudaLibrary = options.cuda_library;
-  if (!cudaLibrary)
-    cudaLibrary = std::getenv("EMBEDDING_CUDA_LIBRARY");
-  engine->cudaLibrary = cudaLibrary ? cudaLibrary : "libcuda.so.1";
+  engine->cudaLibrary =
+      options.cuda_library ? options.cuda_library : Driver::getDefaultLibrary();
   engine->deviceAllocate = options.device_allocate;
   engine->deviceDeallocate = options.device_deallocate;
   engine->deviceAllocatorContext = options.device_allocator_context;

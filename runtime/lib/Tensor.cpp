@@ -30,6 +30,8 @@ std::string embedding::runtime::getName(DLDataType dtype) {
   case kDLComplex:
     name = "complex";
     break;
+  case kBoolCode:
+    return "bool";
   default:
     name = "dtype code " + std::to_string(dtype.code) + " of bits ";
   }

@@ -54,6 +54,9 @@ private:
   std::array<int64_t, kMaxRank> strides{};
 };
 
+/// kDLBool, which DLPack has since version 0.8.
+inline constexpr uint8_t kBoolCode = 6;
+
 /// The name of `dtype` as NumPy and PyTorch have it, such as float32.
 std::string getName(DLDataType dtype);
 

@@ -147,6 +147,18 @@ EXPORT int cuMemcpyDtoHAsync_v2(void *to, uint64_t from, size_t bytes, void *) {
   std::memcpy(to, found.data, bytes);
   return device.sticky;
 }
+EXPORT int cuMemcpyDtoDAsync_v2(uint64_t to, uint64_t from, size_t bytes,
+                                void *) {
+  Device &device = getDevice();
+  std::lock_guard<std::mutex> lock(device.mutex);
+  Bytes target = device.memory.find(to, bytes);
+  Bytes source = device.memory.find(from, bytes);
+  if (!target.data || !source.data)
+    return kInvalidValue;
+  std::memmove(target.data, source.data, bytes);
+  std::memmove(target.writers, source.writers, bytes * sizeof(*source.writers));
+  return device.sticky;
+}
 EXPORT int cuStreamSynchronize(void *) { return getDevice().sticky; }
 
 EXPORT int cuModuleLoadData(void **out, const void *image) {

@@ -6,10 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The function is called by an entry that this tool adds to the module: it
-// hands each result to a function of the tool, so that results need not outlive
-// the call. A second, packed entry takes all of the arguments as one array of
-// pointers.
+// The function is called by way of an entry (see embedding/Target/Entry.h),
+// which hands each result to this tool.
 //
 //===----------------------------------------------------------------------===//
 
@@ -21,16 +19,13 @@
 #include "embedding/InitAll.h"
 #include "embedding/Pipelines/Passes.h"
 #include "embedding/Target/CPU.h"
+#include "embedding/Target/Entry.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/FileUtilities.h"
-#include "mlir/Transforms/Passes.h"
 
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -127,8 +122,7 @@ static LogicalResult check(::embedding::runtime::Status status) {
 }
 
 static LogicalResult openDevice() {
-  const char *library = std::getenv("EMBEDDING_CUDA_LIBRARY");
-  auto loaded = Driver::load(library ? library : "libcuda.so.1");
+  auto loaded = Driver::load(Driver::getDefaultLibrary());
   if (!loaded)
     return fail(loaded.failure().message);
   driver = std::make_unique<Driver>(*loaded);
@@ -216,8 +210,6 @@ private:
 //===----------------------------------------------------------------------===//
 
 static constexpr StringRef kEntry("embedding_run_entry");
-static constexpr StringRef kPackedEntry("embedding_run_packed_entry");
-static constexpr StringRef kResult("embedding_run_result");
 
 namespace {
 
@@ -281,7 +273,7 @@ static void *resolve(const char *name) {
   StringRef symbol(name);
   if (symbol == mlir::embedding::kReportOutOfRangeFunction)
     return reinterpret_cast<void *>(&reportOutOfRange);
-  if (symbol.starts_with(("_mlir_ciface_" + kResult).str()))
+  if (symbol == mlir::embedding::kTakeResultFunction)
     return reinterpret_cast<void *>(&takeResult);
   if (symbol == "embedding_launch_kernel")
     return reinterpret_cast<void *>(&DeviceCall::launch);
@@ -292,82 +284,6 @@ static void *resolve(const char *name) {
   if (symbol == "mgpuMemFree")
     return reinterpret_cast<void *>(&deallocateBuffer);
   return ::embedding::runtime::resolveInProcess(name);
-}
-
-//===----------------------------------------------------------------------===//
-// Entries
-//===----------------------------------------------------------------------===//
-
-/// Adds the entry that calls `function` and hands over its results.
-static void addEntry(ModuleOp module, func::FuncOp function) {
-  Location loc = function.getLoc();
-  OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
-  auto makePublic = [&](func::FuncOp op) {
-    op->setAttr(LLVM::LLVMDialect::getEmitCWrapperAttrName(),
-                builder.getUnitAttr());
-    return op;
-  };
-  auto entry = makePublic(func::FuncOp::create(
-      builder, loc, kEntry,
-      builder.getFunctionType(function.getArgumentTypes(), {})));
-  builder.setInsertionPointToStart(entry.addEntryBlock());
-  auto call =
-      func::CallOp::create(builder, loc, function, entry.getArguments());
-  for (auto [number, result] : llvm::enumerate(call.getResults())) {
-    Value shaped = result;
-    if (!isa<ShapedType>(result.getType()))
-      shaped = tensor::FromElementsOp::create(
-          builder, loc, RankedTensorType::get({}, result.getType()), result);
-    func::FuncOp taker;
-    {
-      OpBuilder::InsertionGuard guard(builder);
-      builder.setInsertionPointToEnd(module.getBody());
-      taker = makePublic(func::FuncOp::create(
-          builder, loc, (kResult + llvm::Twine(number)).str(),
-          builder.getFunctionType({builder.getI64Type(), shaped.getType()},
-                                  {})));
-      taker.setPrivate();
-      taker.setArgAttr(
-          1, bufferization::BufferizationDialect::kBufferAccessAttrName,
-          builder.getStringAttr("read"));
-    }
-    Value index = arith::ConstantIntOp::create(builder, loc, number, 64);
-    func::CallOp::create(builder, loc, taker, ValueRange{index, shaped});
-  }
-  func::ReturnOp::create(builder, loc);
-  // Results are the entry's alone now, and need not be copied; what is not
-  // called need not be lowered.
-  for (auto other : module.getOps<func::FuncOp>())
-    if (other != entry)
-      other.setPrivate();
-}
-
-/// Adds, to the lowered module, the entry that takes an array of pointers: to
-/// the descriptor of a memref, to the value of a scalar.
-static void addPackedEntry(ModuleOp module, TypeRange argumentTypes) {
-  Location loc = module.getLoc();
-  MLIRContext *context = module.getContext();
-  OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
-  auto callee =
-      module.lookupSymbol<LLVM::LLVMFuncOp>(("_mlir_ciface_" + kEntry).str());
-  Type pointer = LLVM::LLVMPointerType::get(context);
-  auto packed = LLVM::LLVMFuncOp::create(
-      builder, loc, kPackedEntry,
-      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context), pointer));
-  builder.setInsertionPointToStart(packed.addEntryBlock(builder));
-  SmallVector<Value> arguments;
-  for (auto [number, type] : llvm::enumerate(argumentTypes)) {
-    Value slot = LLVM::GEPOp::create(builder, loc, pointer, pointer,
-                                     packed.getArgument(0),
-                                     LLVM::GEPArg(int32_t(number)));
-    Value argument = LLVM::LoadOp::create(builder, loc, pointer, slot);
-    if (!isa<ShapedType>(type))
-      argument = LLVM::LoadOp::create(
-          builder, loc, callee.getArgumentTypes()[number], argument);
-    arguments.push_back(argument);
-  }
-  LLVM::CallOp::create(builder, loc, callee, arguments);
-  LLVM::ReturnOp::create(builder, loc, ValueRange());
 }
 
 //===----------------------------------------------------------------------===//
@@ -471,9 +387,10 @@ static LogicalResult writeOutputs(ArrayRef<const HostTensor *> tensors,
   return success();
 }
 
-/// Lowers the module and, unless only text was asked for, loads its code.
-static FailureOr<std::optional<LoadedObject>> compile(ModuleOp module,
-                                                      TypeRange argumentTypes) {
+/// Lowers the module and, unless only text was asked for, loads its code;
+/// `entries` has that of the function, or none for text.
+static FailureOr<std::optional<LoadedObject>>
+compile(ModuleOp module, const mlir::embedding::Entries &entries) {
   auto target = mlir::embedding::CPUTarget::get(module.getLoc(), cpu);
   if (failed(target))
     return failure();
@@ -482,12 +399,8 @@ static FailureOr<std::optional<LoadedObject>> compile(ModuleOp module,
       return fail("this machine cannot run code for CPU '" + cpu +
                   "': it has no " + *missing);
   PassManager pm(module.getContext());
-  // Inlined, buffers have one owner; to find that out at run time takes memory
-  // that on a GPU the host could not write.
-  if (emitKind == Emit::none) {
-    pm.addPass(createInlinerPass());
-    pm.addPass(createSymbolDCEPass());
-  }
+  if (emitKind == Emit::none)
+    mlir::embedding::Entries::addPasses(pm);
   if (targetKind == Target::cuda) {
     mlir::embedding::NVVMPipelineOptions options;
     if (!chip.empty())
@@ -504,12 +417,6 @@ static FailureOr<std::optional<LoadedObject>> compile(ModuleOp module,
   }
   if (failed(pm.run(module)))
     return failure();
-  // Bufferization leaves what it was told, and the translation would warn.
-  module.walk([](LLVM::LLVMFuncOp function) {
-    for (unsigned i = 0; i < function.getNumArguments(); ++i)
-      function.removeArgAttr(
-          i, bufferization::BufferizationDialect::kBufferAccessAttrName);
-  });
   if (emitKind == Emit::mlir) {
     module.print(llvm::outs());
     return std::optional<LoadedObject>();
@@ -524,7 +431,7 @@ static FailureOr<std::optional<LoadedObject>> compile(ModuleOp module,
     return std::optional<LoadedObject>();
   }
   if (emitKind == Emit::none)
-    addPackedEntry(module, argumentTypes);
+    entries.finish(module);
 
   using Output = mlir::embedding::CPUTarget::Output;
   SmallVector<char, 0> code;
@@ -561,6 +468,7 @@ static LogicalResult run(MLIRContext &context) {
   SmallVector<Type> argumentTypes(function->getArgumentTypes());
 
   SmallVector<HostTensor> arguments;
+  mlir::embedding::Entries entries;
   if (emitKind == Emit::none) {
     if (targetKind == Target::cuda && failed(openDevice()))
       return failure();
@@ -571,17 +479,17 @@ static LogicalResult run(MLIRContext &context) {
     outcome.types.assign(function->getResultTypes().begin(),
                          function->getResultTypes().end());
     outcome.results.resize(outcome.types.size());
-    addEntry(*module, *function);
+    entries =
+        mlir::embedding::Entries::create(*module, {{*function, kEntry.str()}});
   }
-  FailureOr<std::optional<LoadedObject>> object =
-      compile(*module, argumentTypes);
+  FailureOr<std::optional<LoadedObject>> object = compile(*module, entries);
   if (failed(object))
     return failure();
   if (!*object)
     return success();
 
   auto entry =
-      reinterpret_cast<void (*)(void **)>((*object)->find(kPackedEntry.str()));
+      reinterpret_cast<void (*)(void **)>((*object)->find(kEntry.str()));
   std::optional<DeviceCall> call;
   DeviceArguments onDevice;
   if (device) {
@@ -653,9 +561,6 @@ int main(int argc, char **argv) {
   DialectRegistry registry;
   mlir::embedding::registerAllDialects(registry);
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
-  // What the entries are made of.
-  context.loadDialect<arith::ArithDialect, func::FuncDialect, LLVM::LLVMDialect,
-                      tensor::TensorDialect>();
   LogicalResult result = run(context);
   // Before the driver takes its leave.
   device.reset();

@@ -41,6 +41,10 @@ public:
   /// machine that this runs on does not have, if there is one.
   std::optional<std::string> findFeatureMissingHere() const;
 
+  /// The level of x86-64, 1 to 4, that has the vectors that code for this CPU
+  /// may use; 0 on other architectures.
+  unsigned getX86Level() const;
+
   enum class Output { object, assembly, llvmIR };
 
   /// Optimizes a module of the LLVM dialect at `optLevel` (0 to 3) and appends

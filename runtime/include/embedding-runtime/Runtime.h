@@ -19,8 +19,7 @@
 |*   no exception leaves it.
 |* - A struct of options starts with its size. The `..._init` functions, which
 |*   take that size, set it and the defaults; fields that later versions add
-have
-|*   theirs in a program that does not know them.
+|*   have theirs in a program that does not know them.
 |* - An engine may be used by any number of threads at once. Creating and
 |*   destroying one is not synchronized with its other uses.
 |*
@@ -28,6 +27,8 @@ have
 
 #ifndef EMBEDDING_RUNTIME_RUNTIME_H
 #define EMBEDDING_RUNTIME_RUNTIME_H
+
+#include "embedding-runtime/Status.h"
 
 #include <dlpack/dlpack.h>
 
@@ -52,43 +53,6 @@ extern "C" {
  * Within one major version (within one minor version, while that is 0) later
  * libraries run programs built with earlier headers. */
 EMBEDDING_RUNTIME_EXPORT int32_t embedding_runtime_version(void);
-
-/*===----------------------------------------------------------------------===*\
-|* Status
-\*===----------------------------------------------------------------------===*/
-
-typedef enum EmbeddingStatusCode {
-  EMBEDDING_OK = 0,
-  /** An argument breaks a rule that its documentation states. */
-  EMBEDDING_INVALID_ARGUMENT = 1,
-  /** An index lies outside [0, V); see position, index and count. */
-  EMBEDDING_OUT_OF_RANGE = 2,
-  /** An allocation failed. */
-  EMBEDDING_OUT_OF_MEMORY = 3,
-  /** The request is valid, but this build or machine cannot serve it. */
-  EMBEDDING_UNSUPPORTED = 4,
-  /** A directory or file that another user could have written. */
-  EMBEDDING_UNTRUSTED = 5,
-  /** The compiler library is missing, does not fit this runtime, or failed. */
-  EMBEDDING_COMPILER_ERROR = 6,
-  /** A defect of this library. */
-  EMBEDDING_INTERNAL = 7,
-  /** A function of CUDA's driver failed. */
-  EMBEDDING_DEVICE_ERROR = 8
-} EmbeddingStatusCode;
-
-/** What happened in a call. Written in full by every call it is passed to. */
-typedef struct EmbeddingStatus {
-  EmbeddingStatusCode code;
-  /** With EMBEDDING_OUT_OF_RANGE: the smallest flat (row-major) position of a
-   * bad index, the index found there, and how many there are in all. They do
-   * not depend on the number of threads. Otherwise -1, 0 and 0. */
-  int64_t position;
-  int64_t index;
-  int64_t count;
-  /** One line in English, null-terminated; empty with EMBEDDING_OK. */
-  char message[488];
-} EmbeddingStatus;
 
 /*===----------------------------------------------------------------------===*\
 |* Engine
@@ -222,19 +186,16 @@ embedding_engine_cache_dir(const EmbeddingEngine *engine);
 |* GPUs
 |*
 |* Tensors may be on an NVIDIA GPU of compute capability 8.0 or later, all of
-one
-|* call on the same. Then:
+|* one call on the same. Then:
 |*
 |* - A call enqueues its work in the `stream` of its options and returns. It
-does
-|*   not wait for the device, and may be captured into a CUDA graph, once a call
-|*   of the same kernel has gone before it in the same stream. It runs in the
-|*   device's primary context, as the work of other libraries does.
+|*   does not wait for the device, and may be captured into a CUDA graph, once
+|*   a call of the same kernel has gone before it in the same stream. It runs
+|*   in the device's primary context, as the work of other libraries does.
 |* - Indices are checked on the device: nothing is read or written out of
-bounds,
-|*   and embedding_synchronize tells of bad ones. Until then outputs of a call
-|*   with a bad index are unspecified, but a table with `max_norm` is not
-changed.
+|*   bounds, and embedding_synchronize tells of bad ones. Until then outputs of
+|*   a call with a bad index are unspecified, but a table with `max_norm` is
+|*   not changed.
 |* - Sums have the bits that they have on the CPU.
 |* - Results are in the memory of the device, `out_nnz` too.
 |* - Workspace comes from the engine's allocator for GPUs.
@@ -365,8 +326,7 @@ embedding_lookup(EmbeddingEngine *engine, const DLTensor *table,
 |*   indices alone fix: the same bits for any number of threads. Gradients
 |*   at padded positions are not read: no NaN leaks from there.
 |* - On the CPU every index is checked before anything is written. A call that
-fails leaves
-|*   its outputs, a table above all, bit for bit as they were.
+|*   fails leaves its outputs, a table above all, bit for bit as they were.
 |* - What is read may be strided in any way; so may what is written, unless
 |*   said, if its elements share no memory with each other or with others'.
 |* - Workspace memory comes from the engine's allocator, in at most one piece.

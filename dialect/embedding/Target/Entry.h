@@ -1,0 +1,62 @@
+//===- Entry.h - Functions that code outside calls --------------*- C++ -*-===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A function of tensors, memrefs and scalars becomes one of an array of
+// pointers: to the descriptor of each memref, to the value of each scalar. Its
+// results need not outlive the call: the entry hands each to
+//
+//   void embedding_take_result(int64_t number, const void *memref);
+//
+// a scalar as a memref of rank 0.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef EMBEDDING_TARGET_ENTRY_H
+#define EMBEDDING_TARGET_ENTRY_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinOps.h"
+
+namespace mlir {
+class OpPassManager;
+} // namespace mlir
+
+namespace mlir::embedding {
+
+inline constexpr llvm::StringLiteral
+    kTakeResultFunction("embedding_take_result");
+
+/// The entries of functions of one module.
+class Entries {
+public:
+  /// Adds an entry of the given name for each function to `module`, which is
+  /// not lowered yet, and makes all else private: what no entry calls need not
+  /// be lowered. Loads the dialects that entries are made of.
+  static Entries create(ModuleOp module,
+                        ArrayRef<std::pair<func::FuncOp, std::string>> named);
+
+  /// Adds the passes that must run before a pipeline: inlined, buffers have one
+  /// owner; to find that out at run time takes memory that on a GPU the host
+  /// could not write.
+  static void addPasses(OpPassManager &pm);
+
+  /// Completes the entries in their module, lowered to the LLVM dialect. They
+  /// are all that it exports then.
+  void finish(ModuleOp module) const;
+
+private:
+  struct Entry {
+    std::string name;
+    SmallVector<Type> argumentTypes;
+  };
+  SmallVector<Entry> entries;
+};
+
+} // namespace mlir::embedding
+
+#endif // EMBEDDING_TARGET_ENTRY_H

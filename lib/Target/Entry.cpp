@@ -1,0 +1,154 @@
+//===- Entry.cpp - Functions that code outside calls ----------------------===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "embedding/Target/Entry.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace mlir::embedding;
+
+/// What the lowering of functions puts before the name of one that takes
+/// pointers to descriptors.
+static constexpr StringRef kCInterfacePrefix("_mlir_ciface_");
+
+static std::string getCallerName(StringRef name) {
+  return (name + "_caller").str();
+}
+
+/// Adds a function to the module that has, when lowered, one of pointers to
+/// descriptors beside it.
+static func::FuncOp addWithCInterface(ImplicitLocOpBuilder &b, StringRef name,
+                                      TypeRange argumentTypes) {
+  auto function =
+      func::FuncOp::create(b, name, b.getFunctionType(argumentTypes, {}));
+  function->setAttr(LLVM::LLVMDialect::getEmitCWrapperAttrName(),
+                    b.getUnitAttr());
+  return function;
+}
+
+/// Adds a function that calls `function` and hands over its results.
+static func::FuncOp addCaller(func::FuncOp function, StringRef name) {
+  ModuleOp module = function->getParentOfType<ModuleOp>();
+  ImplicitLocOpBuilder b(function.getLoc(), function.getContext());
+  b.setInsertionPointToEnd(module.getBody());
+  func::FuncOp caller =
+      addWithCInterface(b, getCallerName(name), function.getArgumentTypes());
+  b.setInsertionPointToStart(caller.addEntryBlock());
+  auto call = func::CallOp::create(b, function, caller.getArguments());
+  for (auto [number, result] : llvm::enumerate(call.getResults())) {
+    Value shaped = result;
+    if (!isa<ShapedType>(result.getType()))
+      shaped = tensor::FromElementsOp::create(
+          b, RankedTensorType::get({}, result.getType()), result);
+    func::FuncOp taker;
+    {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToEnd(module.getBody());
+      taker = addWithCInterface(
+          b,
+          (kTakeResultFunction + "_" + name + "_" + llvm::Twine(number)).str(),
+          {b.getI64Type(), shaped.getType()});
+      taker.setPrivate();
+      taker.setArgAttr(
+          1, bufferization::BufferizationDialect::kBufferAccessAttrName,
+          b.getStringAttr("read"));
+    }
+    Value index = arith::ConstantIntOp::create(b, number, 64);
+    func::CallOp::create(b, taker, ValueRange{index, shaped});
+  }
+  func::ReturnOp::create(b);
+  return caller;
+}
+
+/// Adds, to the lowered module, the function that takes an array of pointers.
+static LLVM::LLVMFuncOp addPacked(ModuleOp module, StringRef name,
+                                  TypeRange argumentTypes) {
+  ImplicitLocOpBuilder b(module.getLoc(), module.getContext());
+  b.setInsertionPointToEnd(module.getBody());
+  auto callee = module.lookupSymbol<LLVM::LLVMFuncOp>(
+      (kCInterfacePrefix + getCallerName(name)).str());
+  Type pointer = LLVM::LLVMPointerType::get(b.getContext());
+  auto packed = LLVM::LLVMFuncOp::create(
+      b, name,
+      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()),
+                                  pointer));
+  b.setInsertionPointToStart(packed.addEntryBlock(b));
+  SmallVector<Value> arguments;
+  for (auto [number, type] : llvm::enumerate(argumentTypes)) {
+    Value slot = LLVM::GEPOp::create(b, pointer, pointer, packed.getArgument(0),
+                                     LLVM::GEPArg(int32_t(number)));
+    Value argument = LLVM::LoadOp::create(b, pointer, slot);
+    if (!isa<ShapedType>(type))
+      argument =
+          LLVM::LoadOp::create(b, callee.getArgumentTypes()[number], argument);
+    arguments.push_back(argument);
+  }
+  LLVM::CallOp::create(b, callee, arguments);
+  LLVM::ReturnOp::create(b, ValueRange());
+  // For what is linked to it.
+  packed.setVisibility_(LLVM::Visibility::Hidden);
+  return packed;
+}
+
+Entries Entries::create(ModuleOp module,
+                        ArrayRef<std::pair<func::FuncOp, std::string>> named) {
+  module.getContext()
+      ->loadDialect<arith::ArithDialect, func::FuncDialect, LLVM::LLVMDialect,
+                    tensor::TensorDialect>();
+  for (auto function : module.getOps<func::FuncOp>())
+    function.setPrivate();
+  Entries result;
+  for (auto [function, name] : named) {
+    addCaller(function, name);
+    result.entries.push_back(
+        {name, SmallVector<Type>(function.getArgumentTypes())});
+  }
+  return result;
+}
+
+void Entries::addPasses(OpPassManager &pm) {
+  pm.addPass(createInlinerPass());
+  pm.addPass(createSymbolDCEPass());
+}
+
+void Entries::finish(ModuleOp module) const {
+  SmallVector<LLVM::LLVMFuncOp> exported;
+  for (const Entry &entry : entries)
+    exported.push_back(addPacked(module, entry.name, entry.argumentTypes));
+
+  // One function takes results of every type.
+  std::string prefix = (kCInterfacePrefix + kTakeResultFunction).str();
+  LLVM::LLVMFuncOp taker;
+  for (auto function :
+       llvm::make_early_inc_range(module.getOps<LLVM::LLVMFuncOp>())) {
+    if (function.getName().starts_with(prefix)) {
+      (void)SymbolTable::replaceAllSymbolUses(
+          function, StringAttr::get(module.getContext(), kTakeResultFunction),
+          module);
+      if (taker) {
+        function.erase();
+        continue;
+      }
+      taker = function;
+      function.setName(kTakeResultFunction);
+    }
+    // Bufferization leaves what it was told, and the translation would warn.
+    for (unsigned i = 0; i < function.getNumArguments(); ++i)
+      function.removeArgAttr(
+          i, bufferization::BufferizationDialect::kBufferAccessAttrName);
+    if (!function.isExternal() && !llvm::is_contained(exported, function))
+      function.setLinkage(LLVM::Linkage::Internal);
+  }
+}

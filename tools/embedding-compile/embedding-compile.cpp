@@ -1,0 +1,492 @@
+//===- embedding-compile.cpp - Compiles ahead of time ---------------------===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Makes a shared library of the public functions of an IR file, or of single
+// operations, and a header for it. The module is compiled once for the CPU, or
+// once for each GPU; one more module has the functions that C calls. Linked to
+// them is libembedding-launcher, which checks the arguments.
+//
+//===----------------------------------------------------------------------===//
+
+#include "CInterface.h"
+
+#include "embedding/InitAll.h"
+#include "embedding/Pipelines/Passes.h"
+#include "embedding/Target/CPU.h"
+#include "embedding/Target/Entry.h"
+
+#include "mlir/AsmParser/AsmParser.h"
+#include "mlir/Bytecode/BytecodeReader.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Support/FileUtilities.h"
+
+#include "llvm/ADT/ScopeExit.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Program.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/ToolOutputFile.h"
+
+using namespace mlir;
+using ::embedding::tools::CFunction;
+using mlir::embedding::CPUTarget;
+using mlir::embedding::Entries;
+namespace cl = llvm::cl;
+
+//===----------------------------------------------------------------------===//
+// Command line
+//===----------------------------------------------------------------------===//
+
+static cl::OptionCategory category("embedding-compile options");
+
+static cl::opt<std::string> inputFile(cl::Positional, cl::desc("[FILE.mlir]"),
+                                      cl::cat(category));
+static cl::list<std::string>
+    operations("op",
+               cl::desc("An operation to compile, in place of a file, with its "
+                        "attributes: lookup, 'dense_grad padding_idx(0)'"),
+               cl::value_desc("operation"), cl::cat(category));
+static cl::opt<std::string>
+    elementType("element-type", cl::desc("With --op: the type of the table"),
+                cl::init("f32"), cl::cat(category));
+static cl::opt<std::string>
+    indexType("index-type", cl::desc("With --op: the type of indices"),
+              cl::init("i64"), cl::cat(category));
+static cl::opt<unsigned>
+    indexRank("index-rank", cl::desc("With --op: the dimensions of indices"),
+              cl::init(1), cl::cat(category));
+static cl::opt<int64_t>
+    rowLength("row-length",
+              cl::desc("With --op: the elements of a row; 0 for any number"),
+              cl::init(0), cl::cat(category));
+
+static cl::opt<std::string>
+    outputFile("o",
+               cl::desc("What to write: a shared library, or a relocatable "
+                        "object if the name ends in .o"),
+               cl::value_desc("file"), cl::Required, cl::cat(category));
+static cl::opt<std::string>
+    headerFile("header",
+               cl::desc("Where the header goes; beside the library and of its "
+                        "name, without 'lib', by default"),
+               cl::value_desc("file"), cl::cat(category));
+static cl::opt<std::string>
+    cpu("cpu", cl::desc("The CPU to compile for, as LLVM names it, or native"),
+        cl::init("x86-64-v3"), cl::cat(category));
+static cl::list<std::string>
+    chips("chips",
+          cl::desc("GPUs to compile for, such as sm_80,sm_90, in place of the "
+                   "CPU; each serves later ones up to the next"),
+          cl::value_desc("chips"), cl::CommaSeparated, cl::cat(category));
+static cl::opt<bool> atomicGradients(
+    "atomic-gradients",
+    cl::desc("On GPUs, sum dense gradients in no order, by atomic additions"),
+    cl::cat(category));
+static cl::opt<std::string> linker("linker",
+                                   cl::desc("The C++ compiler that links"),
+                                   cl::init("c++"), cl::cat(category));
+
+static LogicalResult fail(const llvm::Twine &message) {
+  llvm::errs() << "embedding-compile: error: " << message << "\n";
+  return failure();
+}
+
+/// The name of the library, of which others are made.
+static std::string getLibraryName() {
+  StringRef stem = llvm::sys::path::stem(outputFile);
+  stem.consume_front("lib");
+  return ::embedding::tools::makeIdentifier(stem);
+}
+
+static FailureOr<SmallVector<int>> parseChips() {
+  SmallVector<int> numbers;
+  for (StringRef chip : chips) {
+    StringRef digits = chip;
+    int number = 0;
+    if (!digits.consume_front("sm_") || digits.getAsInteger(10, number) ||
+        number < 80)
+      return fail("--chips: expected sm_80 or later, but got '" + chip + "'");
+    numbers.push_back(number);
+  }
+  llvm::sort(numbers);
+  numbers.erase(llvm::unique(numbers), numbers.end());
+  return numbers;
+}
+
+//===----------------------------------------------------------------------===//
+// Operations
+//===----------------------------------------------------------------------===//
+
+/// {0} is the name, {1} the arguments, {2} the rest of the operation.
+static constexpr char kOperationFunction[] = R"mlir(
+func.func @{0}({1}) {{
+  embedding.{0} {2}
+  return
+}
+)mlir";
+
+/// A function of the one operation that `text` names, on memrefs.
+static FailureOr<std::string> getOperationIR(StringRef text) {
+  auto [name, attributes] = text.split(' ');
+  std::string length = rowLength == 0 ? "?" : std::to_string(rowLength);
+  std::string indexShape;
+  for (unsigned dim = 0; dim < indexRank; ++dim)
+    indexShape += "?x";
+  std::string table = llvm::formatv("memref<?x{0}x{1}>", length, elementType);
+  std::string rows =
+      llvm::formatv("memref<{0}{1}x{2}>", indexShape, length, elementType);
+  std::string indices = llvm::formatv("memref<{0}{1}>", indexShape, indexType);
+
+  using Operand = std::pair<StringRef, std::string>;
+  SmallVector<Operand> ins, outs, scalars;
+  std::string keywords;
+  if (name == "lookup") {
+    ins = {{"table", table}, {"indices", indices}};
+    outs = {{"out", rows}};
+  } else if (name == "renorm") {
+    ins = {{"indices", indices}};
+    outs = {{"table", table}};
+  } else if (name == "renorm_lookup") {
+    ins = {{"indices", indices}};
+    outs = {{"table", table}, {"out", rows}};
+  } else if (name == "dense_grad") {
+    ins = {{"grad_output", rows}, {"indices", indices}};
+    outs = {{"grad_table", table}};
+  } else if (name == "double_backward") {
+    ins = {{"grad_grad_table", table}, {"indices", indices}};
+    outs = {{"out", rows}};
+  } else if (name == "sparse_grad") {
+    ins = {{"grad_output", rows}, {"indices", indices}};
+    outs = {
+        {"rows", "memref<?xi64>"}, {"values", table}, {"nnz", "memref<i64>"}};
+  } else if (name == "coalesce") {
+    ins = {{"indices", indices}, {"values", table}};
+    outs = {{"rows", "memref<?xi64>"}, {"sums", table}, {"nnz", "memref<i64>"}};
+  } else {
+    return fail("--op: no operation named '" + name + "'");
+  }
+  if (name.starts_with("renorm")) {
+    scalars = {{"max_norm", "f64"}};
+    keywords = "max_norm(%max_norm) ";
+  } else if (name == "sparse_grad" || name == "coalesce") {
+    scalars = {{"num_rows", "index"}};
+    keywords = "num_rows(%num_rows) ";
+  }
+
+  auto join = [](ArrayRef<Operand> operands) {
+    std::string names, types;
+    for (const auto &[operand, type] : operands) {
+      names += (names.empty() ? "%" : ", %") + operand.str();
+      types += (types.empty() ? "" : ", ") + type;
+    }
+    return names + " : " + types;
+  };
+  std::string arguments;
+  for (const auto *operands : {&ins, &scalars, &outs})
+    for (const auto &[operand, type] : *operands)
+      arguments +=
+          (arguments.empty() ? "%" : ", %") + operand.str() + ": " + type;
+  std::string operation = keywords + attributes.str() + " ins(" + join(ins) +
+                          ") outs(" + join(outs) + ")";
+  return llvm::formatv(kOperationFunction, name, arguments, operation).str();
+}
+
+static FailureOr<std::unique_ptr<llvm::MemoryBuffer>> readInput() {
+  if (inputFile.empty() == operations.empty())
+    return fail("expected a file or --op, and not both");
+  if (operations.empty()) {
+    std::string message;
+    std::unique_ptr<llvm::MemoryBuffer> file =
+        openInputFile(inputFile, &message);
+    if (!file)
+      return fail(message);
+    return file;
+  }
+  std::string text;
+  for (StringRef operation : operations) {
+    FailureOr<std::string> function = getOperationIR(operation);
+    if (failed(function))
+      return failure();
+    text += *function;
+  }
+  return llvm::MemoryBuffer::getMemBufferCopy(text, "--op");
+}
+
+/// Parses text so that `state` knows the names of arguments, or bytecode.
+static OwningOpRef<ModuleOp> parseInput(const llvm::SourceMgr &sources,
+                                        MLIRContext &context,
+                                        AsmParserState &state) {
+  ParserConfig config(&context);
+  const llvm::MemoryBuffer &buffer =
+      *sources.getMemoryBuffer(sources.getMainFileID());
+  if (isBytecode(buffer))
+    return parseSourceFile<ModuleOp>(sources, config);
+  Block block;
+  if (failed(parseAsmSourceFile(sources, &block, config, &state)))
+    return nullptr;
+  return mlir::detail::constructContainerOpForParserIfNecessary<ModuleOp>(
+      &block, &context,
+      FileLineColLoc::get(&context, buffer.getBufferIdentifier(), 0, 0));
+}
+
+//===----------------------------------------------------------------------===//
+// Steps
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// A folder that is removed in the end.
+class ScratchFolder {
+public:
+  LogicalResult create() {
+    SmallString<128> path;
+    if (std::error_code error =
+            llvm::sys::fs::createUniqueDirectory("embedding-compile", path))
+      return fail("cannot create a folder for objects: " + error.message());
+    folder = path.str();
+    return success();
+  }
+  ~ScratchFolder() {
+    if (!folder.empty())
+      llvm::sys::fs::remove_directories(folder);
+  }
+
+  /// Writes an object to a new file in the folder.
+  LogicalResult addObject(ArrayRef<char> object) {
+    std::string name = folder + "/" + std::to_string(objects.size()) + ".o";
+    std::string message;
+    auto file = openOutputFile(name, &message);
+    if (!file)
+      return fail(message);
+    file->os().write(object.data(), object.size());
+    file->keep();
+    objects.push_back(name);
+    return success();
+  }
+
+  const std::string &path() const { return folder; }
+  ArrayRef<std::string> getObjects() const { return objects; }
+
+private:
+  std::string folder;
+  SmallVector<std::string> objects;
+};
+
+} // namespace
+
+static LogicalResult emitObject(ModuleOp module, const CPUTarget &target,
+                                ScratchFolder &scratch) {
+  SmallVector<char, 0> object;
+  if (failed(target.emit(module, /*optLevel=*/2, CPUTarget::Output::object,
+                         object)))
+    return failure();
+  return scratch.addObject(object);
+}
+
+/// Compiles a copy of `module` for `chip`, or for the CPU if that is 0.
+static LogicalResult compile(ModuleOp module, ArrayRef<CFunction> functions,
+                             int chip, const CPUTarget &target,
+                             ScratchFolder &scratch) {
+  OwningOpRef<ModuleOp> copy = module.clone();
+  SmallVector<std::pair<func::FuncOp, std::string>> named;
+  for (const CFunction &function : functions)
+    named.emplace_back(copy->lookupSymbol<func::FuncOp>(function.getName()),
+                       function.getEntryName(chip));
+  Entries entries = Entries::create(*copy, named);
+  PassManager pm(module.getContext());
+  Entries::addPasses(pm);
+  if (chip != 0) {
+    mlir::embedding::NVVMPipelineOptions options;
+    options.chip = "sm_" + std::to_string(chip);
+    options.atomicGradients = atomicGradients;
+    options.launch = mlir::embedding::KernelLaunch::callback;
+    mlir::embedding::buildEmbeddingToNVVMPipeline(pm, options);
+  } else {
+    mlir::embedding::CPUPipelineOptions options;
+    options.vectorBytes = target.getVectorBytes();
+    options.parallelism = mlir::embedding::CPUParallelism::callback;
+    mlir::embedding::buildEmbeddingToCPUPipeline(pm, options);
+  }
+  if (failed(pm.run(*copy)))
+    return failure();
+  entries.finish(*copy);
+  return emitObject(*copy, target, scratch);
+}
+
+/// Compiles what C calls.
+static LogicalResult compileInterface(MLIRContext &context,
+                                      ArrayRef<CFunction> functions,
+                                      ArrayRef<int> chipNumbers,
+                                      const CPUTarget &target,
+                                      ScratchFolder &scratch) {
+  context.loadDialect<LLVM::LLVMDialect>();
+  OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(&context));
+  for (const CFunction &function : functions)
+    function.define(*module, target.getX86Level(), chipNumbers);
+  if (!chipNumbers.empty())
+    ::embedding::tools::defineSynchronize(*module,
+                                          getLibraryName() + "_synchronize");
+  return emitObject(*module, target, scratch);
+}
+
+static constexpr char kStatusHeader[] =
+#include "StatusHeader.inc"
+    ;
+
+static void printHeader(llvm::raw_ostream &os, ArrayRef<CFunction> functions,
+                        ArrayRef<int> chipNumbers) {
+  bool isForGPU = !chipNumbers.empty();
+  std::string library = getLibraryName();
+  std::string guard = StringRef(library).upper() + "_H";
+  os << "/* Written by embedding-compile.\n *\n"
+     << " * Tensors are borrowed for the call and on ";
+  if (isForGPU) {
+    os << "one NVIDIA GPU. There is code for sm_";
+    llvm::interleave(chipNumbers, os, ", sm_");
+    os << ".\n * Work is enqueued in `stream`, a CUstream; null is the legacy "
+          "default stream.\n * Their data is aligned to 16 bytes. ";
+  } else {
+    os << "the CPU, one that runs code for " << cpu << ".\n * ";
+  }
+  os << "They are compact and row-major, unless their type says\n * otherwise. "
+        "What a function writes, it writes into what it is given.\n"
+     << " * Any number of threads may call at once. If out_status is not null, "
+        "it tells of\n * a failure.\n */\n"
+     << "#ifndef " << guard << "\n#define " << guard
+     << "\n\n#include <dlpack/dlpack.h>\n\n"
+     << kStatusHeader << "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n";
+  for (const CFunction &function : functions)
+    function.printDeclaration(os, isForGPU);
+  if (isForGPU)
+    os << "/** Waits for the work in `stream`. EMBEDDING_OUT_OF_RANGE if calls "
+          "in it have met\n * indices out of range since the last time. */\n"
+       << "EmbeddingStatusCode " << library
+       << "_synchronize(int32_t device_id, void *stream,\n"
+          "    EmbeddingStatus *out_status);\n\n";
+  os << "#ifdef __cplusplus\n} /* extern \"C\" */\n#endif\n\n#endif /* "
+     << guard << " */\n";
+}
+
+/// libembedding-launcher.a, which is installed with this tool.
+static std::string getLauncher(const char *argv0) {
+  static int anchor;
+  SmallString<256> path(llvm::sys::path::parent_path(
+      llvm::sys::fs::getMainExecutable(argv0, &anchor)));
+  llvm::sys::path::append(path, EMBEDDING_BIN_TO_LIB,
+                          "libembedding-launcher.a");
+  return path.str().str();
+}
+
+static LogicalResult link(const char *argv0, const ScratchFolder &scratch) {
+  llvm::ErrorOr<std::string> program =
+      llvm::sys::findProgramByName(linker.getValue());
+  if (!program)
+    return fail("--linker: no program named '" + linker + "'");
+  SmallVector<StringRef> arguments = {*program};
+  std::string launcher = getLauncher(argv0);
+  // Complete before it has its name.
+  std::string linked = scratch.path() + "/linked";
+  bool isObject = StringRef(outputFile).ends_with(".o");
+  if (isObject)
+    arguments.append({"-r", "-nostdlib"});
+  else
+    arguments.append({"-shared", "-static-libstdc++", "-static-libgcc",
+                      "-pthread", "-Wl,--gc-sections", "-Wl,--exclude-libs,ALL",
+                      "-Wl,-Bsymbolic", "-Wl,--no-undefined",
+                      "-Wl,-z,nodelete"});
+  arguments.append({"-o", linked});
+  arguments.append(scratch.getObjects().begin(), scratch.getObjects().end());
+  if (!isObject)
+    arguments.append({launcher, "-ldl", "-lm"});
+  std::string message;
+  int status =
+      llvm::sys::ExecuteAndWait(*program, arguments, /*Env=*/std::nullopt,
+                                /*Redirects=*/{}, /*SecondsToWait=*/0,
+                                /*MemoryLimit=*/0, &message);
+  if (status != 0)
+    return fail("'" + linker + "' failed" +
+                (message.empty() ? "" : ": " + message));
+  if (std::error_code error = llvm::sys::fs::copy_file(linked, outputFile))
+    return fail("cannot write '" + outputFile + "': " + error.message());
+  return success();
+}
+
+static LogicalResult writeHeader(ArrayRef<CFunction> functions,
+                                 ArrayRef<int> chipNumbers) {
+  SmallString<256> path(headerFile);
+  if (path.empty()) {
+    path = llvm::sys::path::parent_path(outputFile);
+    llvm::sys::path::append(path, getLibraryName() + ".h");
+  }
+  std::string message;
+  auto file = openOutputFile(path, &message);
+  if (!file)
+    return fail(message);
+  printHeader(file->os(), functions, chipNumbers);
+  file->keep();
+  return success();
+}
+
+static LogicalResult run(const char *argv0, MLIRContext &context) {
+  FailureOr<SmallVector<int>> chipNumbers = parseChips();
+  FailureOr<std::unique_ptr<llvm::MemoryBuffer>> input = readInput();
+  if (failed(chipNumbers) || failed(input))
+    return failure();
+  llvm::SourceMgr sources;
+  sources.AddNewSourceBuffer(std::move(*input), llvm::SMLoc());
+  SourceMgrDiagnosticHandler diagnostics(sources, &context);
+  AsmParserState names;
+  OwningOpRef<ModuleOp> module = parseInput(sources, context, names);
+  if (!module)
+    return failure();
+
+  SmallVector<CFunction> functions;
+  for (auto function : module->getOps<func::FuncOp>()) {
+    if (function.isDeclaration() || !function.isPublic())
+      continue;
+    FailureOr<CFunction> interface = CFunction::get(function, &names);
+    if (failed(interface))
+      return failure();
+    functions.push_back(*interface);
+  }
+  if (functions.empty())
+    return fail("the file has no public function");
+
+  FailureOr<CPUTarget> target = CPUTarget::get(module->getLoc(), cpu);
+  ScratchFolder scratch;
+  if (failed(target) || failed(scratch.create()))
+    return failure();
+  SmallVector<int> targets = *chipNumbers;
+  if (targets.empty())
+    targets.push_back(0);
+  for (int chip : targets)
+    if (failed(compile(*module, functions, chip, *target, scratch)))
+      return failure();
+  if (failed(compileInterface(context, functions, *chipNumbers, *target,
+                              scratch)) ||
+      failed(link(argv0, scratch)))
+    return failure();
+  return writeHeader(functions, *chipNumbers);
+}
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  cl::HideUnrelatedOptions(category);
+  cl::ParseCommandLineOptions(
+      argc, argv,
+      "Compiles functions of an IR file, or operations, to a library for C\n");
+  DialectRegistry registry;
+  mlir::embedding::registerAllDialects(registry);
+  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  return failed(run(argv[0], context));
+}
