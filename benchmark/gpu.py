@@ -14,9 +14,7 @@ move. The device's copy rate R, of the same run, is the yardstick.
 """
 
 import argparse
-import ctypes
 import json
-import os
 import pathlib
 import platform
 import sys
@@ -28,6 +26,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 for folder in (HERE, HERE.parent / "test" / "PyTorch"):
     sys.path.insert(0, str(folder))
 import embedding_runtime
+import gpu_tensors
 
 ROUNDS = 25
 MAX_NORM = 1.0
@@ -40,44 +39,6 @@ LOOKUPS = [("f32", row_bytes) for row_bytes in (64, 128, 256, 512, 1024, 2048, 4
 LOOKUPS += [("bf16", 256), ("bf16", 2048)]
 GRADS = [("f32", 32), ("f32", 128), ("f32", 512), ("bf16", 128)]
 DISTRIBUTIONS = ("uniform", "zipf", "half one row")
-
-
-class InterpretedTensor:
-    """Memory of the interpreter that looks like a CUDA tensor."""
-
-    is_cuda = True
-
-    def __init__(self, driver, shape, dtype):
-        self.shape, self.dtype = tuple(shape), dtype
-        values = torch.zeros(shape, dtype=dtype)
-        size = max(values.numel() * values.element_size(), 1)
-        address = ctypes.c_uint64()
-        assert driver.cuMemAlloc_v2(ctypes.byref(address), ctypes.c_size_t(size)) == 0
-        self.address = address.value
-        driver.cuMemcpyHtoDAsync_v2(
-            ctypes.c_uint64(self.address), ctypes.c_void_p(values.data_ptr()),
-            ctypes.c_size_t(values.numel() * values.element_size()), None)
-
-    def data_ptr(self):
-        return self.address
-
-    def dim(self):
-        return len(self.shape)
-
-    def stride(self):
-        strides = [1]
-        for size in self.shape[:0:-1]:
-            strides.insert(0, strides[0] * size)
-        return tuple(strides[-len(self.shape):]) if self.shape else ()
-
-
-def open_interpreter():
-    driver = ctypes.CDLL(os.environ["EMBEDDING_CUDA_LIBRARY"])
-    context = ctypes.c_void_p()
-    driver.cuInit(0)
-    driver.cuDevicePrimaryCtxRetain(ctypes.byref(context), 0)
-    driver.cuCtxPushCurrent_v2(context)
-    return driver
 
 
 def call_all(engine, make):
@@ -180,7 +141,6 @@ def report(results, case, medians, num_bytes, copy_rate):
 
 def run(engine, output):
     device = torch.cuda.get_device_properties(0)
-    engine.stream = torch.cuda.current_stream().cuda_stream
     scratch = torch.empty(2**28, dtype=torch.uint8, device="cuda")
     flush = scratch.zero_  # Larger than the second-level cache.
     source = torch.empty(2**30, dtype=torch.uint8, device="cuda")
@@ -274,12 +234,11 @@ def main():
     arguments = parser.parse_args()
     engine = embedding_runtime.Engine(
         arguments.library, cache_dir=None, cpu="x86-64-v3")
-    if arguments.compile:
-        driver = open_interpreter()
-        call_all(engine, lambda *shape: InterpretedTensor(driver, *shape))
-        return
-    call_all(engine, lambda *shape: torch.zeros(*shape[:1], dtype=shape[1], device="cuda"))
-    run(engine, arguments.output)
+    device = gpu_tensors.Interpreter() if arguments.compile else gpu_tensors.GPU()
+    engine.stream = device.stream
+    call_all(engine, lambda shape, dtype: device.upload(torch.zeros(shape, dtype=dtype)))
+    if not arguments.compile:
+        run(engine, arguments.output)
 
 
 if __name__ == "__main__":

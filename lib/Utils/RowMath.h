@@ -101,6 +101,11 @@ inline constexpr int64_t kPartialSums = 16;
 struct PNorm {
   double p;
 
+  /// Whether a term takes a few instructions at most.
+  bool isCheap() const {
+    return p == 0.0 || p == 1.0 || p == 2.0 || std::isinf(p);
+  }
+
   /// What combines with anything to that.
   double getIdentity() const {
     return std::isinf(p) && p < 0 ? std::numeric_limits<double>::infinity()
@@ -136,9 +141,7 @@ struct PNorm {
   Value finish(LoopBuilder &b, Value sum) const {
     if (p == 2.0)
       return math::SqrtOp::create(b, sum);
-    if (p == 0.0 || p == 1.0 || std::isinf(p))
-      return sum;
-    return PowBuilder(b).build(sum, 1.0 / p);
+    return isCheap() ? sum : PowBuilder(b).build(sum, 1.0 / p);
   }
 };
 

@@ -8,9 +8,7 @@
 
 #include "Device.h"
 
-#include <algorithm>
 #include <limits>
-#include <vector>
 
 using namespace embedding::runtime;
 
@@ -22,9 +20,20 @@ using namespace embedding::runtime;
 /// them runs the code of the one before.
 static constexpr int32_t kChips[] = {80, 86, 87, 89, 90, 100, 103, 120};
 
+/// Where kernels report indices out of range.
+struct Report {
+  int64_t position;
+  int64_t index;
+  int64_t count;
+  int64_t lock;
+};
+
 /// What a report says before anything is reported.
-static constexpr int64_t kNothing[4] = {std::numeric_limits<int64_t>::max(), 0,
-                                        0, 0};
+static constexpr Report kNothing = {std::numeric_limits<int64_t>::max(), 0, 0,
+                                    0};
+
+/// How many streams share an allocation of reports.
+static constexpr size_t kReportsOfBlock = 512;
 
 Result<std::unique_ptr<Device>> Device::create(const Driver &driver,
                                                int32_t id) {
@@ -55,8 +64,15 @@ Status Device::initialize() {
                    "cuda: expected a GPU of compute capability 8.0 or later, "
                    "but got " +
                        std::to_string(major) + "." + std::to_string(minor)};
-  return driver.check(driver.cuDevicePrimaryCtxRetain(&context, device),
-                      "cuDevicePrimaryCtxRetain");
+  if (Status retained =
+          driver.check(driver.cuDevicePrimaryCtxRetain(&context, device),
+                       "cuDevicePrimaryCtxRetain");
+      !retained)
+    return retained;
+  DeviceCall call(*this, /*stream=*/nullptr);
+  if (Status ready = call.getStatus(); !ready)
+    return ready;
+  return allocateReports();
 }
 
 Device::~Device() {
@@ -66,8 +82,8 @@ Device::~Device() {
   if (driver.cuCtxPushCurrent_v2(context) == 0) {
     for (auto [image, module] : modules)
       driver.cuModuleUnload(module);
-    for (auto [stream, report] : reports)
-      driver.cuMemFree_v2(report);
+    for (CUdeviceptr block : reportBlocks)
+      driver.cuMemFree_v2(block);
     CUcontext popped;
     driver.cuCtxPopCurrent_v2(&popped);
   }
@@ -93,10 +109,22 @@ Result<CUfunction> Device::getKernel(const char *image, const char *name) {
   return kernel;
 }
 
-Status Device::clearReport(CUdeviceptr report, CUstream stream) {
-  return driver.check(
-      driver.cuMemcpyHtoDAsync_v2(report, kNothing, sizeof(kNothing), stream),
-      "cuMemcpyHtoDAsync");
+Status Device::allocateReports() {
+  std::vector<Report> clear(kReportsOfBlock, kNothing);
+  size_t bytes = clear.size() * sizeof(Report);
+  CUdeviceptr block = 0;
+  if (Status allocated =
+          driver.check(driver.cuMemAlloc_v2(&block, bytes), "cuMemAlloc");
+      !allocated)
+    return allocated;
+  reportBlocks.push_back(block);
+  if (Status copied = driver.check(
+          driver.cuMemcpyHtoDAsync_v2(block, clear.data(), bytes, nullptr),
+          "cuMemcpyHtoDAsync");
+      !copied)
+    return copied;
+  return driver.check(driver.cuStreamSynchronize(nullptr),
+                      "cuStreamSynchronize");
 }
 
 Result<CUdeviceptr> Device::getReport(CUstream stream) {
@@ -104,14 +132,15 @@ Result<CUdeviceptr> Device::getReport(CUstream stream) {
   auto found = reports.find(stream);
   if (found != reports.end())
     return found->second;
-  CUdeviceptr report = 0;
-  if (Status allocated = driver.check(
-          driver.cuMemAlloc_v2(&report, sizeof(kNothing)), "cuMemAlloc");
-      !allocated)
-    return allocated.failure();
+  // A stream that is being captured allows no allocation, and takes one that is
+  // there.
+  size_t count = reports.size();
+  if (count == reportBlocks.size() * kReportsOfBlock)
+    if (Status allocated = allocateReports(); !allocated)
+      return allocated.failure();
+  CUdeviceptr report =
+      reportBlocks.back() + count % kReportsOfBlock * sizeof(Report);
   reports[stream] = report;
-  if (Status cleared = clearReport(report, stream); !cleared)
-    return cleared.failure();
   return report;
 }
 
@@ -122,14 +151,13 @@ Status Device::synchronize(CUstream stream) {
   CUdeviceptr report = 0;
   {
     std::lock_guard<std::mutex> lock(mutex);
-    if (auto found = reports.find(stream); found != reports.end())
-      report = found->second;
+    if (auto known = reports.find(stream); known != reports.end())
+      report = known->second;
   }
-  int64_t fields[4];
-  std::copy(std::begin(kNothing), std::end(kNothing), fields);
+  Report found = kNothing;
   if (report)
     if (Status copied = driver.check(
-            driver.cuMemcpyDtoHAsync_v2(fields, report, sizeof(fields), stream),
+            driver.cuMemcpyDtoHAsync_v2(&found, report, sizeof(found), stream),
             "cuMemcpyDtoHAsync");
         !copied)
       return copied;
@@ -137,17 +165,20 @@ Status Device::synchronize(CUstream stream) {
                                    "cuStreamSynchronize");
       !waited)
     return waited;
-  int64_t position = fields[0], index = fields[1], count = fields[2];
-  if (count == 0)
+  if (found.count == 0)
     return success();
-  if (Status cleared = clearReport(report, stream); !cleared)
+  if (Status cleared =
+          driver.check(driver.cuMemcpyHtoDAsync_v2(report, &kNothing,
+                                                   sizeof(kNothing), stream),
+                       "cuMemcpyHtoDAsync");
+      !cleared)
     return cleared;
   return Failure{EMBEDDING_OUT_OF_RANGE,
                  "indices: expected rows of the table, but got " +
-                     std::to_string(index) + " at flat position " +
-                     std::to_string(position) + " (" + std::to_string(count) +
-                     " out of range in all)",
-                 position, index, count};
+                     std::to_string(found.index) + " at flat position " +
+                     std::to_string(found.position) + " (" +
+                     std::to_string(found.count) + " out of range in all)",
+                 found.position, found.index, found.count};
 }
 
 //===----------------------------------------------------------------------===//

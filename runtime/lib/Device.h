@@ -14,6 +14,7 @@
 #include <memory>
 #include <mutex>
 #include <unordered_map>
+#include <vector>
 
 namespace embedding::runtime {
 
@@ -43,7 +44,9 @@ private:
 
   Device(const Driver &driver, int32_t id) : driver(driver), id(id) {}
   Status initialize();
-  Status clearReport(CUdeviceptr report, CUstream stream);
+  /// Makes room for the reports of more streams, and waits until they are
+  /// clear.
+  Status allocateReports();
 
   const Driver &driver;
   int32_t id;
@@ -54,6 +57,7 @@ private:
   std::unordered_map<const char *, CUmodule> modules;
   std::unordered_map<const char *, CUfunction> kernels;
   std::unordered_map<CUstream, CUdeviceptr> reports;
+  std::vector<CUdeviceptr> reportBlocks;
 };
 
 /// While one lives, the device's context is current on this thread, and kernels
@@ -67,6 +71,11 @@ public:
 
   /// The first failure so far.
   Status getStatus() const { return status; }
+  /// Launches nothing from here on.
+  void fail(Failure failure) {
+    if (status)
+      status = std::move(failure);
+  }
 
   // What host code calls.
   static void launch(const char *image, int64_t imageBytes, const char *name,

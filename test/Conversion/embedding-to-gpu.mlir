@@ -131,7 +131,7 @@ func.func @group(%indices: memref<?xi64>, %num_rows: index,
 // which then are combined 16 at a time.
 
 // CHECK-LABEL: gpu.func @sum_chunks(
-// CHECK:         scf.for {{.*}} -> (vector<8xf32>)
+// CHECK:         scf.for {{.*}} -> (vector<8xf32>, index, index, index, index)
 // CHECK-COUNT-4:   vector.load {{.*}} vector<8xbf16>
 // CHECK:           arith.addf {{.*}} : vector<8xf32>
 // CHECK-LABEL: gpu.func @combine_chunks(
@@ -220,10 +220,16 @@ func.func @double_backward_by_frequency(%table: memref<?x8xf32>,
 
 // -----
 
-// All indices are checked before a row is written, and a row is shortened by
-// those who set its bit. Its norm is a tree over 16 threads.
+// All indices are checked before a row is written. Rows are copied as they will
+// be, and those that are long have their bit cleared; one of those who name such
+// a row sets it again and shortens the row. A norm is a tree over 16 threads.
 
 // CHECK-LABEL: gpu.func @renorm_check(
+// CHECK-LABEL: gpu.func @renorm_lookup(
+// CHECK:         math.sqrt
+// CHECK:         memref.atomic_rmw andi
+// CHECK:         arith.mulf {{.*}} : vector<4xf32>
+// CHECK:         st.global.cs.v4.b32
 // CHECK-LABEL: gpu.func @renorm(
 // CHECK:         memref.atomic_rmw ori
 // CHECK:         gpu.shuffle idx
@@ -234,8 +240,9 @@ func.func @double_backward_by_frequency(%table: memref<?x8xf32>,
 // CHECK-LABEL: func.func @renorm_lookup
 // CHECK:         gpu.launch_func @embedding_kernels::@renorm_clear
 // CHECK:         gpu.launch_func @embedding_kernels::@renorm_check
+// CHECK:         gpu.launch_func @embedding_kernels::@renorm_lookup
 // CHECK:         gpu.launch_func @embedding_kernels::@renorm
-// CHECK:         gpu.launch_func @embedding_kernels::@lookup
+// CHECK-NOT:     gpu.launch_func @embedding_kernels::@lookup
 func.func @renorm_lookup(%indices: memref<?xi64>, %table: memref<?x64xf32>,
                          %out: memref<?x64xf32>) {
   embedding.renorm_lookup max_norm(1.0) ins(%indices : memref<?xi64>)

@@ -1,4 +1,4 @@
-"""The runtime's C API by ctypes, on torch tensors of the CPU."""
+"""The runtime's C API by ctypes, on torch tensors."""
 
 import ctypes
 
@@ -219,26 +219,33 @@ class Engine:
             padding_idx, scale_grad_by_freq, mode, allow_nondeterministic)
         self._call("embedding_dense_grad", grad_output, indices, options, grad_table)
 
-    def sparse_grad(self, grad_output, indices, num_rows, rows, values,
+    @staticmethod
+    def _count(nnz):
+        """Where a count goes: to the tensor `nnz`, or into an integer that there is."""
+        count = ctypes.c_int64()
+        return count, (ctypes.byref(count) if nnz is None
+                       else ctypes.c_void_p(nnz.data_ptr()))
+
+    def sparse_grad(self, grad_output, indices, num_rows, rows, values, nnz=None,
                     padding_idx=None, scale_grad_by_freq=False, mode="check"):
         options = self._grad_options(padding_idx, scale_grad_by_freq, mode)
-        nnz = ctypes.c_int64()
+        count, nnz_pointer = self._count(nnz)
         self._call(
             "embedding_sparse_grad", grad_output, indices, ctypes.c_int64(num_rows),
-            options, rows, values, ctypes.byref(nnz),
+            options, rows, values, nnz_pointer,
         )
-        return nnz.value
+        return count.value
 
-    def coalesce(self, indices, values, num_rows, rows, sums, mode="check"):
+    def coalesce(self, indices, values, num_rows, rows, sums, nnz=None, mode="check"):
         options = self._options(
             CoalesceOptions, "embedding_coalesce_options_init", mode
         )
-        nnz = ctypes.c_int64()
+        count, nnz_pointer = self._count(nnz)
         self._call(
             "embedding_coalesce", indices, values, ctypes.c_int64(num_rows), options,
-            rows, sums, ctypes.byref(nnz),
+            rows, sums, nnz_pointer,
         )
-        return nnz.value
+        return count.value
 
     def double_backward(self, grad_grad_table, indices, out, padding_idx=None,
                         scale_grad_by_freq=False, mode="check"):

@@ -134,30 +134,43 @@ private:
           k, k.getZeroAttr(VectorType::get({piece.width}, sumType))));
     Value last = k.sub(end, k.index(1));
     Buffer from = k.use(values, Access::read);
-    return k.loop(begin, end, k.index(rowsInFlight), zeros,
-                  [&](Value first, ValueRange carried) -> SmallVector<Value> {
-                    SmallVector<Value> numbers, loaded, sums(carried);
-                    for (int64_t i = 0; i < rowsInFlight; ++i)
-                      numbers.push_back(k.add(first, k.index(i)));
-                    for (Value number : numbers) {
-                      Value position = groups.position(k, k.min(number, last));
-                      RowAddress row = getRow(k, from, position);
-                      for (const Lane &piece : pieces)
-                        loaded.push_back(lanes.load(k, row, piece));
-                    }
-                    for (int64_t i = 0; i < rowsInFlight; ++i)
-                      for (size_t j = 0; j < pieces.size(); ++j) {
-                        Value term = k.widen(loaded[i * pieces.size() + j]);
-                        if (scale)
-                          term = k.scale(term, scale);
-                        Value sum = arith::AddFOp::create(k, sums[j], term);
-                        // The first is never behind the end.
-                        sums[j] = i == 0 ? sum
-                                         : k.select(k.less(numbers[i], end),
-                                                    sum, sums[j]);
-                      }
-                    return sums;
-                  });
+    auto appendPositions = [&](SmallVector<Value> &carried, Value first) {
+      for (int64_t i = 0; i < rowsInFlight; ++i)
+        carried.push_back(
+            groups.position(k, k.min(k.add(first, k.index(i)), last)));
+    };
+    // A position is loaded while the rows before it are: else each row would
+    // wait for two loads, one after the other.
+    SmallVector<Value> initial = zeros;
+    appendPositions(initial, begin);
+    SmallVector<Value> result = k.loop(
+        begin, end, k.index(rowsInFlight), initial,
+        [&](Value first, ValueRange carried) -> SmallVector<Value> {
+          SmallVector<Value> sums(carried.take_front(pieces.size()));
+          SmallVector<Value> loaded;
+          for (Value position : carried.drop_front(pieces.size())) {
+            RowAddress row = getRow(k, from, position);
+            for (const Lane &piece : pieces)
+              loaded.push_back(lanes.load(k, row, piece));
+          }
+          SmallVector<Value> positions;
+          appendPositions(positions, k.add(first, k.index(rowsInFlight)));
+          for (int64_t i = 0; i < rowsInFlight; ++i) {
+            Value isIn = k.less(k.add(first, k.index(i)), end);
+            for (size_t j = 0; j < pieces.size(); ++j) {
+              Value term = k.widen(loaded[i * pieces.size() + j]);
+              if (scale)
+                term = k.scale(term, scale);
+              Value sum = arith::AddFOp::create(k, sums[j], term);
+              // The first is never behind the end.
+              sums[j] = i == 0 ? sum : k.select(isIn, sum, sums[j]);
+            }
+          }
+          sums.append(positions);
+          return sums;
+        });
+    result.truncate(pieces.size());
+    return result;
   }
 
   //===--------------------------------------------------------------------===//
@@ -320,8 +333,8 @@ private:
 // DenseGradOp
 //===----------------------------------------------------------------------===//
 
-/// A map from rows to their groups, and then one kernel over the rows: it
-/// writes each byte of the destination once. Or, if sums need no order, zeros
+/// Sums for the rows that have a group, and zeros for all others, so that each
+/// byte of the destination is written once. Or, if sums need no order, zeros
 /// that each position adds to.
 struct DenseGradToGPU : ToGPUPattern<DenseGradOp> {
   using ToGPUPattern::ToGPUPattern;
@@ -338,37 +351,65 @@ struct DenseGradToGPU : ToGPUPattern<DenseGradOp> {
                     op.getScaleGradByFreq(), options.rowAlignment);
     sums.sumLongGroups();
 
-    Value numRows = indices.getNumRows();
-    Value groupOfRow = allocateBuffer(host, host.getI64Type(), numRows);
-    launchForEach(host, "clear_map", numRows, [&](KernelBuilder &k, Value row) {
-      k.store(k.i64(-1), k.use(groupOfRow, Access::write).elements, row);
-    });
-    launchForEach(
-        host, "map_groups", indices.size(), [&](KernelBuilder &k, Value group) {
-          k.ifTrue(k.less(group, groups.size(k)), [&] {
-            k.store(k.toI64(group), k.use(groupOfRow, Access::write).elements,
-                    groups.row(k, group));
-          });
-        });
     const RowLanes &lanes = sums.getLanes();
-    launchForRows(
-        host, "dense_grad", numRows, lanes, [&](KernelBuilder &k, Value row) {
-          Value group =
-              k.loadIndex(k.use(groupOfRow, Access::read).elements, row);
-          k.ifTrue(
-              k.cmp(arith::CmpIPredicate::sge, group, k.index(0)),
-              [&] { sums.writeSum(k, group, row); },
-              [&] {
-                Buffer to = k.use(op.getInit(), Access::write);
-                lanes.clear(k, getRow(k, to, row));
-              });
-        });
-    host.deallocate(groupOfRow);
+    clearOtherRows(host, op, indices, groups, lanes);
+    // No group is empty, and no two have one row.
+    launchForRows(host, "dense_grad",
+                  host.min(indices.size(), indices.getNumRows()), lanes,
+                  [&](KernelBuilder &k, Value group) {
+                    k.ifTrue(k.less(group, groups.size(k)), [&] {
+                      sums.writeSum(k, group, groups.row(k, group));
+                    });
+                  });
     sums.deallocate();
     groups.deallocate(host);
   }
 
 private:
+  /// Clears the rows that no group sums.
+  static void clearOtherRows(LoopBuilder &host, DenseGradOp op,
+                             const DeviceIndices &indices,
+                             const DeviceGroups &groups,
+                             const RowLanes &lanes) {
+    Value numRows = indices.getNumRows();
+    Value isSummed = allocateBuffer(host, host.getI8Type(), numRows);
+    auto set = [&](KernelBuilder &k, int64_t value, Value row) {
+      k.store(arith::ConstantIntOp::create(k, value, 8),
+              k.use(isSummed, Access::write).elements, row);
+    };
+    launchForEach(host, "clear_flags", numRows,
+                  [&](KernelBuilder &k, Value row) { set(k, 0, row); });
+    launchForEach(host, "flag_rows", indices.size(),
+                  [&](KernelBuilder &k, Value group) {
+                    k.ifTrue(k.less(group, groups.size(k)),
+                             [&] { set(k, 1, groups.row(k, group)); });
+                  });
+    int64_t rowsInFlight = lanes.getRowsInFlight();
+    int64_t groupsPerBlock = lanes.getGroupsPerBlock();
+    int64_t rowsPerBlock = groupsPerBlock * rowsInFlight;
+    launchKernel(
+        host, "clear_rows", host.divUp(numRows, host.index(rowsPerBlock)),
+        [&](KernelBuilder &k) {
+          Value end = k.use(numRows), last = k.sub(end, k.index(1));
+          Value first = k.add(k.mul(k.getBlock(), k.index(rowsPerBlock)),
+                              lanes.getGroup(k));
+          Buffer flags = k.use(isSummed, Access::read);
+          Buffer to = k.use(op.getInit(), Access::write);
+          SmallVector<Value> rows, flagsOfRows;
+          for (int64_t i = 0; i < rowsInFlight; ++i) {
+            rows.push_back(k.add(first, k.index(i * groupsPerBlock)));
+            flagsOfRows.push_back(k.load(flags.elements, k.min(rows[i], last)));
+          }
+          for (auto [row, flag] : llvm::zip(rows, flagsOfRows)) {
+            Value zero = arith::ConstantIntOp::create(k, 0, 8);
+            Value clears = k.bitAnd(k.less(row, end), k.equal(flag, zero));
+            k.ifTrue(clears,
+                     [&, row = row] { lanes.clear(k, getRow(k, to, row)); });
+          }
+        });
+    host.deallocate(isSummed);
+  }
+
   void addAtomically(DenseGradOp op, LoopBuilder &host,
                      const DeviceIndices &indices) const {
     Value from = op.getGradOutput(), to = op.getInit();

@@ -133,20 +133,23 @@ private:
   }
 
   /// Moves keys to where they belong. A warp finds those of one digit among 32
-  /// by comparison, and keeps how many of each digit it has met.
+  /// by comparison, and keeps how many of each digit it has met. The tile is
+  /// sorted in shared memory first, so that neighbours store next to each
+  /// other.
   void scatter(Value from, Value to, Value shift) {
     launchKernel(host, "group_scatter", tileCount, [&](KernelBuilder &k) {
       Value counters = k.share(kBlockWarps * kMaxDigits, k.getI32Type());
-      Value starts = k.share(kBlockWarps * kMaxDigits, k.getI64Type());
+      Value sorted = k.share(kTileElements, k.getI64Type());
+      Value starts = k.share(kMaxDigits, k.getI64Type());
       Value scratch = k.share(kBlockWarps, k.getI64Type());
+      Value otherScratch = k.share(kBlockWarps, k.getI64Type());
       Value thread = k.getThread();
       auto counterOf = [&](Value warp, Value digit) {
         return k.add(k.mul(warp, k.index(kMaxDigits)), digit);
       };
       for (int64_t warp = 0; warp < kBlockWarps; ++warp)
         k.store(k.i32(0), counters, counterOf(k.index(warp), thread));
-      SmallVector<Value> elements = getTileElements(k);
-      SmallVector<Value> loaded = loadKeys(k, from, elements);
+      SmallVector<Value> loaded = loadKeys(k, from, getTileElements(k));
       k.barrier();
 
       Value warp = k.div(thread, k.index(kWarpThreads));
@@ -166,27 +169,46 @@ private:
       }
       k.barrier();
 
-      // A thread for each digit: where the digit begins, in all, in this tile
-      // and in each warp.
-      Value total = k.load(k.use(totals, Access::read).elements, thread);
-      Value start = k.scanBlock(total, scratch).before;
-      Value inTile =
-          k.load(k.use(counts, Access::read).elements,
-                 k.add(k.mul(thread, k.use(tileCount)), k.getBlock()));
-      start = k.add(start, inTile);
+      // A thread for each digit: where the digit begins in the tile, for each
+      // warp, and how far from there it begins in all.
+      SmallVector<Value> counts;
+      Value inTile = k.i32(0);
       for (int64_t i = 0; i < kBlockWarps; ++i) {
-        Value at = counterOf(k.index(i), thread);
-        k.store(start, starts, at);
-        start = k.add(start, k.resize(k.load(counters, at), k.getI64Type()));
+        counts.push_back(k.load(counters, counterOf(k.index(i), thread)));
+        inTile = k.add(inTile, counts.back());
+      }
+      Value localStart =
+          k.scanBlock(k.resize(inTile, k.getI64Type()), scratch).before;
+      Value total = k.load(k.use(totals, Access::read).elements, thread);
+      Value start = k.scanBlock(total, otherScratch).before;
+      Value inTilesBefore =
+          k.load(k.use(this->counts, Access::read).elements,
+                 k.add(k.mul(thread, k.use(tileCount)), k.getBlock()));
+      k.store(k.sub(k.add(start, inTilesBefore), localStart), starts, thread);
+      Value warpStart = k.resize(localStart, k.getI32Type());
+      for (int64_t i = 0; i < kBlockWarps; ++i) {
+        k.store(warpStart, counters, counterOf(k.index(i), thread));
+        warpStart = k.add(warpStart, counts[i]);
       }
       k.barrier();
+      for (size_t i = 0; i < loaded.size(); ++i) {
+        Value slot = k.add(k.load(counters, places[i]), ranks[i]);
+        k.store(loaded[i], sorted, k.resize(slot, k.getIndexType()));
+      }
+      k.barrier();
+
+      // Keys behind the end came last, and still do.
       Value buffer = k.use(to, Access::write).elements;
-      for (size_t i = 0; i < elements.size(); ++i)
-        k.ifTrue(k.less(elements[i], k.use(size)), [&] {
-          Value rank = k.resize(ranks[i], k.getI64Type());
-          Value at = k.toIndex(k.add(k.load(starts, places[i]), rank));
-          k.store(loaded[i], buffer, at);
+      Value tile = k.mul(k.getBlock(), k.index(kTileElements));
+      for (int64_t i = 0; i < kThreadElements; ++i) {
+        Value slot = k.add(thread, k.index(i * kBlockThreads));
+        k.ifTrue(k.less(k.add(tile, slot), k.use(size)), [&] {
+          Value key = k.load(sorted, slot);
+          Value digit = k.resize(getDigit(k, key, shift), k.getIndexType());
+          Value at = k.add(k.load(starts, digit), k.toI64(slot));
+          k.store(key, buffer, k.toIndex(at));
         });
+      }
     });
   }
 

@@ -245,6 +245,11 @@ void KernelBuilder::atomicAdd(Value value, Value memref, Value at) {
                               at);
 }
 
+void KernelBuilder::atomicAnd(Value value, Value memref, Value at) {
+  memref::AtomicRMWOp::create(*this, arith::AtomicRMWKind::andi, value, memref,
+                              at);
+}
+
 Value KernelBuilder::atomicOr(Value value, Value memref, Value at) {
   return memref::AtomicRMWOp::create(*this, arith::AtomicRMWKind::ori, value,
                                      memref, at);

@@ -107,6 +107,7 @@ public:
 
   // Of integers.
   void atomicAdd(Value value, Value memref, Value at);
+  void atomicAnd(Value value, Value memref, Value at);
   /// Returns what was there before.
   Value atomicOr(Value value, Value memref, Value at);
 

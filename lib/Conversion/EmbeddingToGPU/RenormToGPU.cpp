@@ -20,12 +20,18 @@ namespace {
 /// comes for each position; those of the first to set the bit of the row
 /// shorten it. No order of positions matters: a row is only read and written by
 /// those.
+///
+/// A lookup reads the rows anyway. So if norms are cheap, a kernel between the
+/// two takes the norm of each row that it copies, as it is copied, and scales
+/// the copy in place of the row. Rows that are long have their bit cleared,
+/// which all others have set from the start: usually few are left to shorten.
 template <typename OpTy> class RowShortener {
 public:
-  RowShortener(LoopBuilder &host, OpTy op, const DeviceIndices &indices)
+  RowShortener(LoopBuilder &host, OpTy op, const DeviceIndices &indices,
+               int64_t rowAlignment)
       : host(host), indices(indices), table(op.getTable()),
         element(cast<MemRefType>(table.getType()).getElementType()),
-        norm{op.getNormType().convertToDouble()} {
+        norm{op.getNormType().convertToDouble()}, rowAlignment(rowAlignment) {
     maxNorm = op.getDynamicMaxNorm();
     if (!maxNorm)
       maxNorm =
@@ -39,20 +45,18 @@ public:
       failed = allocateBuffer(host, host.getI32Type(), host.index(1));
   }
 
-  void run() {
-    launchForEach(
-        host, "renorm_clear", wordCount, [&](KernelBuilder &k, Value word) {
-          k.store(k.i32(0), k.use(bitmap, Access::write).elements, word);
-          if (failed)
-            k.ifTrue(k.equal(word, k.index(0)), [&] { storeFailed(k, 0); });
-        });
+  /// Shortens rows, and looks them up if there is an `out` to copy them to.
+  void run(Value out = nullptr) {
+    bool looksUpFirst = out && norm.isCheap();
+    clear(/*bits=*/looksUpFirst ? -1 : 0);
     if (failed)
-      launchForEach(host, "renorm_check", indices.size(),
-                    [&](KernelBuilder &k, Value position) {
-                      indices.check(k, position, indices.load(k, position),
-                                    [&] { storeFailed(k, 1); });
-                    });
+      checkIndices();
+    if (looksUpFirst)
+      lookUp(out);
     shortenRows();
+    if (out && !looksUpFirst)
+      launchGather(host, "lookup", indices.withoutChecks(), table, out,
+                   rowAlignment);
     host.deallocate(bitmap);
     if (failed)
       host.deallocate(failed);
@@ -61,34 +65,125 @@ public:
 private:
   static constexpr int64_t kWordBits = 32;
   static constexpr int64_t kRowsPerBlock = kBlockThreads / kPartialSums;
+  static constexpr int64_t kTermsInFlight = 8;
+
+  void clear(int64_t bits) {
+    launchForEach(
+        host, "renorm_clear", wordCount, [&](KernelBuilder &k, Value word) {
+          k.store(k.i32(bits), k.use(bitmap, Access::write).elements, word);
+          if (failed)
+            k.ifTrue(k.equal(word, k.index(0)), [&] { storeFailed(k, 0); });
+        });
+  }
+
+  void checkIndices() {
+    launchForEach(host, "renorm_check", indices.size(),
+                  [&](KernelBuilder &k, Value position) {
+                    indices.check(k, position, indices.load(k, position),
+                                  [&] { storeFailed(k, 1); });
+                  });
+  }
 
   void storeFailed(KernelBuilder &k, int64_t value) {
     k.store(k.i32(value), k.use(failed, Access::write).elements, k.index(0));
   }
+  /// Whether `row` may be shortened.
+  Value mayShorten(KernelBuilder &k, Value row) {
+    Value isNamed =
+        k.cmp(arith::CmpIPredicate::ult, row, k.use(indices.getNumRows()));
+    if (!failed)
+      return isNamed;
+    Value state = k.load(k.use(failed, Access::read).elements, k.index(0));
+    return k.bitAnd(isNamed, k.equal(state, k.i32(0)));
+  }
 
-  void shortenRows() {
+  /// A group of `kPartialSums` threads for each position.
+  void launchForPositions(
+      StringRef name,
+      llvm::function_ref<void(KernelBuilder &, Value member, Value position)>
+          body) {
     Value blocks = host.divUp(indices.size(), host.index(kRowsPerBlock));
-    launchKernel(host, "renorm", blocks, [&](KernelBuilder &k) {
-      Value member = k.bitAnd(k.getThread(), k.index(kPartialSums - 1));
+    launchKernel(host, name, blocks, [&](KernelBuilder &k) {
       Value position = k.add(k.mul(k.getBlock(), k.index(kRowsPerBlock)),
                              k.div(k.getThread(), k.index(kPartialSums)));
-      Value row = claimRow(k, member, position);
-      Value isMine = k.cmp(arith::CmpIPredicate::sge, row, k.index(0));
-      // All threads of a warp take part in what follows.
-      Value sum = k.choose(
-          isMine,
-          [&]() -> SmallVector<Value> { return {sumTerms(k, member, row)}; },
+      body(k, k.bitAnd(k.getThread(), k.index(kPartialSums - 1)), position);
+    });
+  }
+
+  void lookUp(Value out) {
+    RowLanes lanes(embedding::getMixedSize(host, host.getLoc(), table, 1),
+                   {table, out}, rowAlignment, kPartialSums);
+    launchForPositions("renorm_lookup", [&](KernelBuilder &k, Value member,
+                                            Value position) {
+      Value isIn = k.less(position, k.use(indices.size()));
+      Value row = k.choose(
+          isIn,
           [&]() -> SmallVector<Value> {
-            return {k.constant(k.getF64Type(), norm.getIdentity())};
+            return {indices.getRow(k, indices.load(k, position))};
+          },
+          [&]() -> SmallVector<Value> {
+            return {k.use(indices.getNumRows())};
           })[0];
-      for (int64_t distance = kPartialSums / 2; distance > 0; distance /= 2)
-        sum = norm.combine(k, sum, k.shuffleXor(sum, distance));
-      k.ifTrue(isMine, [&] {
-        Shortening shortening(k, norm.finish(k, sum), k.use(maxNorm), element);
-        k.ifTrue(shortening.isLonger,
-                 [&] { scaleRow(k, member, row, shortening.getFactor(k)); });
+      Value isNamed =
+          k.cmp(arith::CmpIPredicate::ult, row, k.use(indices.getNumRows()));
+      Shortening shortening =
+          getShortening(k, member, row, isNamed, Access::read);
+      Value isLonger = k.bitAnd(mayShorten(k, row), shortening.isLonger);
+      Buffer from = k.use(table, Access::read);
+      Buffer to = k.use(out, Access::write);
+      auto copy = [&](Value factor) {
+        RowAddress source = getRow(k, from, row);
+        RowAddress destination = getRow(k, to, position);
+        lanes.forEach(k, kLanesInFlight, [&](ArrayRef<Lane> pieces) {
+          SmallVector<Value> values;
+          for (const Lane &piece : pieces)
+            values.push_back(lanes.load(k, source, piece));
+          for (auto [value, piece] : llvm::zip(values, pieces))
+            lanes.store(k, factor ? k.scale(value, factor) : value, destination,
+                        piece);
+        });
+      };
+      auto copyScaled = [&] {
+        k.ifTrue(k.equal(member, k.index(0)), [&] { clearBit(k, row); });
+        copy(k.convertFloat(shortening.getFactor(k),
+                            getAccumulatorType(element)));
+      };
+      k.ifTrue(isIn, [&] {
+        k.ifTrue(
+            isNamed,
+            [&] { k.ifTrue(isLonger, copyScaled, [&] { copy(nullptr); }); },
+            [&] { lanes.clear(k, getRow(k, to, position)); });
       });
     });
+  }
+
+  void shortenRows() {
+    launchForPositions(
+        "renorm", [&](KernelBuilder &k, Value member, Value position) {
+          Value row = claimRow(k, member, position);
+          Value isMine = k.cmp(arith::CmpIPredicate::sge, row, k.index(0));
+          Shortening shortening =
+              getShortening(k, member, row, isMine, Access::write);
+          k.ifTrue(k.bitAnd(isMine, shortening.isLonger),
+                   [&] { scaleRow(k, member, row, shortening.getFactor(k)); });
+        });
+  }
+
+  /// What becomes of `row`, if `isRow`. All threads of a warp take part, which
+  /// are `access`ing the table.
+  Shortening getShortening(KernelBuilder &k, Value member, Value row,
+                           Value isRow, Access access) {
+    Value sum = k.choose(
+        isRow,
+        [&]() -> SmallVector<Value> {
+          return {sumTerms(k, member, row, access)};
+        },
+        [&]() -> SmallVector<Value> {
+          return {k.constant(k.getF64Type(), norm.getIdentity())};
+        })[0];
+    for (int64_t distance = kPartialSums / 2; distance > 0; distance /= 2)
+      sum = norm.combine(k, sum, k.shuffleXor(sum, distance));
+    return Shortening(k, norm.finish(k, sum), k.use(maxNorm), element);
   }
 
   /// The row that `position` names if it is this group's to shorten, else -1.
@@ -101,15 +196,8 @@ private:
         k.bitAnd(isIn, isFirst),
         [&]() -> SmallVector<Value> {
           Value row = indices.getRow(k, indices.load(k, position));
-          Value isNamed = k.cmp(arith::CmpIPredicate::ult, row,
-                                k.use(indices.getNumRows()));
-          if (failed) {
-            Value state =
-                k.load(k.use(failed, Access::read).elements, k.index(0));
-            isNamed = k.bitAnd(isNamed, k.equal(state, k.i32(0)));
-          }
           return k.choose(
-              isNamed,
+              mayShorten(k, row),
               [&]() -> SmallVector<Value> {
                 return {k.select(setBit(k, row), row, none)};
               },
@@ -121,14 +209,28 @@ private:
     return k.toIndex(first);
   }
 
+  /// The bit of `row` in its word.
+  static Value getBit(KernelBuilder &k, Value row) {
+    Value number =
+        k.resize(k.bitAnd(row, k.index(kWordBits - 1)), k.getI32Type());
+    Value one = k.i32(1);
+    return k.shiftLeft(one, number);
+  }
+
+  void clearBit(KernelBuilder &k, Value row) {
+    Value words = k.use(bitmap, Access::write).elements;
+    Value word = k.div(row, k.index(kWordBits));
+    Value bit = getBit(k, row);
+    Value isSet = k.cmp(arith::CmpIPredicate::ne,
+                        k.bitAnd(k.load(words, word), bit), k.i32(0));
+    k.ifTrue(isSet, [&] { k.atomicAnd(k.sub(k.i32(-1), bit), words, word); });
+  }
+
   /// Sets the bit of `row`; returns whether it was not set.
   Value setBit(KernelBuilder &k, Value row) {
     Value words = k.use(bitmap, Access::write).elements;
     Value word = k.div(row, k.index(kWordBits));
-    Value number =
-        k.resize(k.bitAnd(row, k.index(kWordBits - 1)), k.getI32Type());
-    Value one = k.i32(1);
-    Value bit = k.shiftLeft(one, number);
+    Value bit = getBit(k, row);
     auto isFree = [&](Value word) {
       return k.equal(k.bitAnd(word, bit), k.i32(0));
     };
@@ -144,33 +246,50 @@ private:
         })[0];
   }
 
-  /// Where element `column` of `row` is in the table.
-  Value getPlace(KernelBuilder &k, Value row, Value column) {
-    Buffer rows = k.use(table, Access::write);
+  /// Where element `column` of `row` is in `rows`, the table.
+  static Value getPlace(KernelBuilder &k, const Buffer &rows, Value row,
+                        Value column) {
     return k.add(getRow(k, rows, row).offset,
                  k.mul(column, rows.strides.back()));
   }
 
-  /// The partial sum of the terms of every 16th element from `member` on.
-  Value sumTerms(KernelBuilder &k, Value member, Value row) {
+  /// The partial sum of the terms of every 16th element from `member` on, some
+  /// of them in flight at once.
+  Value sumTerms(KernelBuilder &k, Value member, Value row, Access access) {
     Value identity = k.constant(k.getF64Type(), norm.getIdentity());
-    return k.loop(member, k.use(rowLength), k.index(kPartialSums), identity,
-                  [&](Value column, ValueRange sum) -> SmallVector<Value> {
-                    Value x = k.load(k.use(table, Access::write).elements,
-                                     getPlace(k, row, column));
-                    return {norm.combine(k, sum[0], norm.term(k, x))};
-                  })[0];
+    Value length = k.use(rowLength);
+    Buffer rows = k.use(table, access);
+    auto sumFrom = [&](Value begin, Value end, int64_t inFlight, Value sum) {
+      return k.loop(
+          begin, end, k.index(inFlight * kPartialSums), sum,
+          [&](Value column, ValueRange carried) -> SmallVector<Value> {
+            SmallVector<Value> elements;
+            for (int64_t i = 0; i < inFlight; ++i)
+              elements.push_back(
+                  k.load(rows.elements,
+                         getPlace(k, rows, row,
+                                  k.add(column, k.index(i * kPartialSums)))));
+            Value sum = carried[0];
+            for (Value x : elements)
+              sum = norm.combine(k, sum, norm.term(k, x));
+            return {sum};
+          })[0];
+    };
+    constexpr int64_t kStep = kTermsInFlight * kPartialSums;
+    Value whole = k.bitAnd(length, k.index(-kStep));
+    Value sum = sumFrom(member, whole, kTermsInFlight, identity);
+    return sumFrom(k.add(whole, member), length, 1, sum);
   }
 
   void scaleRow(KernelBuilder &k, Value member, Value row, Value factor) {
     Type productType = getAccumulatorType(element);
     Value wide = k.convertFloat(factor, productType);
     k.loop(member, k.use(rowLength), k.index(kPartialSums), [&](Value column) {
-      Value elements = k.use(table, Access::write).elements;
-      Value place = getPlace(k, row, column);
-      Value x = k.convertFloat(k.load(elements, place), productType);
+      Buffer rows = k.use(table, Access::write);
+      Value place = getPlace(k, rows, row, column);
+      Value x = k.convertFloat(k.load(rows.elements, place), productType);
       Value product = arith::MulFOp::create(k, x, wide);
-      k.store(k.convertFloat(product, element), elements, place);
+      k.store(k.convertFloat(product, element), rows.elements, place);
     });
   }
 
@@ -180,7 +299,8 @@ private:
   Type element;
   PNorm norm;
   Value maxNorm, rowLength;
-  /// A bit for each row, set if somebody shortens it.
+  int64_t rowAlignment;
+  /// A bit for each row, set if nobody needs to shorten it any more.
   Value wordCount, bitmap;
   /// Not zero if a check failed; null without checks.
   Value failed;
@@ -197,10 +317,11 @@ template <typename OpTy> struct RenormToGPU : ToGPUPattern<OpTy> {
     DeviceIndices indices(host, op.getIndices(),
                           host.value(op.getMixedNumRows(host)),
                           op.getOutOfRange());
-    RowShortener<OpTy>(host, op, indices).run();
+    RowShortener<OpTy> shortener(host, op, indices, this->options.rowAlignment);
     if constexpr (std::is_same_v<OpTy, RenormLookupOp>)
-      launchGather(host, "lookup", indices.withoutChecks(), op.getTable(),
-                   op.getInit(), this->options.rowAlignment);
+      shortener.run(op.getInit());
+    else
+      shortener.run();
   }
 };
 

@@ -82,7 +82,7 @@ static int64_t getRowAlignment(MemRefType type, int64_t elementBytes) {
 }
 
 RowLanes::RowLanes(OpFoldResult rowLength, ValueRange memrefs,
-                   int64_t alignment)
+                   int64_t alignment, std::optional<int64_t> givenGroupThreads)
     : rowLength(rowLength),
       element(cast<MemRefType>(memrefs.front().getType()).getElementType()) {
   int64_t elementBytes = getElementBytes(element);
@@ -109,6 +109,7 @@ RowLanes::RowLanes(OpFoldResult rowLength, ValueRange memrefs,
     groupThreads = std::min<int64_t>(
         llvm::bit_ceil(static_cast<uint64_t>(lanes)), kWarpThreads);
   }
+  groupThreads = givenGroupThreads.value_or(groupThreads);
 }
 
 int64_t RowLanes::getRowsInFlight() const {

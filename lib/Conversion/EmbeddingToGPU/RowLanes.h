@@ -53,8 +53,9 @@ class RowLanes {
 public:
   /// For rows of `rowLength` elements, with which the last dimension of each of
   /// `memrefs` begins at a multiple of `alignment` bytes; 0 for what their
-  /// types say.
-  RowLanes(OpFoldResult rowLength, ValueRange memrefs, int64_t alignment);
+  /// types say. A group has `groupThreads`, or as many as the row needs.
+  RowLanes(OpFoldResult rowLength, ValueRange memrefs, int64_t alignment,
+           std::optional<int64_t> groupThreads = std::nullopt);
 
   OpFoldResult getRowLength() const { return rowLength; }
   Type getElementType() const { return element; }

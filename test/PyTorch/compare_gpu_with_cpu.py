@@ -1,0 +1,186 @@
+"""Runs operations on a GPU, next to PyTorch, and compares them with the CPU's bits.
+
+    compare_gpu_with_cpu.py LIBRARY                 on the GPU of this machine
+    compare_gpu_with_cpu.py LIBRARY --interpreted   small, by EMBEDDING_CUDA_LIBRARY
+
+LIBRARY is libembedding-runtime.so. On a GPU tensors are large, one row takes half of
+the positions, work also goes to streams of PyTorch's, and each call is captured into
+a CUDA graph and replayed on other values.
+"""
+
+import argparse
+import contextlib
+import itertools
+
+import torch
+
+import gpu_tensors
+from embedding_runtime import Engine, Error
+
+DTYPES = (torch.float32, torch.bfloat16)
+ROW_LENGTHS = (64, 101)
+MAX_NORM = 1.5
+PADDING_IDX = 2
+
+
+def same_bits(a, b):
+    return torch.equal(*(t.reshape(-1).view(torch.uint8) for t in (a, b)))
+
+
+class Inputs:
+    """What all operations take, on the CPU."""
+
+    def __init__(self, dtype, length, count, num_rows, seed):
+        generator = torch.Generator().manual_seed(seed)
+        self.num_rows = num_rows
+        self.indices = torch.randint(num_rows, (count,), generator=generator)
+        self.indices[torch.rand(count, generator=generator) < 0.5] = num_rows // 2
+        self.table = torch.randn(num_rows, length, generator=generator).to(dtype)
+        self.grad = torch.randn(count, length, generator=generator).to(dtype)
+
+    def tensors(self):
+        return [self.indices, self.table, self.grad]
+
+
+def outputs(inputs):
+    """Every result of `call_all`, without values yet."""
+    empty = torch.empty_like
+    count = torch.zeros((), dtype=torch.int64)
+    return {
+        "lookup": [empty(inputs.grad)],
+        "renorm_lookup": [inputs.table.clone(), empty(inputs.grad)],
+        "renorm": [inputs.table.clone()],
+        "dense_grad": [empty(inputs.table)],
+        "scaled dense_grad": [empty(inputs.table)],
+        "double_backward": [empty(inputs.grad)],
+        "sparse_grad": [empty(inputs.indices), empty(inputs.grad), count.clone()],
+        "coalesce": [empty(inputs.indices), empty(inputs.grad), count.clone()],
+    }
+
+
+def call_all(engine, num_rows, tensors, results):
+    indices, table, grad = tensors
+    engine.lookup(table, indices, *results["lookup"])
+    renormed, out = results["renorm_lookup"]
+    engine.lookup(renormed, indices, out, max_norm=MAX_NORM)
+    engine.renorm(*results["renorm"], indices, MAX_NORM)
+    engine.dense_grad(grad, indices, *results["dense_grad"], padding_idx=PADDING_IDX)
+    engine.dense_grad(grad, indices, *results["scaled dense_grad"],
+                      padding_idx=PADDING_IDX, scale_grad_by_freq=True)
+    engine.double_backward(table, indices, *results["double_backward"],
+                           padding_idx=PADDING_IDX)
+    engine.sparse_grad(grad, indices, num_rows, *results["sparse_grad"],
+                       padding_idx=PADDING_IDX)
+    engine.coalesce(indices, grad, num_rows, *results["coalesce"])
+
+
+def compare(expected, got, what):
+    for name, tensors in expected.items():
+        used = int(tensors[2]) if len(tensors) == 3 else None
+        for i, (a, b) in enumerate(zip(tensors, got[name])):
+            if i < 2 and used is not None:
+                a, b = a[:used], b[:used]
+            assert same_bits(a, b), f"{what}: {name}: result {i} has other bits"
+
+
+def move_all(move, results):
+    return {name: [move(t) for t in tensors] for name, tensors in results.items()}
+
+
+def check(cpu, gpu, device, dtype, length, count, num_rows):
+    """Each operation once, and then in streams and graphs, where there are any."""
+    what = f"{dtype}, D = {length}, N = {count}, V = {num_rows}"
+    inputs = Inputs(dtype, length, count, num_rows, seed=1)
+    expected = outputs(inputs)
+    call_all(cpu, num_rows, inputs.tensors(), expected)
+    tensors = [device.upload(t) for t in inputs.tensors()]
+    results = move_all(device.upload, outputs(inputs))
+    call_all(gpu, num_rows, tensors, results)
+    gpu.synchronize()
+    compare(expected, move_all(device.download, results), what)
+    if not device.has_streams:
+        return
+
+    stream = torch.cuda.Stream()
+    results = move_all(device.upload, outputs(inputs))
+    stream.wait_stream(torch.cuda.current_stream())
+    with use_stream(gpu, stream):
+        call_all(gpu, num_rows, tensors, results)
+        gpu.synchronize()
+    compare(expected, move_all(device.download, results), what + ", in a stream")
+
+    # Captured with the inputs above, replayed with others.
+    inputs = Inputs(dtype, length, count, num_rows, seed=2)
+    expected = outputs(inputs)
+    call_all(cpu, num_rows, inputs.tensors(), expected)
+    fresh = move_all(device.upload, outputs(inputs))
+    results = move_all(torch.empty_like, fresh)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph), use_stream(gpu, torch.cuda.current_stream()):
+        call_all(gpu, num_rows, tensors, results)
+    for _ in range(2):
+        for name, target in results.items():
+            for to, value in zip(target, fresh[name]):
+                to.copy_(value)
+        for to, value in zip(tensors, inputs.tensors()):
+            to.copy_(value)
+        graph.replay()
+        torch.cuda.synchronize()
+        compare(expected, move_all(device.download, results), what + ", in a graph")
+
+
+@contextlib.contextmanager
+def use_stream(engine, stream):
+    previous, engine.stream = engine.stream, stream.cuda_stream
+    with torch.cuda.stream(stream):
+        yield
+    engine.stream = previous
+
+
+def check_bad_indices(gpu, device, count, num_rows):
+    """Reported by position, nothing written elsewhere, and the context lives."""
+    table = torch.randn(num_rows, 64)
+    indices = torch.randint(num_rows, (count,))
+    bad = indices.clone()
+    bad[count // 3] = num_rows
+    bad[count - 1] = -5
+    tensors = [device.upload(t) for t in (table, bad, torch.empty(count, 64))]
+    gpu.lookup(*tensors)
+    try:
+        gpu.synchronize()
+    except Error as error:
+        found = (error.position, error.index, error.count)
+        assert found == (count // 3, num_rows, 2), found
+    else:
+        raise AssertionError("no error for bad indices")
+    out = device.download(tensors[2])
+    valid = (bad >= 0) & (bad < num_rows)
+    assert torch.equal(out[valid], table[bad[valid]]), "bad indices: other rows"
+    tensors[1] = device.upload(indices)
+    gpu.lookup(*tensors)
+    gpu.synchronize()
+    assert torch.equal(device.download(tensors[2]), table[indices]), "after bad indices"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("library")
+    parser.add_argument("--interpreted", action="store_true")
+    arguments = parser.parse_args()
+    device = gpu_tensors.Interpreter() if arguments.interpreted else gpu_tensors.GPU()
+    # Kernels of the environment's cache, for a CPU of any machine.
+    engines = [Engine(arguments.library, cache_dir=None, cpu="x86-64-v3", num_threads=n)
+               for n in (8, 1)]
+    engines[1].stream = device.stream
+    sizes = [(40, 9)] if arguments.interpreted else [(1, 9), (5000, 3), (2**19, 2**15),
+                                                     (2**16, 2**20)]
+    passed = 0
+    for dtype, length, size in itertools.product(DTYPES, ROW_LENGTHS, sizes):
+        check(*engines, device, dtype, length, *size)
+        passed += 1
+    check_bad_indices(engines[1], device, *sizes[-1])
+    print(f"{passed + 1} passed, 0 failed")
+
+
+if __name__ == "__main__":
+    main()
