@@ -16,10 +16,9 @@ namespace {
 
 /// Shortens rows of a table, for `OpTy` one of the operations below: a kernel
 /// that checks all indices, since a bad one leaves all rows as they are, and
-/// one that shortens. In the latter a thread for each partial sum of a norm
-/// comes for each position; those of the first to set the bit of the row
-/// shorten it. No order of positions matters: a row is only read and written by
-/// those.
+/// one that shortens. In the latter the first position to set the bit of its
+/// row claims it, and a thread for each partial sum of a norm shortens it. No
+/// order of positions matters: a row is only read and written by those.
 ///
 /// A lookup reads the rows anyway. So if norms are cheap, a kernel between the
 /// two takes the norm of each row that it copies, as it is copied, and scales
@@ -65,7 +64,9 @@ public:
 private:
   static constexpr int64_t kWordBits = 32;
   static constexpr int64_t kRowsPerBlock = kBlockThreads / kPartialSums;
-  static constexpr int64_t kTermsInFlight = 8;
+  static constexpr int64_t kTermsInFlight = 16;
+  /// Warps that keep a GPU busy.
+  static constexpr int64_t kFewWarps = 8192;
 
   void clear(int64_t bits) {
     launchForEach(
@@ -97,24 +98,16 @@ private:
     return k.bitAnd(isNamed, k.equal(state, k.i32(0)));
   }
 
-  /// A group of `kPartialSums` threads for each position.
-  void launchForPositions(
-      StringRef name,
-      llvm::function_ref<void(KernelBuilder &, Value member, Value position)>
-          body) {
-    Value blocks = host.divUp(indices.size(), host.index(kRowsPerBlock));
-    launchKernel(host, name, blocks, [&](KernelBuilder &k) {
-      Value position = k.add(k.mul(k.getBlock(), k.index(kRowsPerBlock)),
-                             k.div(k.getThread(), k.index(kPartialSums)));
-      body(k, k.bitAnd(k.getThread(), k.index(kPartialSums - 1)), position);
-    });
-  }
-
   void lookUp(Value out) {
     RowLanes lanes(embedding::getMixedSize(host, host.getLoc(), table, 1),
                    {table, out}, rowAlignment, kPartialSums);
-    launchForPositions("renorm_lookup", [&](KernelBuilder &k, Value member,
-                                            Value position) {
+    // A group of threads for each position.
+    Value blocks = host.divUp(indices.size(), host.index(kRowsPerBlock));
+    launchKernel(host, "renorm_lookup", blocks, [&](KernelBuilder &k) {
+      Value member = k.bitAnd(k.getThread(), k.index(kPartialSums - 1));
+      Value position = k.add(k.mul(k.getBlock(), k.index(kRowsPerBlock)),
+                             k.div(k.getThread(), k.index(kPartialSums)));
+
       Value isIn = k.less(position, k.use(indices.size()));
       Value row = k.choose(
           isIn,
@@ -157,16 +150,51 @@ private:
     });
   }
 
+  /// Each thread of a warp claims the row of a position; then half a warp
+  /// shortens one after another of those that are claimed. So where there is
+  /// nothing to shorten, as is usual after a lookup, it takes few threads to
+  /// see that; and a warp has the fewer positions, the fewer there are in all.
   void shortenRows() {
-    launchForPositions(
-        "renorm", [&](KernelBuilder &k, Value member, Value position) {
-          Value row = claimRow(k, member, position);
-          Value isMine = k.cmp(arith::CmpIPredicate::sge, row, k.index(0));
-          Shortening shortening =
-              getShortening(k, member, row, isMine, Access::write);
-          k.ifTrue(k.bitAnd(isMine, shortening.isLonger),
-                   [&] { scaleRow(k, member, row, shortening.getFactor(k)); });
-        });
+    Value perWarp =
+        host.min(host.max(host.div(indices.size(), host.index(kFewWarps)),
+                          host.index(kWarpThreads / kPartialSums)),
+                 host.index(kWarpThreads));
+    Value perBlock = host.mul(perWarp, host.index(kBlockWarps));
+    Value blocks = host.divUp(indices.size(), perBlock);
+    launchKernel(host, "renorm", blocks, [&](KernelBuilder &k) {
+      Value lane = k.bitAnd(k.getThread(), k.index(kWarpThreads - 1));
+      Value warp = k.div(k.getThread(), k.index(kWarpThreads));
+      Value first = k.add(k.mul(k.getBlock(), k.use(perBlock)),
+                          k.mul(warp, k.use(perWarp)));
+      Value position = k.add(first, lane);
+      Value isIn = k.bitAnd(k.less(lane, k.use(perWarp)),
+                            k.less(position, k.use(indices.size())));
+      Value claimed = k.toI64(claimRow(k, isIn, position));
+      Value claims =
+          k.ballot(k.cmp(arith::CmpIPredicate::sge, claimed, k.i64(0)));
+      Value member = k.bitAnd(k.getThread(), k.index(kPartialSums - 1));
+      Value isLower = k.less(lane, k.index(kPartialSums));
+      Value turns =
+          k.resize(k.shiftRight(k.add(k.count(claims), k.i32(1)), k.i32(1)),
+                   k.getIndexType());
+      auto withoutFirst = [&](Value threads) {
+        return k.bitAnd(threads, k.sub(threads, k.i32(1)));
+      };
+      k.loop(k.index(0), turns, k.index(1), claims,
+             [&](Value, ValueRange left) -> SmallVector<Value> {
+               Value others = withoutFirst(left[0]);
+               Value mine = k.select(isLower, left[0], others);
+               Value isMine = k.cmp(arith::CmpIPredicate::ne, mine, k.i32(0));
+               Value from = k.select(isMine, k.first(mine), k.i32(0));
+               Value row = k.toIndex(k.broadcast(claimed, from));
+               Shortening shortening =
+                   getShortening(k, member, row, isMine, Access::write);
+               k.ifTrue(k.bitAnd(isMine, shortening.isLonger), [&] {
+                 scaleRow(k, member, row, shortening.getFactor(k));
+               });
+               return {withoutFirst(others)};
+             });
+    });
   }
 
   /// What becomes of `row`, if `isRow`. All threads of a warp take part, which
@@ -186,14 +214,13 @@ private:
     return Shortening(k, norm.finish(k, sum), k.use(maxNorm), element);
   }
 
-  /// The row that `position` names if it is this group's to shorten, else -1.
-  Value claimRow(KernelBuilder &k, Value member, Value position) {
-    Value isIn = k.less(position, k.use(indices.size()));
+  /// The row that `position`, if `isIn`, names, if it is this thread's to
+  /// shorten; else -1.
+  Value claimRow(KernelBuilder &k, Value isIn, Value position) {
     Value none = k.index(-1);
-    Value isFirst = k.equal(member, k.index(0));
     auto getNone = [&]() -> SmallVector<Value> { return {none}; };
-    Value claimed = k.choose(
-        k.bitAnd(isIn, isFirst),
+    return k.choose(
+        isIn,
         [&]() -> SmallVector<Value> {
           Value row = indices.getRow(k, indices.load(k, position));
           return k.choose(
@@ -204,9 +231,6 @@ private:
               getNone);
         },
         getNone)[0];
-    Value lane = k.bitAnd(k.getThread(), k.index(kWarpThreads - kPartialSums));
-    Value first = k.broadcast(k.toI64(claimed), k.resize(lane, k.getI32Type()));
-    return k.toIndex(first);
   }
 
   /// The bit of `row` in its word.
@@ -259,26 +283,33 @@ private:
     Value identity = k.constant(k.getF64Type(), norm.getIdentity());
     Value length = k.use(rowLength);
     Buffer rows = k.use(table, access);
-    auto sumFrom = [&](Value begin, Value end, int64_t inFlight, Value sum) {
+    auto addTerms = [&](Value column, int64_t count, Value sum) {
+      SmallVector<Value> elements;
+      for (int64_t i = 0; i < count; ++i) {
+        Value each = k.add(column, k.index(i * kPartialSums));
+        elements.push_back(k.load(rows.elements, getPlace(k, rows, row, each)));
+      }
+      for (Value x : elements)
+        sum = norm.combine(k, sum, norm.term(k, x));
+      return sum;
+    };
+    auto loop = [&](Value begin, Value end, int64_t inFlight, Value sum) {
       return k.loop(
           begin, end, k.index(inFlight * kPartialSums), sum,
           [&](Value column, ValueRange carried) -> SmallVector<Value> {
-            SmallVector<Value> elements;
-            for (int64_t i = 0; i < inFlight; ++i)
-              elements.push_back(
-                  k.load(rows.elements,
-                         getPlace(k, rows, row,
-                                  k.add(column, k.index(i * kPartialSums)))));
-            Value sum = carried[0];
-            for (Value x : elements)
-              sum = norm.combine(k, sum, norm.term(k, x));
-            return {sum};
+            return {addTerms(column, inFlight, carried[0])};
           })[0];
     };
     constexpr int64_t kStep = kTermsInFlight * kPartialSums;
-    Value whole = k.bitAnd(length, k.index(-kStep));
-    Value sum = sumFrom(member, whole, kTermsInFlight, identity);
-    return sumFrom(k.add(whole, member), length, 1, sum);
+    Value begin = k.bitAnd(length, k.index(-kStep));
+    Value sum = loop(member, begin, kTermsInFlight, identity);
+    // How many terms are left is known with the length.
+    if (auto known = getConstantIntValue(length)) {
+      int64_t terms = *known % kStep / kPartialSums;
+      sum = addTerms(k.add(begin, member), terms, sum);
+      begin = k.add(begin, k.index(terms * kPartialSums));
+    }
+    return loop(k.add(begin, member), length, /*inFlight=*/1, sum);
   }
 
   void scaleRow(KernelBuilder &k, Value member, Value row, Value factor) {
