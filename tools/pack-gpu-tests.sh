@@ -1,7 +1,7 @@
 #!/bin/sh
 # Packs what tests and measures on a GPU machine, which needs no LLVM and no
-# compiler: the runtime, its tests, the benchmark, and the kernels of both, which
-# are compiled here through the interpreter.
+# compiler: the runtime, its tests, the benchmark, and their kernels, which are
+# compiled here through the interpreter; and libraries of embedding-compile.
 #
 #   tools/pack-gpu-tests.sh [FOLDER [CAPABILITY]]
 #
@@ -16,15 +16,26 @@ rm -rf "$folder"
 mkdir -p "$folder/cache"
 chmod 700 "$folder/cache"
 cp -P "$build"/lib/libembedding-runtime.so* "$folder"
-cp "$build"/bin/embedding-device-tests benchmark/gpu.py \
-   test/PyTorch/embedding_runtime.py "$folder"
+cp "$build"/bin/embedding-device-tests benchmark/gpu.py test/PyTorch/gpu_tensors.py \
+   test/PyTorch/embedding_runtime.py test/PyTorch/compare_gpu_with_cpu.py \
+   test/Tools/Inputs/call_operations.py test/Tools/Inputs/compiled_library.py "$folder"
 
 folder=$(cd "$folder" && pwd)
 export EMBEDDING_CACHE_DIR="$folder/cache"
 export EMBEDDING_INTERPRETER_CAPABILITY="$capability"
 export EMBEDDING_CUDA_LIBRARY="$build/lib/libembedding-interpreted-cuda.so"
 "$build"/bin/embedding-device-tests --gtest_brief=1
-/usr/bin/python3 benchmark/gpu.py "$build"/lib/libembedding-runtime.so --compile
+runtime="$build"/lib/libembedding-runtime.so
+/usr/bin/python3 test/PyTorch/compare_gpu_with_cpu.py "$runtime" --interpreted
+/usr/bin/python3 benchmark/gpu.py "$runtime" --compile
+for machine in "cpu --cpu=x86-64-v3" "gpu --chips=sm_$(echo "$capability" | tr -d .)"; do
+  mkdir "$folder/${machine%% *}"
+  "$build"/bin/embedding-compile --index-type=i32 --index-rank=2 --row-length=12 \
+    --op=lookup --op=renorm --op='renorm_lookup norm_type(2.0)' \
+    --op='dense_grad padding_idx(7)' --op='double_backward padding_idx(7)' \
+    --op='sparse_grad padding_idx(7)' "${machine#* }" \
+    -o "$folder/${machine%% *}/libcompiled.so"
+done
 
 cat > "$folder/run.sh" <<'RUN'
 #!/bin/sh
@@ -36,6 +47,9 @@ export LD_LIBRARY_PATH="$here${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 export EMBEDDING_CACHE_DIR="$here/cache"
 export EMBEDDING_CUDA_LIBRARY="${EMBEDDING_CUDA_LIBRARY:-libcuda.so.1}"
 "$here/embedding-device-tests" --gtest_brief=1
+python3 "$here/call_operations.py" "$here/cpu/libcompiled.so" \
+  "$here/gpu/libcompiled.so" "$EMBEDDING_CUDA_LIBRARY"
+python3 "$here/compare_gpu_with_cpu.py" "$here/libembedding-runtime.so"
 python3 "$here/gpu.py" "$here/libembedding-runtime.so" ${1:+--output "$1"}
 RUN
 chmod +x "$folder/run.sh"

@@ -10,5 +10,10 @@ export EMBEDDING_CUDA_LIBRARY="$2/lib/libembedding-interpreted-cuda.so"
 export EMBEDDING_CACHE_DIR="$3/elsewhere/cache"
 export LD_LIBRARY_PATH="$3/elsewhere"
 "$3/elsewhere/embedding-device-tests" --gtest_brief=1
+export EMBEDDING_INTERPRETER_CAPABILITY=9.0
+cd "$3/elsewhere"
+/usr/bin/python3 call_operations.py cpu/libcompiled.so gpu/libcompiled.so \
+  "$EMBEDDING_CUDA_LIBRARY"
+/usr/bin/python3 compare_gpu_with_cpu.py ./libembedding-runtime.so --interpreted
 /usr/bin/python3 "$3/elsewhere/gpu.py" "$3/elsewhere/libembedding-runtime.so" --compile
 test "$(du -sm "$3/elsewhere" | cut -f1)" -lt 60
