@@ -69,9 +69,11 @@ def call_all(engine, num_rows, tensors, results):
                       padding_idx=PADDING_IDX, scale_grad_by_freq=True)
     engine.double_backward(table, indices, *results["double_backward"],
                            padding_idx=PADDING_IDX)
-    engine.sparse_grad(grad, indices, num_rows, *results["sparse_grad"],
-                       padding_idx=PADDING_IDX)
-    engine.coalesce(indices, grad, num_rows, *results["coalesce"])
+    rows, values, nnz = results["sparse_grad"]
+    engine.sparse_grad(grad, indices, num_rows, rows, values, padding_idx=PADDING_IDX,
+                       nnz=nnz)
+    rows, sums, nnz = results["coalesce"]
+    engine.coalesce(indices, grad, num_rows, rows, sums, nnz=nnz)
 
 
 def compare(expected, got, what):

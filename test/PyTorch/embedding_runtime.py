@@ -226,8 +226,8 @@ class Engine:
         return count, (ctypes.byref(count) if nnz is None
                        else ctypes.c_void_p(nnz.data_ptr()))
 
-    def sparse_grad(self, grad_output, indices, num_rows, rows, values, nnz=None,
-                    padding_idx=None, scale_grad_by_freq=False, mode="check"):
+    def sparse_grad(self, grad_output, indices, num_rows, rows, values,
+                    padding_idx=None, scale_grad_by_freq=False, mode="check", nnz=None):
         options = self._grad_options(padding_idx, scale_grad_by_freq, mode)
         count, nnz_pointer = self._count(nnz)
         self._call(
@@ -236,7 +236,7 @@ class Engine:
         )
         return count.value
 
-    def coalesce(self, indices, values, num_rows, rows, sums, nnz=None, mode="check"):
+    def coalesce(self, indices, values, num_rows, rows, sums, mode="check", nnz=None):
         options = self._options(
             CoalesceOptions, "embedding_coalesce_options_init", mode
         )
