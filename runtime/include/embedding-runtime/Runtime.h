@@ -190,7 +190,7 @@ embedding_engine_cache_dir(const EmbeddingEngine *engine);
 |*
 |* - A call enqueues its work in the `stream` of its options and returns. It
 |*   does not wait for the device, and may be captured into a CUDA graph, once
-|*   a call of the same kernel has gone before it in the same stream. It runs
+|*   a call of the same kernel has gone before it. It runs
 |*   in the device's primary context, as the work of other libraries does.
 |* - Indices are checked on the device: nothing is read or written out of
 |*   bounds, and embedding_synchronize tells of bad ones. Until then outputs of
