@@ -1,0 +1,31 @@
+"""Embedding layers by an MLIR compiler: a drop-in for torch.nn.functional.embedding.
+
+    out = embedding_mlir.embedding(input, weight, padding_idx=0)
+
+`input` and `weight` are both tensors of PyTorch, or both arrays of NumPy or of any
+library with DLPack's protocol; nothing is copied. Without PyTorch installed arrays
+work the same. A kernel is compiled when it is first needed, and kept on disk.
+
+`embedding`, `nn.Embedding` and `patch_torch` take gradients as PyTorch's do. The other
+functions compute one thing each, on tensors and arrays, without autograd. All may be
+called by several threads at once, and work in the children of a fork.
+"""
+
+from ._errors import InvalidArgumentError, OutOfRangeError, UnsupportedError
+from ._functions import (coalesce, dense_grad, double_backward, embedding, renorm_,
+                         set_num_threads, sparse_grad, synchronize)
+
+__all__ = ["embedding", "dense_grad", "sparse_grad", "coalesce", "double_backward",
+           "renorm_", "synchronize", "set_num_threads", "patch_torch", "nn",
+           "OutOfRangeError", "InvalidArgumentError", "UnsupportedError"]
+
+
+def __getattr__(name):
+    # What needs PyTorch is imported when it is asked for.
+    if name == "nn":
+        import importlib
+        return importlib.import_module(".nn", __name__)
+    if name == "patch_torch":
+        from ._torch import patch_torch
+        return patch_torch
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

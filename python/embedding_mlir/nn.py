@@ -1,0 +1,16 @@
+"""Modules."""
+
+import torch
+
+from ._torch import embedding
+
+__all__ = ["Embedding"]
+
+
+class Embedding(torch.nn.Embedding):
+    """A torch.nn.Embedding, of the same arguments and state, whose forward pass and
+    gradients are embedding_mlir's."""
+
+    def forward(self, input):
+        return embedding(input, self.weight, self.padding_idx, self.max_norm,
+                         self.norm_type, self.scale_grad_by_freq, self.sparse)
