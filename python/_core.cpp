@@ -59,7 +59,8 @@ public:
     tensor.shape = shape;
     tensor.strides = strides;
     if (PyObject_IsInstance(object.ptr(), names->ndarray.ptr()))
-      readArray(nb::cast<nb::dict>(object.attr(names->interface)), object, name);
+      readArray(nb::cast<nb::dict>(object.attr(names->interface)), object,
+                name);
     else
       readTorch(object, name);
   }
@@ -70,16 +71,16 @@ public:
 
 private:
   void readTorch(nb::handle object, const char *name) {
-    nb::object address =
-        nb::steal(PyObject_CallMethodNoArgs(object.ptr(), names->data_ptr.ptr()));
+    nb::object address = nb::steal(
+        PyObject_CallMethodNoArgs(object.ptr(), names->data_ptr.ptr()));
     if (!address.is_valid()) {
       PyErr_Clear();
       unsupported(std::string(name) + ": expected a tensor or an array");
     }
     tensor.data = PyLong_AsVoidPtr(address.ptr());
     setShape(nb::borrow(object.attr(names->shape)));
-    nb::object steps = nb::steal(
-        PyObject_CallMethodNoArgs(object.ptr(), names->stride.ptr()));
+    nb::object steps =
+        nb::steal(PyObject_CallMethodNoArgs(object.ptr(), names->stride.ptr()));
     for (int i = 0; i < tensor.ndim; ++i)
       strides[i] = PyLong_AsLongLong(PyTuple_GetItem(steps.ptr(), i));
     nb::object dtype = nb::borrow(object.attr(names->dtype));
@@ -253,7 +254,8 @@ void renorm(nb::handle weight, nb::handle input, double maxNorm,
   options.norm_type = normType;
   options.stream = toStream(stream);
   run([&](EmbeddingEngine *engine, EmbeddingStatus *status) {
-    return embedding_renorm(engine, &table, &indices, maxNorm, &options, status);
+    return embedding_renorm(engine, &table, &indices, maxNorm, &options,
+                            status);
   });
 }
 
@@ -349,9 +351,12 @@ NB_MODULE(_core, module) {
   auto intern = [](const char *name) {
     return nb::steal(PyUnicode_InternFromString(name));
   };
-  names = new Names{intern("data_ptr"), intern("shape"),
-                    intern("stride"),   intern("dtype"),
-                    intern("is_cuda"),  intern("get_device"),
+  names = new Names{intern("data_ptr"),
+                    intern("shape"),
+                    intern("stride"),
+                    intern("dtype"),
+                    intern("is_cuda"),
+                    intern("get_device"),
                     intern("__array_interface__"),
                     nb::module_::import_("numpy").attr("ndarray")};
   using namespace nb::literals;

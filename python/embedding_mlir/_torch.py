@@ -259,7 +259,8 @@ class _Derivable:
 
             @staticmethod
             def forward(*inputs):
-                return compute(*inputs)
+                # Tensors may still be those of another transform.
+                return trace(*inputs)
 
             @staticmethod
             def setup_context(ctx, inputs, output):
