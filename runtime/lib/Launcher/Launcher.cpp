@@ -17,7 +17,9 @@
 #include "Tensor.h"
 #include "ThreadPool.h"
 
+#include <charconv>
 #include <cstdlib>
+#include <cstring>
 #include <map>
 #include <optional>
 #include <vector>
@@ -236,7 +238,9 @@ struct Machine {
 private:
   static int getNumThreads() {
     const char *named = std::getenv("EMBEDDING_NUM_THREADS");
-    int number = named ? std::atoi(named) : 0;
+    int number = 0;
+    if (named)
+      std::from_chars(named, named + std::strlen(named), number);
     return number > 0 ? number : getNumCPUs();
   }
 
