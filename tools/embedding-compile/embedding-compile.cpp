@@ -258,7 +258,9 @@ public:
   }
   ~ScratchFolder() {
     if (!folder.empty())
-      llvm::sys::fs::remove_directories(folder);
+      if (std::error_code code = llvm::sys::fs::remove_directories(folder))
+        llvm::errs() << "embedding-compile: " << folder
+                     << " is left behind: " << code.message() << "\n";
   }
 
   /// Writes an object to a new file in the folder.
