@@ -65,13 +65,9 @@ def _lookup(weight, input, mode):
 
 def _dense_grad(grad, input, num_rows, padding_idx, scale_grad_by_freq, mode):
     out = grad.new_empty((num_rows, grad.shape[-1]))
-    _core.dense_grad(plain(grad), input, out, padding_idx, scale_grad_by_freq,
-                     not torch.are_deterministic_algorithms_enabled()
-                     and _allows_nondeterministic, mode, _stream(grad))
+    _core.dense_grad(plain(grad), input, out, padding_idx, scale_grad_by_freq, False,
+                     mode, _stream(grad))
     return out
-
-
-_allows_nondeterministic = False
 
 
 def _sparse_grad(grad, input, num_rows, padding_idx, scale_grad_by_freq, mode):

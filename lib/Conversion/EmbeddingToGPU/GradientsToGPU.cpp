@@ -632,15 +632,8 @@ private:
                       Value position, Value entry, Value scale) {
     Buffer fromBuffer = k.use(op.getGradOutput(), Access::read);
     Buffer toBuffer = k.use(op.getValues(), Access::write);
-    RowAddress from = getRow(k, fromBuffer, position);
-    RowAddress to = getRow(k, toBuffer, entry);
-    lanes.forEach(k, kLanesInFlight, [&](ArrayRef<Lane> pieces) {
-      SmallVector<Value> loaded;
-      for (const Lane &piece : pieces)
-        loaded.push_back(lanes.load(k, from, piece));
-      for (auto [value, piece] : llvm::zip(loaded, pieces))
-        lanes.store(k, scale ? k.scale(value, scale) : value, to, piece);
-    });
+    lanes.copy(k, getRow(k, fromBuffer, position), getRow(k, toBuffer, entry),
+               scale);
   }
 };
 

@@ -125,16 +125,7 @@ private:
       Buffer from = k.use(table, Access::read);
       Buffer to = k.use(out, Access::write);
       auto copy = [&](Value factor) {
-        RowAddress source = getRow(k, from, row);
-        RowAddress destination = getRow(k, to, position);
-        lanes.forEach(k, kLanesInFlight, [&](ArrayRef<Lane> pieces) {
-          SmallVector<Value> values;
-          for (const Lane &piece : pieces)
-            values.push_back(lanes.load(k, source, piece));
-          for (auto [value, piece] : llvm::zip(values, pieces))
-            lanes.store(k, factor ? k.scale(value, factor) : value, destination,
-                        piece);
-        });
+        lanes.copy(k, getRow(k, from, row), getRow(k, to, position), factor);
       };
       auto copyScaled = [&] {
         k.ifTrue(k.equal(member, k.index(0)), [&] { clearBit(k, row); });

@@ -302,6 +302,17 @@ void RowLanes::addAtomically(KernelBuilder &k, Value vector, RowAddress row,
     add();
 }
 
+void RowLanes::copy(KernelBuilder &k, RowAddress from, RowAddress to,
+                    Value scale) const {
+  forEach(k, kLanesInFlight, [&](ArrayRef<Lane> lanes) {
+    SmallVector<Value> loaded;
+    for (const Lane &lane : lanes)
+      loaded.push_back(load(k, from, lane));
+    for (auto [value, lane] : llvm::zip(loaded, lanes))
+      store(k, scale ? k.scale(value, scale) : value, to, lane);
+  });
+}
+
 void RowLanes::clear(KernelBuilder &k, RowAddress row) const {
   forEach(k, kLanesInFlight, [&](ArrayRef<Lane> lanes) {
     for (const Lane &lane : lanes) {

@@ -85,6 +85,9 @@ public:
   /// `asVector` says that the GPU adds several f32 at once.
   void addAtomically(KernelBuilder &k, Value vector, RowAddress row,
                      const Lane &lane, bool asVector) const;
+  /// Copies a row; times `scale`, of the type of sums, if that is not null.
+  void copy(KernelBuilder &k, RowAddress from, RowAddress to,
+            Value scale) const;
   /// Fills a row with zeros.
   void clear(KernelBuilder &k, RowAddress row) const;
 
