@@ -182,6 +182,28 @@ Status Device::synchronize(CUstream stream) {
 }
 
 //===----------------------------------------------------------------------===//
+// Devices
+//===----------------------------------------------------------------------===//
+
+Result<Device *> Devices::get(int32_t id) {
+  std::lock_guard<std::mutex> lock(mutex);
+  std::unique_ptr<Device> &device = devices[id];
+  if (device)
+    return device.get();
+  if (!driver) {
+    Result<Driver> loaded = Driver::load(driverLibrary);
+    if (!loaded)
+      return loaded.failure();
+    driver = std::make_unique<Driver>(*loaded);
+  }
+  Result<std::unique_ptr<Device>> created = Device::create(*driver, id);
+  if (!created)
+    return created.failure();
+  device = std::move(*created);
+  return device.get();
+}
+
+//===----------------------------------------------------------------------===//
 // DeviceCall
 //===----------------------------------------------------------------------===//
 

@@ -11,8 +11,10 @@
 
 #include "Driver.h"
 
+#include <map>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -58,6 +60,22 @@ private:
   std::unordered_map<const char *, CUfunction> kernels;
   std::unordered_map<CUstream, CUdeviceptr> reports;
   std::vector<CUdeviceptr> reportBlocks;
+};
+
+/// The GPUs of one user, whose driver is loaded when the first is asked for.
+/// May be used by several threads at once.
+class Devices {
+public:
+  explicit Devices(std::string driverLibrary)
+      : driverLibrary(std::move(driverLibrary)) {}
+
+  Result<Device *> get(int32_t id);
+
+private:
+  std::string driverLibrary;
+  std::mutex mutex;
+  std::unique_ptr<Driver> driver;
+  std::map<int32_t, std::unique_ptr<Device>> devices;
 };
 
 /// While one lives, the device's context is current on this thread, and kernels

@@ -127,8 +127,8 @@ Engine::create(const EmbeddingEngineOptions &options) {
     engine->allocatorContext = &*engine->buffers;
   }
 
-  engine->cudaLibrary =
-      options.cuda_library ? options.cuda_library : Driver::getDefaultLibrary();
+  engine->devices.emplace(options.cuda_library ? options.cuda_library
+                                               : Driver::getDefaultLibrary());
   engine->deviceAllocate = options.device_allocate;
   engine->deviceDeallocate = options.device_deallocate;
   engine->deviceAllocatorContext = options.device_allocator_context;
@@ -313,24 +313,6 @@ Result<Workspace> Engine::allocate(size_t size) {
     return Failure{EMBEDDING_OUT_OF_MEMORY,
                    "the allocator has no " + std::to_string(size) + " bytes"};
   return Result<Workspace>(Workspace(*this, memory, size));
-}
-
-Result<Device *> Engine::getDevice(int32_t id) {
-  std::lock_guard<std::mutex> lock(deviceMutex);
-  std::unique_ptr<Device> &device = devices[id];
-  if (device)
-    return device.get();
-  if (!driver) {
-    Result<Driver> loaded = Driver::load(cudaLibrary);
-    if (!loaded)
-      return loaded.failure();
-    driver = std::make_unique<Driver>(*loaded);
-  }
-  Result<std::unique_ptr<Device>> created = Device::create(*driver, id);
-  if (!created)
-    return created.failure();
-  device = std::move(*created);
-  return device.get();
 }
 
 Result<void *> Engine::allocateOnDevice(Device &device, void *stream,

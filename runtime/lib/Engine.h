@@ -11,6 +11,7 @@
 
 #include "BufferPool.h"
 #include "CompilerAPI.h"
+#include "Device.h"
 #include "KernelSpec.h"
 #include "ObjectCache.h"
 #include "ObjectLoader.h"
@@ -19,7 +20,6 @@
 #include <array>
 #include <atomic>
 #include <deque>
-#include <map>
 #include <mutex>
 #include <optional>
 
@@ -27,8 +27,6 @@ namespace embedding::runtime {
 
 /// Memory from the engine's allocator, until destroyed or released.
 class Workspace;
-class Device;
-struct Driver;
 
 /// A kernel that has been loaded; never moved or removed while its engine
 /// lives.
@@ -58,7 +56,7 @@ public:
   Result<Workspace> allocate(size_t size);
 
   /// The GPU `id`, whose driver is loaded if need be.
-  Result<Device *> getDevice(int32_t id);
+  Result<Device *> getDevice(int32_t id) { return devices->get(id); }
   /// Memory of the GPU whose context is current, for work in `stream`.
   Result<void *> allocateOnDevice(Device &device, void *stream, size_t size);
   void deallocateOnDevice(Device &device, void *stream, void *memory,
@@ -92,13 +90,10 @@ private:
   std::optional<BufferPool> buffers;
   EmbeddingParallelFor callerParallelFor = nullptr;
   void *parallelForContext = nullptr;
-  std::string cudaLibrary;
   EmbeddingDeviceAllocate deviceAllocate = nullptr;
   EmbeddingDeviceDeallocate deviceDeallocate = nullptr;
   void *deviceAllocatorContext = nullptr;
-  std::mutex deviceMutex;
-  std::unique_ptr<Driver> driver;
-  std::map<int32_t, std::unique_ptr<Device>> devices;
+  std::optional<Devices> devices;
   EmbeddingAllocate allocateFunction = nullptr;
   EmbeddingDeallocate deallocateFunction = nullptr;
   void *allocatorContext = nullptr;

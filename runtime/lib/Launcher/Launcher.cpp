@@ -20,7 +20,6 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
-#include <map>
 #include <optional>
 #include <vector>
 
@@ -215,24 +214,7 @@ struct Machine {
     return *machine;
   }
 
-  Result<Device *> getDevice(int32_t id) {
-    std::lock_guard<std::mutex> lock(mutex);
-    std::unique_ptr<Device> &device = devices[id];
-    if (device)
-      return device.get();
-    if (!driver) {
-      Result<Driver> loaded = Driver::load(Driver::getDefaultLibrary());
-      if (!loaded)
-        return loaded.failure();
-      driver = std::make_unique<Driver>(*loaded);
-    }
-    Result<std::unique_ptr<Device>> created = Device::create(*driver, id);
-    if (!created)
-      return created.failure();
-    device = std::move(*created);
-    return device.get();
-  }
-
+  Devices devices{Driver::getDefaultLibrary()};
   ThreadPool::Pointer pool = ThreadPool::create(getNumThreads());
 
 private:
@@ -243,10 +225,6 @@ private:
       std::from_chars(named, named + std::strlen(named), number);
     return number > 0 ? number : getNumCPUs();
   }
-
-  std::mutex mutex;
-  std::unique_ptr<Driver> driver;
-  std::map<int32_t, std::unique_ptr<Device>> devices;
 };
 
 } // namespace
@@ -314,7 +292,7 @@ thread_local Call *Call::current = nullptr;
 Result<void *> Call::chooseFunction(void *const *functions, int32_t deviceId) {
   if (!isForDevice())
     return functions[0];
-  Result<Device *> found = Machine::get().getDevice(deviceId);
+  Result<Device *> found = Machine::get().devices.get(deviceId);
   if (!found)
     return found.failure();
   device = *found;
@@ -489,7 +467,7 @@ extern "C" EmbeddingStatusCode
 embedding_synchronize_compiled(int32_t deviceId, void *stream,
                                EmbeddingStatus *outStatus) {
   return callAtBoundary(outStatus, [&]() -> Status {
-    Result<Device *> device = Machine::get().getDevice(deviceId);
+    Result<Device *> device = Machine::get().devices.get(deviceId);
     if (!device)
       return device.failure();
     return (*device)->synchronize(static_cast<CUstream>(stream));
