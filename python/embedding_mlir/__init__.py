@@ -11,6 +11,8 @@ functions compute one thing each, on tensors and arrays, without autograd. All m
 called by several threads at once, and work in the children of a fork.
 """
 
+import sys
+
 from ._errors import InvalidArgumentError, OutOfRangeError, UnsupportedError
 from ._functions import (coalesce, dense_grad, double_backward, embedding, renorm_,
                          set_num_threads, sparse_grad, synchronize)
@@ -18,6 +20,9 @@ from ._functions import (coalesce, dense_grad, double_backward, embedding, renor
 __all__ = ["embedding", "dense_grad", "sparse_grad", "coalesce", "double_backward",
            "renorm_", "synchronize", "set_num_threads", "patch_torch", "nn",
            "OutOfRangeError", "InvalidArgumentError", "UnsupportedError"]
+
+if "torch" in sys.modules:
+    from . import _torch  # noqa: F401, so that torch.compile finds it loaded.
 
 
 def __getattr__(name):

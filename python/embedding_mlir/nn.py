@@ -2,7 +2,8 @@
 
 import torch
 
-from ._torch import embedding
+from . import _torch  # noqa: F401, which tells _core of PyTorch.
+from ._functions import embedding
 
 __all__ = ["Embedding"]
 

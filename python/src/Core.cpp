@@ -1,0 +1,383 @@
+//===- Core.cpp - The runtime's C API for Python --------------------------===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The extension module `_core`: each function makes its results beside its
+// arguments and calls the runtime without the interpreter's lock.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Tensor.h"
+
+#include "embedding-runtime/Runtime.h"
+
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+
+#include <atomic>
+#include <mutex>
+#include <optional>
+#include <string>
+
+namespace nb = nanobind;
+using embedding::python::Access;
+using embedding::python::Tensor;
+using embedding::python::Torch;
+
+namespace {
+
+//===----------------------------------------------------------------------===//
+// The engine
+//===----------------------------------------------------------------------===//
+
+/// What makes an exception of a status: (code, message, position, index,
+/// count).
+nb::object *makeError = nullptr;
+
+[[noreturn]] void fail(EmbeddingStatusCode code,
+                       const EmbeddingStatus &status) {
+  nb::object error = (*makeError)(static_cast<int>(code), status.message,
+                                  status.position, status.index, status.count);
+  PyErr_SetObject(reinterpret_cast<PyObject *>(Py_TYPE(error.ptr())),
+                  error.ptr());
+  nb::raise_python_error();
+}
+
+void check(EmbeddingStatusCode code, const EmbeddingStatus &status) {
+  if (code != EMBEDDING_OK)
+    fail(code, status);
+}
+
+[[noreturn]] void failInvalid(const std::string &message) {
+  EmbeddingStatus status{EMBEDDING_INVALID_ARGUMENT, -1, 0, 0, {}};
+  message.copy(status.message, sizeof(status.message) - 1);
+  fail(status.code, status);
+}
+
+std::atomic<EmbeddingEngine *> engine{nullptr};
+std::mutex *engineMutex = new std::mutex;
+int32_t numThreads = 0;
+
+EmbeddingEngine *getEngine() {
+  if (EmbeddingEngine *known = engine.load(std::memory_order_acquire))
+    return known;
+  std::lock_guard<std::mutex> lock(*engineMutex);
+  if (EmbeddingEngine *known = engine.load())
+    return known;
+  EmbeddingEngineOptions options;
+  embedding_engine_options_init(&options, sizeof(options));
+  options.num_threads = numThreads;
+  EmbeddingEngine *created = nullptr;
+  EmbeddingStatus status;
+  check(embedding_engine_create(&options, &created, &status), status);
+  engine.store(created, std::memory_order_release);
+  return created;
+}
+
+/// In the child of a fork: the threads of the engine are not there, and its
+/// locks may be held for ever. It is left alone, and a new one made if need be.
+void forgetEngine() {
+  engine.store(nullptr);
+  engineMutex = new std::mutex;
+}
+
+void setNumThreads(int32_t count) {
+  if (count < 0)
+    throw nb::value_error("num_threads: expected 0 or more");
+  std::lock_guard<std::mutex> lock(*engineMutex);
+  if (engine.load() && count != numThreads)
+    throw std::runtime_error(
+        "num_threads: expected to be set before the first call");
+  numThreads = count;
+}
+
+//===----------------------------------------------------------------------===//
+// Calls
+//===----------------------------------------------------------------------===//
+
+/// Runs `call` without the interpreter's lock.
+template <typename Call> void run(Call call) {
+  EmbeddingEngine *engine = getEngine();
+  EmbeddingStatus status;
+  EmbeddingStatusCode code;
+  {
+    nb::gil_scoped_release released;
+    code = call(engine, &status);
+  }
+  check(code, status);
+}
+
+using Mode = const char *;
+
+int32_t parseMode(Mode name) {
+  static const std::pair<std::string_view, int32_t> modes[] = {
+      {"check", EMBEDDING_OUT_OF_RANGE_CHECK},
+      {"assume", EMBEDDING_OUT_OF_RANGE_ASSUME},
+      {"clamp", EMBEDDING_OUT_OF_RANGE_CLAMP},
+      {"zero", EMBEDDING_OUT_OF_RANGE_ZERO}};
+  for (auto [known, mode] : modes)
+    if (known == name)
+      return mode;
+  failInvalid("out_of_range: expected check, assume, clamp or zero, but got " +
+              std::string(name));
+}
+
+void checkTable(const Tensor &table, const char *name) {
+  if (table.rank() != 2)
+    failInvalid(std::string(name) + ": expected shape [V, D], but got " +
+                table.formatShape());
+}
+
+/// The length of rows.
+int64_t getRowLength(const Tensor &rows, const char *name) {
+  if (rows.rank() == 0)
+    failInvalid(std::string(name) +
+                ": expected at least 1 dimension, but got 0");
+  return rows.size(rows.rank() - 1);
+}
+
+nb::object lookupRows(const Tensor &table, const Tensor &indices, Mode mode,
+                      std::optional<double> maxNorm, double normType) {
+  nb::object out = table.makeEmpty(indices.shapeWith(table.size(1)));
+  Tensor to(out, "out", Access::write);
+  EmbeddingLookupOptions options;
+  embedding_lookup_options_init(&options, sizeof(options));
+  options.out_of_range = parseMode(mode);
+  options.has_max_norm = maxNorm.has_value();
+  options.max_norm = maxNorm.value_or(0);
+  options.norm_type = normType;
+  options.stream = table.currentStream();
+  run([&](EmbeddingEngine *engine, EmbeddingStatus *status) {
+    return embedding_lookup(engine, &table, &indices, &options, &to, status);
+  });
+  return out;
+}
+
+nb::object lookup(nb::handle weight, nb::handle input, Mode mode,
+                  std::optional<double> maxNorm, double normType) {
+  Tensor table(weight, "weight", maxNorm ? Access::write : Access::read),
+      indices(input, "input");
+  checkTable(table, "weight");
+  return lookupRows(table, indices, mode, maxNorm, normType);
+}
+
+void renorm(nb::handle weight, nb::handle input, double maxNorm,
+            double normType, Mode mode) {
+  Tensor table(weight, "weight", Access::write), indices(input, "input");
+  EmbeddingRenormOptions options;
+  embedding_renorm_options_init(&options, sizeof(options));
+  options.out_of_range = parseMode(mode);
+  options.norm_type = normType;
+  options.stream = table.currentStream();
+  run([&](EmbeddingEngine *engine, EmbeddingStatus *status) {
+    return embedding_renorm(engine, &table, &indices, maxNorm, &options,
+                            status);
+  });
+}
+
+EmbeddingGradOptions makeGradOptions(std::optional<int64_t> paddingIdx,
+                                     bool scaleGradByFreq, Mode mode,
+                                     const Tensor &tensor) {
+  EmbeddingGradOptions options;
+  embedding_grad_options_init(&options, sizeof(options));
+  options.out_of_range = parseMode(mode);
+  options.has_padding_idx = paddingIdx.has_value();
+  options.padding_idx = paddingIdx.value_or(0);
+  options.scale_grad_by_freq = scaleGradByFreq;
+  options.stream = tensor.currentStream();
+  return options;
+}
+
+nb::object denseGrad(nb::handle gradOutput, nb::handle input, int64_t numRows,
+                     std::optional<int64_t> paddingIdx, bool scaleGradByFreq,
+                     bool allowNondeterministic, Mode mode) {
+  Tensor grad(gradOutput, "grad_output"), indices(input, "input");
+  nb::object out = grad.makeEmpty({numRows, getRowLength(grad, "grad_output")});
+  Tensor to(out, "out", Access::write);
+  EmbeddingGradOptions options =
+      makeGradOptions(paddingIdx, scaleGradByFreq, mode, grad);
+  options.allow_nondeterministic = allowNondeterministic;
+  run([&](EmbeddingEngine *engine, EmbeddingStatus *status) {
+    return embedding_dense_grad(engine, &grad, &indices, &options, &to, status);
+  });
+  return out;
+}
+
+/// Entries of a sparse gradient, of which the first nnz count.
+class Entries {
+public:
+  Entries(const Tensor &values, int64_t maxEntries, int64_t rowLength)
+      : rows(values.makeEmptyInt64({maxEntries})),
+        sums(values.makeEmpty({maxEntries, rowLength})),
+        count(values.makeEmptyInt64({})), toRows(rows, "rows", Access::write),
+        toSums(sums, "values", Access::write),
+        toCount(count, "nnz", Access::write) {}
+
+  const DLTensor *getRows() const { return &toRows; }
+  const DLTensor *getValues() const { return &toSums; }
+  int64_t *getCount() const { return static_cast<int64_t *>((&toCount)->data); }
+
+  /// All of them, without waiting for a GPU to count.
+  nb::tuple getAll() const { return nb::make_tuple(rows, sums); }
+  nb::tuple getCounted() const {
+    nb::slice first(nb::cast<Py_ssize_t>(nb::int_(count)));
+    return nb::make_tuple(rows[first], sums[first]);
+  }
+
+private:
+  nb::object rows, sums, count;
+  Tensor toRows, toSums, toCount;
+};
+
+nb::tuple sparseGrad(nb::handle gradOutput, nb::handle input, int64_t numRows,
+                     std::optional<int64_t> paddingIdx, bool scaleGradByFreq,
+                     Mode mode) {
+  Tensor grad(gradOutput, "grad_output"), indices(input, "input");
+  Entries entries(grad, indices.numElements(),
+                  getRowLength(grad, "grad_output"));
+  EmbeddingGradOptions options =
+      makeGradOptions(paddingIdx, scaleGradByFreq, mode, grad);
+  run([&](EmbeddingEngine *engine, EmbeddingStatus *status) {
+    return embedding_sparse_grad(engine, &grad, &indices, numRows, &options,
+                                 entries.getRows(), entries.getValues(),
+                                 entries.getCount(), status);
+  });
+  bool mayLeaveOut =
+      paddingIdx || options.out_of_range == EMBEDDING_OUT_OF_RANGE_ZERO;
+  return mayLeaveOut ? entries.getCounted() : entries.getAll();
+}
+
+nb::tuple coalesce(nb::handle input, nb::handle values, int64_t numRows,
+                   Mode mode) {
+  Tensor indices(input, "input"), from(values, "values");
+  Entries entries(from, indices.numElements(), getRowLength(from, "values"));
+  EmbeddingCoalesceOptions options;
+  embedding_coalesce_options_init(&options, sizeof(options));
+  options.out_of_range = parseMode(mode);
+  options.stream = from.currentStream();
+  run([&](EmbeddingEngine *engine, EmbeddingStatus *status) {
+    return embedding_coalesce(engine, &indices, &from, numRows, &options,
+                              entries.getRows(), entries.getValues(),
+                              entries.getCount(), status);
+  });
+  return entries.getCounted();
+}
+
+nb::object doubleBackward(nb::handle gradGradWeight, nb::handle input,
+                          std::optional<int64_t> paddingIdx,
+                          bool scaleGradByFreq, Mode mode) {
+  Tensor table(gradGradWeight, "grad_grad_weight"), indices(input, "input");
+  checkTable(table, "grad_grad_weight");
+  nb::object out = table.makeEmpty(indices.shapeWith(table.size(1)));
+  Tensor to(out, "out", Access::write);
+  EmbeddingGradOptions options =
+      makeGradOptions(paddingIdx, scaleGradByFreq, mode, table);
+  run([&](EmbeddingEngine *engine, EmbeddingStatus *status) {
+    return embedding_double_backward(engine, &table, &indices, &options, &to,
+                                     status);
+  });
+  return out;
+}
+
+void synchronize(int32_t device, uintptr_t stream) {
+  run([&](EmbeddingEngine *engine, EmbeddingStatus *status) {
+    return embedding_synchronize(engine, device,
+                                 reinterpret_cast<void *>(stream), status);
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// The quick way of PyTorch's tensors
+//===----------------------------------------------------------------------===//
+
+bool isTrue(const nb::object &flag) { return flag.is(Py_True); }
+
+/// Whether something watches or replaces what happens to tensors.
+bool isWatched(const Torch &torch) {
+  return nb::cast<Py_ssize_t>(torch.countDispatchModes()) != 0 ||
+         isTrue(torch.isFunctionModeEnabled()) ||
+         !torch.peekFunctorch().is_none();
+}
+
+bool isPlain(const Torch &torch, nb::handle tensor) {
+  return (tensor.type().is(torch.tensorType) ||
+          tensor.type().is(torch.parameterType)) &&
+         Tensor::hasMemory(tensor);
+}
+
+nb::list makeList(const nb::object &element) {
+  nb::list list;
+  list.append(element);
+  return list;
+}
+
+/// F.embedding of plain tensors, without max_norm. None if they are not plain,
+/// or not right: then Python says why.
+nb::object embedPlain(nb::handle input, nb::handle weight,
+                      std::optional<int64_t> paddingIdx, bool scaleGradByFreq,
+                      bool sparse, nb::str outOfRange) {
+  const Torch *torch = Torch::get();
+  if (!torch || !isPlain(*torch, weight) || !isPlain(*torch, input) ||
+      isWatched(*torch))
+    return nb::none();
+  Tensor table(weight, "weight"), indices(input, "input");
+  if (table.rank() != 2 || !indices.isIndices() ||
+      table.device() != indices.device())
+    return nb::none();
+  if (paddingIdx) {
+    int64_t numRows = table.size(0);
+    if (*paddingIdx >= numRows || *paddingIdx < -numRows)
+      return nb::none();
+    if (*paddingIdx < 0)
+      *paddingIdx += numRows;
+  }
+  nb::object out =
+      lookupRows(table, indices, outOfRange.c_str(), std::nullopt, 2.0);
+  bool isDual =
+      nb::cast<Py_ssize_t>(torch->forwardAD.attr("_current_level")) >= 0;
+  if (isDual ||
+      (isTrue(weight.attr("requires_grad")) && isTrue(torch->isGradEnabled())))
+    return torch->recordLookup(weight, input,
+                               torch->makeArguments(table.size(0), paddingIdx,
+                                                    scaleGradByFreq, sparse,
+                                                    outOfRange),
+                               makeList(out));
+  return out;
+}
+
+} // namespace
+
+NB_MODULE(_core, module) {
+  module.doc() = "The runtime's C API, on tensors and arrays as they are.";
+  embedding::python::initializeTensors();
+  using namespace nb::literals;
+  module.def("lookup", &lookup, "weight"_a, "input"_a, "out_of_range"_a,
+             "max_norm"_a = nb::none(), "norm_type"_a = 2.0);
+  module.def("renorm", &renorm, "weight"_a, "input"_a, "max_norm"_a,
+             "norm_type"_a, "out_of_range"_a);
+  module.def("dense_grad", &denseGrad, "grad_output"_a, "input"_a, "num_rows"_a,
+             "padding_idx"_a.none(), "scale_grad_by_freq"_a,
+             "allow_nondeterministic"_a, "out_of_range"_a);
+  module.def("sparse_grad", &sparseGrad, "grad_output"_a, "input"_a,
+             "num_rows"_a, "padding_idx"_a.none(), "scale_grad_by_freq"_a,
+             "out_of_range"_a);
+  module.def("coalesce", &coalesce, "input"_a, "values"_a, "num_rows"_a,
+             "out_of_range"_a);
+  module.def("double_backward", &doubleBackward, "grad_grad_weight"_a,
+             "input"_a, "padding_idx"_a.none(), "scale_grad_by_freq"_a,
+             "out_of_range"_a);
+  module.def("synchronize", &synchronize, "device"_a, "stream"_a);
+  module.def("embed_plain", &embedPlain, "input"_a, "weight"_a,
+             "padding_idx"_a.none(), "scale_grad_by_freq"_a, "sparse"_a,
+             "out_of_range"_a);
+  module.def("set_num_threads", &setNumThreads, "num_threads"_a);
+  module.def("forget_engine", &forgetEngine);
+  module.def("set_torch", &Torch::set, "source"_a);
+  module.def("set_error_factory", [](nb::object factory) {
+    makeError = new nb::object(std::move(factory));
+  });
+}

@@ -1,0 +1,328 @@
+//===- Tensor.cpp - Tensors and arrays of Python --------------------------===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Tensor.h"
+
+#include <nanobind/stl/string.h>
+
+#include <algorithm>
+
+using namespace embedding::python;
+
+//===----------------------------------------------------------------------===//
+// Names
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// Names of attributes and methods, made once, and what NumPy has.
+struct Names {
+  nb::object dataPtr, shape, stride, dtype, device, isCpu, isCuda, getDevice,
+      isConj, isNeg, resolveConj, resolveNeg, newEmpty, interface;
+  nb::object ndarray, empty, int64;
+};
+
+} // namespace
+
+static Names *names = nullptr;
+
+static nb::object intern(const char *name) {
+  return nb::steal(PyUnicode_InternFromString(name));
+}
+
+void embedding::python::initializeTensors() {
+  nb::object numpy = nb::module_::import_("numpy");
+  names = new Names{intern("data_ptr"),     intern("shape"),
+                    intern("stride"),       intern("dtype"),
+                    intern("device"),       intern("is_cpu"),
+                    intern("is_cuda"),      intern("get_device"),
+                    intern("is_conj"),      intern("is_neg"),
+                    intern("resolve_conj"), intern("resolve_neg"),
+                    intern("new_empty"),    intern("__array_interface__"),
+                    numpy.attr("ndarray"),  numpy.attr("empty"),
+                    numpy.attr("int64")};
+}
+
+/// Steals `result`, or throws what the interpreter has raised.
+static nb::object check(PyObject *result) {
+  if (!result)
+    nb::raise_python_error();
+  return nb::steal(result);
+}
+
+static nb::object getAttribute(nb::handle object, const nb::object &name) {
+  return check(PyObject_GetAttr(object.ptr(), name.ptr()));
+}
+
+static nb::object callMethod(nb::handle object, const nb::object &name) {
+  PyObject *self = object.ptr();
+  return check(PyObject_VectorcallMethod(name.ptr(), &self, 1, nullptr));
+}
+
+static bool isTrue(const nb::object &flag) { return flag.is(Py_True); }
+
+//===----------------------------------------------------------------------===//
+// PyTorch
+//===----------------------------------------------------------------------===//
+
+Torch *Torch::current = nullptr;
+
+void Torch::set(nb::handle source) {
+  auto *torch = new Torch;
+  torch->tensorType = source.attr("tensor_type");
+  torch->parameterType = source.attr("parameter_type");
+  torch->isGradEnabled = source.attr("is_grad_enabled");
+  torch->countDispatchModes = source.attr("count_dispatch_modes");
+  torch->peekFunctorch = source.attr("peek_functorch");
+  torch->isFunctionModeEnabled = source.attr("is_function_mode_enabled");
+  torch->forwardAD = source.attr("forward_ad");
+  torch->getCurrentStream = source.attr("get_current_stream");
+  torch->makeArguments = source.attr("make_arguments");
+  torch->recordLookup = source.attr("record_lookup");
+  for (nb::handle entry : source.attr("types")) {
+    // The dtype is a key for ever.
+    nb::object dtype = nb::borrow(entry[0]);
+    torch->types.push_back(
+        {dtype.release().ptr(),
+         {nb::cast<uint8_t>(entry[1]), nb::cast<uint8_t>(entry[2]), 1}});
+  }
+  current = torch;
+}
+
+//===----------------------------------------------------------------------===//
+// Tensor
+//===----------------------------------------------------------------------===//
+
+[[noreturn]] static void unsupported(const char *name,
+                                     const std::string &what) {
+  throw nb::type_error((std::string(name) + ": " + what).c_str());
+}
+
+Tensor::Tensor(nb::handle given, const char *name, Access access)
+    : object(nb::borrow(given)) {
+  tensor.byte_offset = 0;
+  tensor.shape = shape;
+  tensor.strides = strides;
+  isArray = PyObject_IsInstance(given.ptr(), names->ndarray.ptr()) == 1;
+  if (isArray)
+    readArray(name, access);
+  else
+    readTorch(name, access);
+}
+
+bool Tensor::hasMemory(nb::handle object) {
+  return isTrue(getAttribute(object, names->isCpu)) ||
+         isTrue(getAttribute(object, names->isCuda));
+}
+
+void Tensor::setShape(PyObject *sizes, const char *name) {
+  Py_ssize_t rank = PyTuple_Size(sizes);
+  if (rank < 0)
+    nb::raise_python_error();
+  if (rank > kMaxDims)
+    unsupported(name, "expected " + std::to_string(kMaxDims) +
+                          " dimensions at most, but got " +
+                          std::to_string(rank));
+  tensor.ndim = static_cast<int32_t>(rank);
+  for (int i = 0; i < tensor.ndim; ++i)
+    shape[i] = PyLong_AsLongLong(PyTuple_GetItem(sizes, i));
+}
+
+void Tensor::readTorch(const char *name, Access access) {
+  Torch *torch = Torch::get();
+  if (!torch || PyObject_IsInstance(object.ptr(), torch->tensorType.ptr()) != 1)
+    unsupported(name, "expected a tensor or an array, but got " +
+                          nb::cast<std::string>(nb::str(object.type())));
+  nb::object dtype = getAttribute(object, names->dtype);
+  auto found =
+      std::find_if(torch->types.begin(), torch->types.end(),
+                   [&](auto &entry) { return entry.first == dtype.ptr(); });
+  if (found == torch->types.end())
+    unsupported(name,
+                std::string(nb::str(dtype).c_str()) + " is not supported");
+  tensor.dtype = found->second;
+  // Views of complex tensors may have bits that say how to read them.
+  bool isComplex = tensor.dtype.code == kDLComplex;
+  if (isComplex && isTrue(callMethod(object, names->isConj))) {
+    if (access == Access::write)
+      unsupported(name, "a conjugated view cannot be written");
+    object = callMethod(object, names->resolveConj);
+  }
+  if ((isComplex || tensor.dtype.code == kDLFloat) &&
+      isTrue(callMethod(object, names->isNeg))) {
+    if (access == Access::write)
+      unsupported(name, "a negated view cannot be written");
+    object = callMethod(object, names->resolveNeg);
+  }
+
+  setShape(getAttribute(object, names->shape).ptr(), name);
+  nb::object steps = callMethod(object, names->stride);
+  for (int i = 0; i < tensor.ndim; ++i)
+    strides[i] = PyLong_AsLongLong(PyTuple_GetItem(steps.ptr(), i));
+  if (isTrue(getAttribute(object, names->isCpu)))
+    tensor.device = {kDLCPU, 0};
+  else if (isTrue(getAttribute(object, names->isCuda)))
+    tensor.device = {kDLCUDA, static_cast<int32_t>(PyLong_AsLong(
+                                  callMethod(object, names->getDevice).ptr()))};
+  else
+    unsupported(
+        name,
+        "expected a tensor on a CPU or on a GPU of CUDA's, but got " +
+            std::string(nb::str(getAttribute(object, names->device)).c_str()));
+  tensor.data = PyLong_AsVoidPtr(callMethod(object, names->dataPtr).ptr());
+  if (PyErr_Occurred())
+    nb::raise_python_error();
+}
+
+void Tensor::readArray(const char *name, Access access) {
+  auto interface = nb::cast<nb::dict>(getAttribute(object, names->interface));
+  tensor.device = {kDLCPU, 0};
+  auto data = nb::cast<nb::tuple>(interface["data"]);
+  if (access == Access::write && isTrue(nb::object(data[1])))
+    throw nb::value_error(
+        (std::string(name) + ": expected an array that can be written")
+            .c_str());
+  tensor.data = PyLong_AsVoidPtr(nb::object(data[0]).ptr());
+  setShape(nb::object(interface["shape"]).ptr(), name);
+  auto code = nb::cast<std::string>(interface["typestr"]);
+  int bytes = std::stoi(code.substr(2));
+  tensor.dtype = {0, static_cast<uint8_t>(8 * bytes), 1};
+  switch (code[1]) {
+  case 'f':
+    tensor.dtype.code = kDLFloat;
+    break;
+  case 'i':
+    tensor.dtype.code = kDLInt;
+    break;
+  case 'u':
+  case 'b':
+    tensor.dtype.code = kDLUInt;
+    break;
+  case 'c':
+    tensor.dtype.code = kDLComplex;
+    break;
+  default:
+    if (nb::cast<std::string>(nb::str(getAttribute(object, names->dtype))) !=
+        "bfloat16")
+      unsupported(name, "arrays of type " + code + " are not supported");
+    tensor.dtype.code = kDLBfloat;
+  }
+  if (code[0] == '>')
+    unsupported(name, "expected the byte order of this machine");
+  int64_t step = 1;
+  for (int i = tensor.ndim; i-- > 0; step *= shape[i])
+    strides[i] = step;
+  if (!interface.contains("strides"))
+    return;
+  nb::object steps = interface["strides"];
+  if (steps.is_none())
+    return;
+  for (int i = 0; i < tensor.ndim; ++i) {
+    int64_t inBytes = nb::cast<int64_t>(steps[i]);
+    if (inBytes % bytes != 0)
+      unsupported(name, "expected strides of whole elements");
+    strides[i] = inBytes / bytes;
+  }
+}
+
+int64_t Tensor::numElements() const {
+  int64_t count = 1;
+  for (int i = 0; i < tensor.ndim; ++i)
+    count *= shape[i];
+  return count;
+}
+
+void *Tensor::currentStream() const {
+  if (!isOnGPU())
+    return nullptr;
+  nb::object stream = Torch::get()->getCurrentStream(tensor.device.device_id);
+  return PyLong_AsVoidPtr(stream.ptr());
+}
+
+std::string Tensor::formatShape() const {
+  std::string text = "[";
+  for (int i = 0; i < tensor.ndim; ++i)
+    text += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
+  return text + "]";
+}
+
+std::vector<int64_t> Tensor::shapeWith(int64_t last) const {
+  std::vector<int64_t> sizes(shape, shape + tensor.ndim);
+  sizes.push_back(last);
+  return sizes;
+}
+
+static nb::object toTuple(const int64_t *sizes, size_t rank) {
+  nb::object tuple = check(PyTuple_New(static_cast<Py_ssize_t>(rank)));
+  for (size_t i = 0; i < rank; ++i)
+    PyTuple_SetItem(tuple.ptr(), static_cast<Py_ssize_t>(i),
+                    PyLong_FromLongLong(sizes[i]));
+  return tuple;
+}
+
+nb::object Tensor::makeEmpty(const std::vector<int64_t> &sizes) const {
+  nb::object tuple = toTuple(sizes.data(), sizes.size());
+  if (isArray)
+    return names->empty(tuple, getAttribute(object, names->dtype));
+  PyObject *arguments[] = {object.ptr(), tuple.ptr()};
+  return check(
+      PyObject_VectorcallMethod(names->newEmpty.ptr(), arguments, 2, nullptr));
+}
+
+nb::object Tensor::makeEmptyInt64(const std::vector<int64_t> &sizes) const {
+  return isArray ? makeArray(sizes.data(), static_cast<int>(sizes.size()),
+                             {kDLInt, 64, 1})
+                 : makeTorchTensor(sizes.data(), static_cast<int>(sizes.size()),
+                                   {kDLInt, 64, 1}, tensor.device);
+}
+
+//===----------------------------------------------------------------------===//
+// New tensors and arrays
+//===----------------------------------------------------------------------===//
+
+/// NumPy's name of a type.
+static std::string getTypeName(DLDataType dtype) {
+  const char *kind = dtype.code == kDLFloat     ? "float"
+                     : dtype.code == kDLBfloat  ? "bfloat"
+                     : dtype.code == kDLInt     ? "int"
+                     : dtype.code == kDLUInt    ? "uint"
+                     : dtype.code == kDLComplex ? "complex"
+                                                : "unknown";
+  return kind + std::to_string(dtype.bits);
+}
+
+nb::object embedding::python::makeArray(const int64_t *shape, int rank,
+                                        DLDataType dtype) {
+  nb::object type = nb::str(getTypeName(dtype).c_str());
+  if (dtype.code == kDLBfloat)
+    // NumPy has no such type of its own.
+    type = nb::module_::import_("ml_dtypes").attr("bfloat16");
+  return names->empty(toTuple(shape, static_cast<size_t>(rank)), type);
+}
+
+nb::object embedding::python::makeTorchTensor(const int64_t *shape, int rank,
+                                              DLDataType dtype,
+                                              DLDevice device) {
+  Torch *torch = Torch::get();
+  auto found = std::find_if(torch->types.begin(), torch->types.end(),
+                            [&](const auto &entry) {
+                              return entry.second.code == dtype.code &&
+                                     entry.second.bits == dtype.bits;
+                            });
+  if (found == torch->types.end())
+    throw nb::type_error(("PyTorch has no type " + getTypeName(dtype)).c_str());
+  nb::object where =
+      device.device_type == kDLCUDA
+          ? nb::object(
+                nb::str(("cuda:" + std::to_string(device.device_id)).c_str()))
+          : nb::object(nb::str("cpu"));
+  using namespace nb::literals;
+  return nb::module_::import_("torch").attr("empty")(
+      toTuple(shape, static_cast<size_t>(rank)),
+      "dtype"_a = nb::handle(found->first), "device"_a = where);
+}

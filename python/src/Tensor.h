@@ -1,0 +1,124 @@
+//===- Tensor.h - Tensors and arrays of Python ------------------*- C++ -*-===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Tensors of PyTorch and arrays of NumPy come as they are: their attributes are
+// read here, since DLPack's capsules take longer than a short lookup. Whatever
+// else has DLPack's protocol, Python makes one of the two of it.
+//
+// All of it needs the interpreter's lock.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef EMBEDDING_PYTHON_SRC_TENSOR_H
+#define EMBEDDING_PYTHON_SRC_TENSOR_H
+
+#include <dlpack/dlpack.h>
+
+#include <nanobind/nanobind.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace embedding::python {
+
+namespace nb = nanobind;
+
+inline constexpr int kMaxDims = 64;
+
+/// What is needed of PyTorch: taken over when `_torch.py` is imported, and kept
+/// for the life of the process.
+struct Torch {
+  nb::object tensorType, parameterType;
+  /// What torch.dtype objects are in DLPack's terms. Of several that are the
+  /// same there, the first one is its name.
+  std::vector<std::pair<PyObject *, DLDataType>> types;
+  /// Functions without arguments.
+  nb::object isGradEnabled, countDispatchModes, peekFunctorch,
+      isFunctionModeEnabled;
+  /// torch.autograd.forward_ad, which has the level as an attribute.
+  nb::object forwardAD;
+  /// From the number of a GPU to the address of its current stream; null in a
+  /// PyTorch without CUDA.
+  nb::object getCurrentStream;
+  /// (num_rows, padding_idx, scale_grad_by_freq, sparse, out_of_range).
+  nb::object makeArguments;
+  /// Makes a lookup that was done one that takes a gradient: (weight, input,
+  /// arguments, [out]).
+  nb::object recordLookup;
+
+  /// Null while nobody has imported `_torch.py`.
+  static Torch *get() { return current; }
+  /// Takes over what the attributes of `source` name.
+  static void set(nb::handle source);
+
+private:
+  static Torch *current;
+};
+
+/// Whether a tensor is only read: one that is may have its bytes resolved.
+enum class Access { read, write };
+
+/// A tensor of PyTorch or an array of NumPy, which it keeps alive.
+class Tensor {
+public:
+  /// Throws TypeError or ValueError, with the name, if it is none or cannot be
+  /// handed to the runtime.
+  Tensor(nb::handle object, const char *name, Access access = Access::read);
+  /// Whether a tensor of PyTorch is on a device that the runtime knows.
+  static bool hasMemory(nb::handle object);
+
+  Tensor(const Tensor &) = delete;
+  Tensor &operator=(const Tensor &) = delete;
+
+  const DLTensor *operator&() const { return &tensor; }
+  int rank() const { return tensor.ndim; }
+  int64_t size(int dim) const { return shape[dim]; }
+  /// Like the list of a shape in Python.
+  std::string formatShape() const;
+  int64_t numElements() const;
+  /// The number of its GPU, or -1.
+  int device() const { return isOnGPU() ? tensor.device.device_id : -1; }
+  bool isOnGPU() const { return tensor.device.device_type == kDLCUDA; }
+  bool isIndices() const {
+    return tensor.dtype.code == kDLInt &&
+           (tensor.dtype.bits == 32 || tensor.dtype.bits == 64);
+  }
+  /// PyTorch's current stream on its device; null on the CPU.
+  void *currentStream() const;
+
+  /// A new tensor or array on its device, of its type.
+  nb::object makeEmpty(const std::vector<int64_t> &sizes) const;
+  /// The same, of int64.
+  nb::object makeEmptyInt64(const std::vector<int64_t> &sizes) const;
+  /// Its shape with one more dimension behind it.
+  std::vector<int64_t> shapeWith(int64_t last) const;
+
+private:
+  void readTorch(const char *name, Access access);
+  void readArray(const char *name, Access access);
+  void setShape(PyObject *sizes, const char *name);
+
+  nb::object object;
+  bool isArray;
+  DLTensor tensor;
+  int64_t shape[kMaxDims], strides[kMaxDims];
+};
+
+/// A new array of NumPy.
+nb::object makeArray(const int64_t *shape, int rank, DLDataType dtype);
+/// A new tensor of PyTorch on `device`.
+nb::object makeTorchTensor(const int64_t *shape, int rank, DLDataType dtype,
+                           DLDevice device);
+
+/// Imports NumPy and interns names; at the import of the module.
+void initializeTensors();
+
+} // namespace embedding::python
+
+#endif // EMBEDDING_PYTHON_SRC_TENSOR_H
