@@ -20,6 +20,7 @@ for argument in "$@"; do
 done
 
 tools/install-dependencies.sh
+tools/install-python.sh >/dev/null
 [ -f build/build.ninja ] || cmake --preset release >/dev/null
 cmake --build build
 

@@ -8,7 +8,7 @@ packages=(
   mlir-22-tools ninja-build
   # Tests.
   clang-format-22 clang-tidy-22 libclang-rt-22-dev libgtest-dev llvm-22-tools
-  python3 python3-numpy python3-torch
+  python3 python3-dev python3-numpy python3-torch python3-venv
 )
 
 missing=()

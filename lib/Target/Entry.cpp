@@ -45,6 +45,12 @@ static func::FuncOp addCaller(func::FuncOp function, StringRef name) {
   b.setInsertionPointToEnd(module.getBody());
   func::FuncOp caller =
       addWithCInterface(b, getCallerName(name), function.getArgumentTypes());
+  // A tensor is the caller's, however the function treats its own argument.
+  for (auto [number, type] : llvm::enumerate(function.getArgumentTypes()))
+    if (isa<TensorType>(type))
+      caller.setArgAttr(number,
+                        bufferization::BufferizationDialect::kWritableAttrName,
+                        b.getBoolAttr(false));
   b.setInsertionPointToStart(caller.addEntryBlock());
   auto call = func::CallOp::create(b, function, caller.getArguments());
   for (auto [number, result] : llvm::enumerate(call.getResults())) {

@@ -13,13 +13,16 @@ called by several threads at once, and work in the children of a fork.
 
 import sys
 
-from ._errors import InvalidArgumentError, OutOfRangeError, UnsupportedError
+from ._compile import Function, Module, compile
+from ._errors import CompilerError, InvalidArgumentError, OutOfRangeError, UnsupportedError
 from ._functions import (coalesce, dense_grad, double_backward, embedding, renorm_,
                          set_num_threads, sparse_grad, synchronize)
 
 __all__ = ["embedding", "dense_grad", "sparse_grad", "coalesce", "double_backward",
-           "renorm_", "synchronize", "set_num_threads", "patch_torch", "nn",
-           "OutOfRangeError", "InvalidArgumentError", "UnsupportedError"]
+           "renorm_", "synchronize", "set_num_threads", "patch_torch", "nn", "compile",
+           "Module", "Function",
+           "OutOfRangeError", "InvalidArgumentError", "UnsupportedError",
+           "CompilerError"]
 
 if "torch" in sys.modules:
     from . import _torch  # noqa: F401, so that torch.compile finds it loaded.

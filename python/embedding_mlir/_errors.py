@@ -26,6 +26,10 @@ class UnsupportedError(NotImplementedError):
     """This machine, or this library, cannot do it."""
 
 
+class CompilerError(ValueError, RuntimeError):
+    """The compiler is missing, or IR is not right: the message says where."""
+
+
 def _make_error(code, message, position, index, count):
     # EMBEDDING_INVALID_ARGUMENT, EMBEDDING_OUT_OF_RANGE and so on, of Status.h.
     if code == 1:
@@ -36,6 +40,8 @@ def _make_error(code, message, position, index, count):
         return MemoryError(message)
     if code == 4:
         return UnsupportedError(message)
+    if code == 6:
+        return CompilerError(message)
     return RuntimeError(message)
 
 

@@ -27,21 +27,21 @@ def _is_tensor(x):
                                   or hasattr(x, "__torch_function__"))
 
 
-def _prepare(*arguments):
+def _prepare_one(x):
+    if isinstance(x, np.ndarray) or _is_tensor(x):
+        return x
+    if not hasattr(x, "__dlpack__"):
+        return np.asarray(x)
+    if x.__dlpack_device__()[0] == 1:
+        return np.from_dlpack(x)
+    import torch
+    return torch.from_dlpack(x)
+
+
+def prepare(*arguments):
     """Tensors and arrays as they are; what has DLPack's protocol without a copy: as an
     array if it is on the CPU, else as a tensor of PyTorch."""
-    prepared = []
-    for x in arguments:
-        if isinstance(x, np.ndarray) or _is_tensor(x):
-            prepared.append(x)
-        elif hasattr(x, "__dlpack__"):
-            if x.__dlpack_device__()[0] == 1:
-                prepared.append(np.from_dlpack(x))
-            else:
-                import torch
-                prepared.append(torch.from_dlpack(x))
-        else:
-            prepared.append(np.asarray(x))
+    prepared = [_prepare_one(x) for x in arguments]
     kinds = {_is_tensor(x) for x in prepared}
     if len(kinds) > 1:
         raise TypeError("expected tensors of PyTorch or arrays, but not both")
@@ -72,7 +72,7 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0,
         from . import _torch
         return _torch.embed(input, weight, padding_idx, max_norm, norm_type,
                             scale_grad_by_freq, sparse, out_of_range)
-    input, weight = _prepare(input, weight)
+    input, weight = prepare(input, weight)
     if padding_idx is not None and not -len(weight) <= padding_idx < len(weight):
         raise AssertionError("Padding_idx must be within num_embeddings")
     return _core.lookup(weight, input, out_of_range, max_norm, norm_type)
@@ -81,7 +81,7 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0,
 def renorm_(weight, input, max_norm, norm_type=2.0, *, out_of_range="check"):
     """Shortens, in place, the rows of `weight` that `input` names and whose p-norm
     exceeds `max_norm`; p is `norm_type`. Returns `weight`."""
-    table, input = _prepare(weight, input)
+    table, input = prepare(weight, input)
     _core.renorm(table, input, max_norm, norm_type, out_of_range)
     return weight
 
@@ -90,7 +90,7 @@ def dense_grad(grad_output, input, num_rows, padding_idx=None,
                scale_grad_by_freq=False, *, allow_nondeterministic=False,
                out_of_range="check"):
     """The gradient of `weight`, [num_rows, D], from that of the output."""
-    grad_output, input = _prepare(grad_output, input)
+    grad_output, input = prepare(grad_output, input)
     return _core.dense_grad(grad_output, input, num_rows, padding_idx, scale_grad_by_freq,
                             allow_nondeterministic, out_of_range)
 
@@ -99,7 +99,7 @@ def sparse_grad(grad_output, input, num_rows, padding_idx=None,
                 scale_grad_by_freq=False, *, out_of_range="check"):
     """The entries of the sparse gradient of `weight`: rows [nnz], int64, and values
     [nnz, D], one for each position that is not `padding_idx`, in order."""
-    grad_output, input = _prepare(grad_output, input)
+    grad_output, input = prepare(grad_output, input)
     return _core.sparse_grad(grad_output, input, num_rows, padding_idx, scale_grad_by_freq,
                              out_of_range)
 
@@ -107,14 +107,14 @@ def sparse_grad(grad_output, input, num_rows, padding_idx=None,
 def coalesce(input, values, num_rows, *, out_of_range="check"):
     """The distinct rows of `input` [N], ascending, and the sums of `values` [N, D] of
     each."""
-    input, values = _prepare(input, values)
+    input, values = prepare(input, values)
     return _core.coalesce(input, values, num_rows, out_of_range)
 
 
 def double_backward(grad_grad_weight, input, padding_idx=None, scale_grad_by_freq=False,
                     *, out_of_range="check"):
     """The derivative of `dense_grad`, applied to `grad_grad_weight`."""
-    grad_grad_weight, input = _prepare(grad_grad_weight, input)
+    grad_grad_weight, input = prepare(grad_grad_weight, input)
     return _core.double_backward(grad_grad_weight, input, padding_idx, scale_grad_by_freq,
                                  out_of_range)
 

@@ -11,105 +11,26 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Engine.h"
+#include "Module.h"
 #include "Tensor.h"
-
-#include "embedding-runtime/Runtime.h"
 
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 
-#include <atomic>
-#include <mutex>
 #include <optional>
 #include <string>
 
 namespace nb = nanobind;
-using embedding::python::Access;
-using embedding::python::Tensor;
-using embedding::python::Torch;
+using namespace embedding::python;
 
 namespace {
 
-//===----------------------------------------------------------------------===//
-// The engine
-//===----------------------------------------------------------------------===//
-
-/// What makes an exception of a status: (code, message, position, index,
-/// count).
-nb::object *makeError = nullptr;
-
-[[noreturn]] void fail(EmbeddingStatusCode code,
-                       const EmbeddingStatus &status) {
-  nb::object error = (*makeError)(static_cast<int>(code), status.message,
-                                  status.position, status.index, status.count);
-  PyErr_SetObject(reinterpret_cast<PyObject *>(Py_TYPE(error.ptr())),
-                  error.ptr());
-  nb::raise_python_error();
-}
-
-void check(EmbeddingStatusCode code, const EmbeddingStatus &status) {
-  if (code != EMBEDDING_OK)
-    fail(code, status);
-}
-
-[[noreturn]] void failInvalid(const std::string &message) {
-  EmbeddingStatus status{EMBEDDING_INVALID_ARGUMENT, -1, 0, 0, {}};
-  message.copy(status.message, sizeof(status.message) - 1);
-  fail(status.code, status);
-}
-
-std::atomic<EmbeddingEngine *> engine{nullptr};
-std::mutex *engineMutex = new std::mutex;
-int32_t numThreads = 0;
-
-EmbeddingEngine *getEngine() {
-  if (EmbeddingEngine *known = engine.load(std::memory_order_acquire))
-    return known;
-  std::lock_guard<std::mutex> lock(*engineMutex);
-  if (EmbeddingEngine *known = engine.load())
-    return known;
-  EmbeddingEngineOptions options;
-  embedding_engine_options_init(&options, sizeof(options));
-  options.num_threads = numThreads;
-  EmbeddingEngine *created = nullptr;
-  EmbeddingStatus status;
-  check(embedding_engine_create(&options, &created, &status), status);
-  engine.store(created, std::memory_order_release);
-  return created;
-}
-
-/// In the child of a fork: the threads of the engine are not there, and its
-/// locks may be held for ever. It is left alone, and a new one made if need be.
-void forgetEngine() {
-  engine.store(nullptr);
-  engineMutex = new std::mutex;
-}
-
-void setNumThreads(int32_t count) {
-  if (count < 0)
-    throw nb::value_error("num_threads: expected 0 or more");
-  std::lock_guard<std::mutex> lock(*engineMutex);
-  if (engine.load() && count != numThreads)
-    throw std::runtime_error(
-        "num_threads: expected to be set before the first call");
-  numThreads = count;
-}
+using Pair = nb::typed<nb::tuple, nb::any, nb::any>;
 
 //===----------------------------------------------------------------------===//
 // Calls
 //===----------------------------------------------------------------------===//
-
-/// Runs `call` without the interpreter's lock.
-template <typename Call> void run(Call call) {
-  EmbeddingEngine *engine = getEngine();
-  EmbeddingStatus status;
-  EmbeddingStatusCode code;
-  {
-    nb::gil_scoped_release released;
-    code = call(engine, &status);
-  }
-  check(code, status);
-}
 
 using Mode = const char *;
 
@@ -157,12 +78,17 @@ nb::object lookupRows(const Tensor &table, const Tensor &indices, Mode mode,
   return out;
 }
 
-nb::object lookup(nb::handle weight, nb::handle input, Mode mode,
-                  std::optional<double> maxNorm, double normType) {
+/// A tensor or an array, of whatever kind the arguments are.
+nb::any makeAny(nb::object object) {
+  return nb::any(object.release(), nb::detail::steal_t());
+}
+
+nb::any lookup(nb::handle weight, nb::handle input, Mode mode,
+               std::optional<double> maxNorm, double normType) {
   Tensor table(weight, "weight", maxNorm ? Access::write : Access::read),
       indices(input, "input");
   checkTable(table, "weight");
-  return lookupRows(table, indices, mode, maxNorm, normType);
+  return makeAny(lookupRows(table, indices, mode, maxNorm, normType));
 }
 
 void renorm(nb::handle weight, nb::handle input, double maxNorm,
@@ -192,9 +118,9 @@ EmbeddingGradOptions makeGradOptions(std::optional<int64_t> paddingIdx,
   return options;
 }
 
-nb::object denseGrad(nb::handle gradOutput, nb::handle input, int64_t numRows,
-                     std::optional<int64_t> paddingIdx, bool scaleGradByFreq,
-                     bool allowNondeterministic, Mode mode) {
+nb::any denseGrad(nb::handle gradOutput, nb::handle input, int64_t numRows,
+                  std::optional<int64_t> paddingIdx, bool scaleGradByFreq,
+                  bool allowNondeterministic, Mode mode) {
   Tensor grad(gradOutput, "grad_output"), indices(input, "input");
   nb::object out = grad.makeEmpty({numRows, getRowLength(grad, "grad_output")});
   Tensor to(out, "out", Access::write);
@@ -204,7 +130,7 @@ nb::object denseGrad(nb::handle gradOutput, nb::handle input, int64_t numRows,
   run([&](EmbeddingEngine *engine, EmbeddingStatus *status) {
     return embedding_dense_grad(engine, &grad, &indices, &options, &to, status);
   });
-  return out;
+  return makeAny(out);
 }
 
 /// Entries of a sparse gradient, of which the first nnz count.
@@ -222,8 +148,8 @@ public:
   int64_t *getCount() const { return static_cast<int64_t *>((&toCount)->data); }
 
   /// All of them, without waiting for a GPU to count.
-  nb::tuple getAll() const { return nb::make_tuple(rows, sums); }
-  nb::tuple getCounted() const {
+  Pair getAll() const { return nb::make_tuple(rows, sums); }
+  Pair getCounted() const {
     nb::slice first(nb::cast<Py_ssize_t>(nb::int_(count)));
     return nb::make_tuple(rows[first], sums[first]);
   }
@@ -233,9 +159,9 @@ private:
   Tensor toRows, toSums, toCount;
 };
 
-nb::tuple sparseGrad(nb::handle gradOutput, nb::handle input, int64_t numRows,
-                     std::optional<int64_t> paddingIdx, bool scaleGradByFreq,
-                     Mode mode) {
+Pair sparseGrad(nb::handle gradOutput, nb::handle input, int64_t numRows,
+                std::optional<int64_t> paddingIdx, bool scaleGradByFreq,
+                Mode mode) {
   Tensor grad(gradOutput, "grad_output"), indices(input, "input");
   Entries entries(grad, indices.numElements(),
                   getRowLength(grad, "grad_output"));
@@ -251,8 +177,7 @@ nb::tuple sparseGrad(nb::handle gradOutput, nb::handle input, int64_t numRows,
   return mayLeaveOut ? entries.getCounted() : entries.getAll();
 }
 
-nb::tuple coalesce(nb::handle input, nb::handle values, int64_t numRows,
-                   Mode mode) {
+Pair coalesce(nb::handle input, nb::handle values, int64_t numRows, Mode mode) {
   Tensor indices(input, "input"), from(values, "values");
   Entries entries(from, indices.numElements(), getRowLength(from, "values"));
   EmbeddingCoalesceOptions options;
@@ -267,9 +192,9 @@ nb::tuple coalesce(nb::handle input, nb::handle values, int64_t numRows,
   return entries.getCounted();
 }
 
-nb::object doubleBackward(nb::handle gradGradWeight, nb::handle input,
-                          std::optional<int64_t> paddingIdx,
-                          bool scaleGradByFreq, Mode mode) {
+nb::any doubleBackward(nb::handle gradGradWeight, nb::handle input,
+                       std::optional<int64_t> paddingIdx, bool scaleGradByFreq,
+                       Mode mode) {
   Tensor table(gradGradWeight, "grad_grad_weight"), indices(input, "input");
   checkTable(table, "grad_grad_weight");
   nb::object out = table.makeEmpty(indices.shapeWith(table.size(1)));
@@ -280,7 +205,7 @@ nb::object doubleBackward(nb::handle gradGradWeight, nb::handle input,
     return embedding_double_backward(engine, &table, &indices, &options, &to,
                                      status);
   });
-  return out;
+  return makeAny(out);
 }
 
 void synchronize(int32_t device, uintptr_t stream) {
@@ -317,21 +242,21 @@ nb::list makeList(const nb::object &element) {
 
 /// F.embedding of plain tensors, without max_norm. None if they are not plain,
 /// or not right: then Python says why.
-nb::object embedPlain(nb::handle input, nb::handle weight,
-                      std::optional<int64_t> paddingIdx, bool scaleGradByFreq,
-                      bool sparse, nb::str outOfRange) {
+nb::any embedPlain(nb::handle input, nb::handle weight,
+                   std::optional<int64_t> paddingIdx, bool scaleGradByFreq,
+                   bool sparse, nb::str outOfRange) {
   const Torch *torch = Torch::get();
   if (!torch || !isPlain(*torch, weight) || !isPlain(*torch, input) ||
       isWatched(*torch))
-    return nb::none();
+    return makeAny(nb::none());
   Tensor table(weight, "weight"), indices(input, "input");
   if (table.rank() != 2 || !indices.isIndices() ||
       table.device() != indices.device())
-    return nb::none();
+    return makeAny(nb::none());
   if (paddingIdx) {
     int64_t numRows = table.size(0);
     if (*paddingIdx >= numRows || *paddingIdx < -numRows)
-      return nb::none();
+      return makeAny(nb::none());
     if (*paddingIdx < 0)
       *paddingIdx += numRows;
   }
@@ -341,12 +266,12 @@ nb::object embedPlain(nb::handle input, nb::handle weight,
       nb::cast<Py_ssize_t>(torch->forwardAD.attr("_current_level")) >= 0;
   if (isDual ||
       (isTrue(weight.attr("requires_grad")) && isTrue(torch->isGradEnabled())))
-    return torch->recordLookup(weight, input,
-                               torch->makeArguments(table.size(0), paddingIdx,
-                                                    scaleGradByFreq, sparse,
-                                                    outOfRange),
-                               makeList(out));
-  return out;
+    return makeAny(torch->recordLookup(
+        weight, input,
+        torch->makeArguments(table.size(0), paddingIdx, scaleGradByFreq, sparse,
+                             outOfRange),
+        makeList(out)));
+  return makeAny(out);
 }
 
 } // namespace
@@ -377,7 +302,6 @@ NB_MODULE(_core, module) {
   module.def("set_num_threads", &setNumThreads, "num_threads"_a);
   module.def("forget_engine", &forgetEngine);
   module.def("set_torch", &Torch::set, "source"_a);
-  module.def("set_error_factory", [](nb::object factory) {
-    makeError = new nb::object(std::move(factory));
-  });
+  module.def("set_error_factory", &setErrorFactory, "factory"_a);
+  defineModule(module);
 }

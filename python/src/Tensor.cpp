@@ -108,8 +108,8 @@ Tensor::Tensor(nb::handle given, const char *name, Access access)
   tensor.byte_offset = 0;
   tensor.shape = shape;
   tensor.strides = strides;
-  isArray = PyObject_IsInstance(given.ptr(), names->ndarray.ptr()) == 1;
-  if (isArray)
+  isArrayOfNumPy = PyObject_IsInstance(given.ptr(), names->ndarray.ptr()) == 1;
+  if (isArrayOfNumPy)
     readArray(name, access);
   else
     readTorch(name, access);
@@ -267,7 +267,7 @@ static nb::object toTuple(const int64_t *sizes, size_t rank) {
 
 nb::object Tensor::makeEmpty(const std::vector<int64_t> &sizes) const {
   nb::object tuple = toTuple(sizes.data(), sizes.size());
-  if (isArray)
+  if (isArrayOfNumPy)
     return names->empty(tuple, getAttribute(object, names->dtype));
   PyObject *arguments[] = {object.ptr(), tuple.ptr()};
   return check(
@@ -275,18 +275,18 @@ nb::object Tensor::makeEmpty(const std::vector<int64_t> &sizes) const {
 }
 
 nb::object Tensor::makeEmptyInt64(const std::vector<int64_t> &sizes) const {
-  return isArray ? makeArray(sizes.data(), static_cast<int>(sizes.size()),
-                             {kDLInt, 64, 1})
-                 : makeTorchTensor(sizes.data(), static_cast<int>(sizes.size()),
-                                   {kDLInt, 64, 1}, tensor.device);
+  return isArrayOfNumPy
+             ? makeArray(sizes.data(), static_cast<int>(sizes.size()),
+                         {kDLInt, 64, 1})
+             : makeTorchTensor(sizes.data(), static_cast<int>(sizes.size()),
+                               {kDLInt, 64, 1}, tensor.device);
 }
 
 //===----------------------------------------------------------------------===//
 // New tensors and arrays
 //===----------------------------------------------------------------------===//
 
-/// NumPy's name of a type.
-static std::string getTypeName(DLDataType dtype) {
+std::string embedding::python::getTypeName(DLDataType dtype) {
   const char *kind = dtype.code == kDLFloat     ? "float"
                      : dtype.code == kDLBfloat  ? "bfloat"
                      : dtype.code == kDLInt     ? "int"

@@ -84,6 +84,7 @@ public:
   int64_t numElements() const;
   /// The number of its GPU, or -1.
   int device() const { return isOnGPU() ? tensor.device.device_id : -1; }
+  bool isArray() const { return isArrayOfNumPy; }
   bool isOnGPU() const { return tensor.device.device_type == kDLCUDA; }
   bool isIndices() const {
     return tensor.dtype.code == kDLInt &&
@@ -105,10 +106,13 @@ private:
   void setShape(PyObject *sizes, const char *name);
 
   nb::object object;
-  bool isArray;
+  bool isArrayOfNumPy;
   DLTensor tensor;
   int64_t shape[kMaxDims], strides[kMaxDims];
 };
+
+/// NumPy's name of a type.
+std::string getTypeName(DLDataType dtype);
 
 /// A new array of NumPy.
 nb::object makeArray(const int64_t *shape, int rank, DLDataType dtype);

@@ -31,6 +31,32 @@ using CompileKernel = void (*)(const KernelSpec *spec, const char *cpu,
                                const CompilerOutput *output);
 inline constexpr char kCompileKernelName[] = "embedding_compile_kernel";
 
+struct ModuleOutput {
+  void *context;
+  /// Take the object; each function, by its signature and names (see
+  /// embedding/Target/Signature.h) and that of its entry in the object; or the
+  /// reason why there are none.
+  void (*setObject)(void *context, const char *bytes, size_t size);
+  void (*addFunction)(void *context, const int64_t *fields, size_t numFields,
+                      const char *names, size_t namesSize, const char *entry);
+  void (*setError)(void *context, const char *message);
+};
+
+struct ModuleTarget {
+  /// As of compileKernel.
+  const char *cpu;
+  /// The GPU, such as 90 for sm_90; 0 is the CPU.
+  int32_t chip;
+  bool isNaive;
+  bool atomicGradients;
+};
+
+/// Compiles the public functions of `ir`, text or bytecode of `size` bytes.
+using CompileModule = void (*)(const char *ir, size_t size,
+                               const ModuleTarget *target,
+                               const ModuleOutput *output);
+inline constexpr char kCompileModuleName[] = "embedding_compile_module";
+
 /// Names the sources of the compiler and its LLVM: the library must have been
 /// built from the same as the runtime, whose cache it fills.
 using CompilerFingerprint = const char *(*)();

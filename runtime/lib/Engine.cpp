@@ -279,7 +279,9 @@ Status Engine::loadCompiler() {
       dlsym(library, kCompilerFingerprintName));
   auto compile =
       reinterpret_cast<CompileKernel>(dlsym(library, kCompileKernelName));
-  if (!fingerprint || !compile)
+  auto compileModules =
+      reinterpret_cast<CompileModule>(dlsym(library, kCompileModuleName));
+  if (!fingerprint || !compile || !compileModules)
     return Failure{EMBEDDING_COMPILER_ERROR,
                    "compiler: " + path + " is not a compiler library"};
   if (std::strcmp(fingerprint(), kCompilerFingerprint) != 0)
@@ -287,7 +289,26 @@ Status Engine::loadCompiler() {
                    "compiler: " + path +
                        " was built from other sources than this runtime"};
   compileKernel = compile;
+  compileModuleFunction = compileModules;
   return success();
+}
+
+Status Engine::compileModule(std::string_view ir, int32_t chip,
+                             bool atomicGradients, const ModuleOutput &output) {
+  {
+    std::lock_guard<std::mutex> lock(mutex);
+    if (Status loaded = loadCompiler(); !loaded)
+      return loaded;
+  }
+  ModuleTarget target = {cpu ? cpu->c_str() : nullptr, chip,
+                         lowering == EMBEDDING_LOWERING_NAIVE, atomicGradients};
+  compileModuleFunction(ir.data(), ir.size(), &target, &output);
+  return success();
+}
+
+void Engine::keep(LoadedObject object) {
+  std::lock_guard<std::mutex> lock(mutex);
+  kept.push_back(std::move(object));
 }
 
 //===----------------------------------------------------------------------===//

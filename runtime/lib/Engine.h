@@ -50,6 +50,13 @@ public:
   /// compiled.
   Result<const Kernel *> getKernel(const KernelSpec &spec);
 
+  /// Compiles the functions of `ir` for the GPU `chip`, or the CPU if that is
+  /// 0, by output's callbacks. Nothing is kept.
+  Status compileModule(std::string_view ir, int32_t chip, bool atomicGradients,
+                       const ModuleOutput &output);
+  /// Keeps code that work on a GPU may need, for as long as the engine lives.
+  void keep(LoadedObject object);
+
   void parallelFor(int64_t size, int64_t grain, EmbeddingRangeFunction function,
                    void *context);
 
@@ -103,7 +110,9 @@ private:
   std::array<std::atomic<const Kernel *>, 256> buckets{};
   std::deque<Kernel> kernels;
   std::mutex mutex;
+  std::deque<LoadedObject> kept;
   CompileKernel compileKernel = nullptr;
+  CompileModule compileModuleFunction = nullptr;
 
   std::atomic<int64_t> kernelsCompiled{0};
   std::atomic<int64_t> kernelsLoaded{0};

@@ -24,9 +24,9 @@
 
 // RUN: split-file %s %t
 // RUN: %{fail} %t/type.mlir 2>&1 | FileCheck %s --check-prefix=TYPE
-// TYPE: type.mlir:1:1: error: cannot be a function of C, because of values of type 'tensor<*xf32>'
+// TYPE: type.mlir:1:1: error: cannot be called from outside, because of values of type 'tensor<*xf32>'
 // RUN: %{fail} %t/half.mlir 2>&1 | FileCheck %s --check-prefix=HALF
-// HALF: error: cannot be a function of C, because of values of type 'f16'
+// HALF: error: cannot be called from outside, because of values of type 'f16'
 // RUN: %{fail} %t/name.mlir 2>&1 | FileCheck %s --check-prefix=NAME
 // NAME: error: cannot be a function of C, because of its name
 // RUN: %{fail} %t/empty.mlir 2>&1 | FileCheck %s --check-prefix=EMPTY

@@ -8,7 +8,7 @@
 
 #include "CInterface.h"
 
-#include "Launcher/CompiledFunction.h"
+#include "Launcher/Launcher.h"
 
 #include "mlir/Dialect/LLVMIR/FunctionCallUtils.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -18,10 +18,10 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
 
-#include <dlpack/dlpack.h>
-
 using namespace mlir;
 using namespace ::embedding::tools;
+using mlir::embedding::FunctionInterface;
+using mlir::embedding::getCType;
 namespace runtime = ::embedding::runtime;
 
 //===----------------------------------------------------------------------===//
@@ -34,7 +34,7 @@ bool ::embedding::tools::isIdentifier(StringRef text) {
                       [](char c) { return llvm::isAlnum(c) || c == '_'; });
 }
 
-std::string embedding::tools::makeIdentifier(StringRef text) {
+auto ::embedding::tools::makeIdentifier(StringRef text) -> std::string {
   std::string result = text.str();
   for (char &c : result)
     if (!llvm::isAlnum(c) && c != '_')
@@ -84,107 +84,6 @@ private:
 
 } // namespace
 
-/// What the source calls argument `number` of `function`, without its `%`.
-static std::string getSourceName(func::FuncOp function, unsigned number,
-                                 const AsmParserState *source) {
-  Block &entry = function.getBody().front();
-  if (source)
-    if (const auto *block = source->getBlockDef(&entry))
-      if (number < block->arguments.size()) {
-        llvm::SMRange range = block->arguments[number].loc;
-        StringRef text(range.Start.getPointer(),
-                       range.End.getPointer() - range.Start.getPointer());
-        if (text.consume_front("%") && !llvm::isDigit(text.front()))
-          return text.str();
-      }
-  return "arg" + std::to_string(number);
-}
-
-//===----------------------------------------------------------------------===//
-// Types
-//===----------------------------------------------------------------------===//
-
-namespace {
-
-/// A type of elements in DLPack's terms.
-struct ElementType {
-  int64_t code;
-  int64_t bits;
-};
-
-} // namespace
-
-static std::optional<ElementType> getElementType(Type type) {
-  if (type.isBF16())
-    return ElementType{kDLBfloat, 16};
-  if (type.isF16() || type.isF32() || type.isF64())
-    return ElementType{kDLFloat, type.getIntOrFloatBitWidth()};
-  if (type.isIndex())
-    return ElementType{kDLInt, 64};
-  auto integer = dyn_cast<IntegerType>(type);
-  if (!integer || !llvm::is_contained({8u, 16u, 32u, 64u}, integer.getWidth()))
-    return std::nullopt;
-  return ElementType{integer.isSignless() ? runtime::kAnyInteger
-                     : integer.isSigned() ? kDLInt
-                                          : kDLUInt,
-                     integer.getWidth()};
-}
-
-/// The type of a scalar in C, or nothing if it has none.
-static std::string getCType(Type type) {
-  if (type.isF32())
-    return "float";
-  if (type.isF64())
-    return "double";
-  std::optional<ElementType> element = getElementType(type);
-  if (!element || isa<FloatType>(type))
-    return "";
-  return (element->code == kDLUInt ? "uint" : "int") +
-         std::to_string(element->bits) + "_t";
-}
-
-static bool isSupported(Type type) {
-  auto shaped = dyn_cast<ShapedType>(type);
-  if (!shaped)
-    return !getCType(type).empty();
-  if (!isa<RankedTensorType, MemRefType>(type) ||
-      !getElementType(shaped.getElementType()))
-    return false;
-  auto memref = dyn_cast<MemRefType>(type);
-  if (!memref)
-    return true;
-  SmallVector<int64_t> strides;
-  int64_t offset = 0;
-  return succeeded(memref.getStridesAndOffset(strides, offset)) &&
-         (offset == 0 || offset == ShapedType::kDynamic) &&
-         !memref.getMemorySpace();
-}
-
-/// Appends what a signature says of `type`.
-static void appendSignature(Type type, SmallVectorImpl<int64_t> &fields) {
-  auto shaped = dyn_cast<ShapedType>(type);
-  ElementType element = *getElementType(getElementTypeOrSelf(type));
-  fields.push_back(shaped ? shaped.getRank() : runtime::kScalar);
-  fields.append({element.code, element.bits});
-  if (!shaped)
-    return;
-  auto toField = [](int64_t value) {
-    return ShapedType::isDynamic(value) ? runtime::kAny : value;
-  };
-  for (int64_t size : shaped.getShape())
-    fields.push_back(toField(size));
-  auto memref = dyn_cast<MemRefType>(type);
-  if (!memref || memref.getLayout().isIdentity()) {
-    fields.append(shaped.getRank(), runtime::kCompact);
-    return;
-  }
-  SmallVector<int64_t> strides;
-  int64_t offset;
-  (void)memref.getStridesAndOffset(strides, offset);
-  for (int64_t stride : strides)
-    fields.push_back(toField(stride));
-}
-
 //===----------------------------------------------------------------------===//
 // CFunction
 //===----------------------------------------------------------------------===//
@@ -194,50 +93,35 @@ FailureOr<CFunction> CFunction::get(func::FuncOp function,
   if (!isIdentifier(function.getName()) || isTaken(function.getName()))
     return function.emitError("cannot be a function of C, because of its name"),
            failure();
-  for (auto types : {function.getArgumentTypes(), function.getResultTypes()})
-    for (Type type : types)
-      if (!isSupported(type))
-        return function.emitError(
-                   "cannot be a function of C, because of values of type ")
-                   << type,
-               failure();
+  FailureOr<FunctionInterface> interface =
+      FunctionInterface::get(function, source);
+  if (failed(interface))
+    return failure();
   CFunction result;
-  result.name = function.getName().str();
+  result.interface = std::move(*interface);
   ParameterNames names;
-  for (auto [number, type] : llvm::enumerate(function.getArgumentTypes()))
-    result.arguments.push_back(
-        {names.add(getSourceName(function, number, source)), type});
-  bool isOnly = function.getNumResults() == 1;
-  for (auto [number, type] : llvm::enumerate(function.getResultTypes())) {
-    std::string name = isOnly ? "out" : "out" + std::to_string(number);
-    // A scalar is a tensor of rank 0.
-    Type shaped =
-        isa<ShapedType>(type) ? type : RankedTensorType::get({}, type);
-    result.results.push_back({names.add(name), shaped});
-  }
+  for (auto *operands :
+       {&result.interface.arguments, &result.interface.results})
+    for (FunctionInterface::Operand &operand : *operands)
+      operand.name = names.add(operand.name);
   return result;
-}
-
-std::string CFunction::getEntryName(int chip) const {
-  std::string text = "embedding_entry_" + name;
-  return chip == 0 ? text : text + "_sm_" + std::to_string(chip);
 }
 
 void CFunction::printDeclaration(llvm::raw_ostream &os, bool isForGPU) const {
   os << "/** Calls the function of this name in the IR, which has\n";
-  for (const Operand &argument : arguments)
+  for (const FunctionInterface::Operand &argument : interface.arguments)
     os << " * " << argument.name << ": " << argument.type << "\n";
-  for (const Operand &result : results)
+  for (const FunctionInterface::Operand &result : interface.results)
     os << " * -> " << result.name << ": " << result.type << "\n";
-  os << " */\nEmbeddingStatusCode " << name << "(";
-  for (const Operand &argument : arguments) {
+  os << " */\nEmbeddingStatusCode " << getName() << "(";
+  for (const FunctionInterface::Operand &argument : interface.arguments) {
     if (isa<ShapedType>(argument.type))
       os << "const DLTensor *";
     else
       os << getCType(argument.type) << " ";
     os << argument.name << ",\n    ";
   }
-  for (const Operand &result : results)
+  for (const FunctionInterface::Operand &result : interface.results)
     os << "const DLTensor *" << result.name << ",\n    ";
   if (isForGPU)
     os << "void *stream,\n    ";
@@ -258,34 +142,30 @@ void CFunction::define(ModuleOp module, unsigned x86Level,
   Type pointer = LLVM::LLVMPointerType::get(b.getContext());
   Type i32 = b.getI32Type(), i64 = b.getI64Type();
 
-  SmallVector<int64_t> fields = {x86Level, int64_t(chips.size())};
-  fields.append(chips.begin(), chips.end());
-  fields.append({int64_t(arguments.size()), int64_t(results.size())});
-  std::string names = name + '\0';
+  SmallVector<int64_t> fields;
+  std::string names;
+  interface.appendSignature(x86Level, chips, fields, names);
   SmallVector<Type> parameters;
-  for (const auto *operands : {&arguments, &results})
-    for (const Operand &operand : *operands) {
-      appendSignature(operand.type, fields);
-      names += operand.name + '\0';
-      bool isShaped = isa<ShapedType>(operand.type);
-      parameters.push_back(isShaped                 ? pointer
-                           : operand.type.isIndex() ? i64
-                                                    : operand.type);
-    }
+  for (const auto *operands : {&interface.arguments, &interface.results})
+    for (const FunctionInterface::Operand &operand : *operands)
+      parameters.push_back(isa<ShapedType>(operand.type) ? pointer
+                           : operand.type.isIndex()      ? i64
+                                                         : operand.type);
   LLVM::GlobalOp signatureConstant = addConstant(
-      b, name + "_signature", LLVM::LLVMArrayType::get(i64, fields.size()),
+      b, getName() + "_signature", LLVM::LLVMArrayType::get(i64, fields.size()),
       DenseElementsAttr::get(
           RankedTensorType::get({int64_t(fields.size())}, i64),
           ArrayRef<int64_t>(fields)));
-  LLVM::GlobalOp namesConstant = addConstant(
-      b, name + "_names", LLVM::LLVMArrayType::get(b.getI8Type(), names.size()),
-      b.getStringAttr(names));
+  LLVM::GlobalOp namesConstant =
+      addConstant(b, getName() + "_names",
+                  LLVM::LLVMArrayType::get(b.getI8Type(), names.size()),
+                  b.getStringAttr(names));
   SmallVector<LLVM::LLVMFuncOp> entries;
   Type entryType = LLVM::LLVMFunctionType::get(
       LLVM::LLVMVoidType::get(b.getContext()), pointer);
   auto declareEntry = [&](int chip) {
     entries.push_back(
-        LLVM::LLVMFuncOp::create(b, getEntryName(chip), entryType));
+        LLVM::LLVMFuncOp::create(b, interface.getEntryName(chip), entryType));
   };
   if (chips.empty())
     declareEntry(0);
@@ -297,7 +177,7 @@ void CFunction::define(ModuleOp module, unsigned x86Level,
     parameters.push_back(pointer);
   parameters.push_back(pointer);
   auto function = LLVM::LLVMFuncOp::create(
-      b, name, LLVM::LLVMFunctionType::get(i32, parameters));
+      b, getName(), LLVM::LLVMFunctionType::get(i32, parameters));
   OpBuilder withCallee(module.getContext());
   LLVM::LLVMFuncOp callee = *LLVM::lookupOrCreateFn(
       withCallee, module, runtime::kCallCompiledName,
@@ -337,7 +217,7 @@ void CFunction::define(ModuleOp module, unsigned x86Level,
   LLVM::ReturnOp::create(b, call.getResult());
 }
 
-void embedding::tools::defineSynchronize(ModuleOp module, StringRef name) {
+void ::embedding::tools::defineSynchronize(ModuleOp module, StringRef name) {
   ImplicitLocOpBuilder b(module.getLoc(), module.getContext());
   b.setInsertionPointToEnd(module.getBody());
   Type pointer = LLVM::LLVMPointerType::get(b.getContext());

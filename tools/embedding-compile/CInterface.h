@@ -9,9 +9,7 @@
 #ifndef EMBEDDING_TOOLS_EMBEDDING_COMPILE_CINTERFACE_H
 #define EMBEDDING_TOOLS_EMBEDDING_COMPILE_CINTERFACE_H
 
-#include "mlir/AsmParser/AsmParserState.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/IR/OwningOpRef.h"
+#include "embedding/Target/Function.h"
 
 namespace embedding::tools {
 
@@ -24,9 +22,10 @@ public:
   static mlir::FailureOr<CFunction> get(mlir::func::FuncOp function,
                                         const mlir::AsmParserState *source);
 
-  const std::string &getName() const { return name; }
-  /// Of its entry in the code for `chip`, or for the CPU if that is 0.
-  std::string getEntryName(int chip) const;
+  const std::string &getName() const { return interface.name; }
+  const mlir::embedding::FunctionInterface &getInterface() const {
+    return interface;
+  }
 
   /// Its comment and its declaration, with a stream if it is for GPUs.
   void printDeclaration(llvm::raw_ostream &os, bool isForGPU) const;
@@ -36,13 +35,7 @@ public:
               llvm::ArrayRef<int> chips) const;
 
 private:
-  struct Operand {
-    std::string name;
-    mlir::Type type;
-  };
-
-  std::string name;
-  llvm::SmallVector<Operand> arguments, results;
+  mlir::embedding::FunctionInterface interface;
 };
 
 /// Adds `name`, which waits for a stream and tells of bad indices.

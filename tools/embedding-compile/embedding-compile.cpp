@@ -16,15 +16,9 @@
 #include "CInterface.h"
 
 #include "embedding/InitAll.h"
-#include "embedding/Pipelines/Passes.h"
 #include "embedding/Target/CPU.h"
-#include "embedding/Target/Entry.h"
 
-#include "mlir/AsmParser/AsmParser.h"
-#include "mlir/Bytecode/BytecodeReader.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Parser/Parser.h"
-#include "mlir/Pass/PassManager.h"
 #include "mlir/Support/FileUtilities.h"
 
 #include "llvm/ADT/ScopeExit.h"
@@ -40,7 +34,6 @@
 using namespace mlir;
 using ::embedding::tools::CFunction;
 using mlir::embedding::CPUTarget;
-using mlir::embedding::Entries;
 namespace cl = llvm::cl;
 
 //===----------------------------------------------------------------------===//
@@ -222,23 +215,6 @@ static FailureOr<std::unique_ptr<llvm::MemoryBuffer>> readInput() {
   return llvm::MemoryBuffer::getMemBufferCopy(text, "--op");
 }
 
-/// Parses text so that `state` knows the names of arguments, or bytecode.
-static OwningOpRef<ModuleOp> parseInput(const llvm::SourceMgr &sources,
-                                        MLIRContext &context,
-                                        AsmParserState &state) {
-  ParserConfig config(&context);
-  const llvm::MemoryBuffer &buffer =
-      *sources.getMemoryBuffer(sources.getMainFileID());
-  if (isBytecode(buffer))
-    return parseSourceFile<ModuleOp>(sources, config);
-  Block block;
-  if (failed(parseAsmSourceFile(sources, &block, config, &state)))
-    return nullptr;
-  return mlir::detail::constructContainerOpForParserIfNecessary<ModuleOp>(
-      &block, &context,
-      FileLineColLoc::get(&context, buffer.getBufferIdentifier(), 0, 0));
-}
-
 //===----------------------------------------------------------------------===//
 // Steps
 //===----------------------------------------------------------------------===//
@@ -295,34 +271,21 @@ static LogicalResult emitObject(ModuleOp module, const CPUTarget &target,
   return scratch.addObject(object);
 }
 
-/// Compiles a copy of `module` for `chip`, or for the CPU if that is 0.
+/// Compiles the functions for `chip`, or for the CPU if that is 0.
 static LogicalResult compile(ModuleOp module, ArrayRef<CFunction> functions,
                              int chip, const CPUTarget &target,
                              ScratchFolder &scratch) {
-  OwningOpRef<ModuleOp> copy = module.clone();
-  SmallVector<std::pair<func::FuncOp, std::string>> named;
+  SmallVector<mlir::embedding::FunctionInterface> interfaces;
   for (const CFunction &function : functions)
-    named.emplace_back(copy->lookupSymbol<func::FuncOp>(function.getName()),
-                       function.getEntryName(chip));
-  Entries entries = Entries::create(*copy, named);
-  PassManager pm(module.getContext());
-  Entries::addPasses(pm);
-  if (chip != 0) {
-    mlir::embedding::NVVMPipelineOptions options;
-    options.chip = "sm_" + std::to_string(chip);
-    options.atomicGradients = atomicGradients;
-    options.launch = mlir::embedding::KernelLaunch::callback;
-    mlir::embedding::buildEmbeddingToNVVMPipeline(pm, options);
-  } else {
-    mlir::embedding::CPUPipelineOptions options;
-    options.vectorBytes = target.getVectorBytes();
-    options.parallelism = mlir::embedding::CPUParallelism::callback;
-    mlir::embedding::buildEmbeddingToCPUPipeline(pm, options);
-  }
-  if (failed(pm.run(*copy)))
+    interfaces.push_back(function.getInterface());
+  mlir::embedding::FunctionCompilation options;
+  options.chip = chip;
+  options.atomicGradients = atomicGradients;
+  SmallVector<char, 0> object;
+  if (failed(mlir::embedding::compileFunctions(module, interfaces, target,
+                                               options, object)))
     return failure();
-  entries.finish(*copy);
-  return emitObject(*copy, target, scratch);
+  return scratch.addObject(object);
 }
 
 /// Compiles what C calls.
@@ -448,7 +411,8 @@ static LogicalResult run(const char *argv0, MLIRContext &context) {
   sources.AddNewSourceBuffer(std::move(*input), llvm::SMLoc());
   SourceMgrDiagnosticHandler diagnostics(sources, &context);
   AsmParserState names;
-  OwningOpRef<ModuleOp> module = parseInput(sources, context, names);
+  OwningOpRef<ModuleOp> module =
+      mlir::embedding::parseModule(sources, context, names);
   if (!module)
     return failure();
 

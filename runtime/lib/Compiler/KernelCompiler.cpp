@@ -12,14 +12,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "../CompilerAPI.h"
+#include "Compilation.h"
 #include "CompilerFingerprint.h"
 
-#include "embedding/InitAll.h"
 #include "embedding/Pipelines/Passes.h"
-#include "embedding/Target/CPU.h"
 
-#include "mlir/IR/Diagnostics.h"
-#include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
@@ -270,40 +267,17 @@ static std::string getIR(const KernelSpec &spec) {
 // Compilation
 //===----------------------------------------------------------------------===//
 
-/// The dialects are registered once; a context for each compilation is cheap.
-static const DialectRegistry &getRegistry() {
-  static const DialectRegistry registry = [] {
-    DialectRegistry registry;
-    mlir::embedding::registerAllDialects(registry);
-    return registry;
-  }();
-  return registry;
-}
-
-static LogicalResult compile(const KernelSpec &spec, const char *cpu,
-                             SmallVectorImpl<char> &object,
-                             std::string &error) {
-  MLIRContext context(getRegistry(), MLIRContext::Threading::DISABLED);
-  ScopedDiagnosticHandler diagnostics(&context, [&](Diagnostic &diagnostic) {
-    if (diagnostic.getSeverity() == DiagnosticSeverity::Error && error.empty())
-      error = diagnostic.str();
-    return success();
-  });
-  FailureOr<mlir::embedding::CPUTarget> target =
-      mlir::embedding::CPUTarget::get(UnknownLoc::get(&context),
-                                      cpu ? cpu : "");
+static LogicalResult compile(Compilation &compilation, const KernelSpec &spec,
+                             const char *cpu, SmallVectorImpl<char> &object) {
+  FailureOr<mlir::embedding::CPUTarget> target = compilation.getTarget(cpu);
   if (failed(target))
     return failure();
-  if (std::optional<std::string> missing = target->findFeatureMissingHere())
-    return emitError(UnknownLoc::get(&context))
-           << "this machine cannot run code for CPU '" << cpu << "': it has no "
-           << *missing;
-  OwningOpRef<ModuleOp> module =
-      parseSourceString<ModuleOp>(getIR(spec), &context, spec.str());
+  OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(
+      getIR(spec), &compilation.getContext(), spec.str());
   if (!module)
     return failure();
 
-  PassManager pm(&context);
+  PassManager pm(&compilation.getContext());
   if (spec.chip != 0) {
     mlir::embedding::NVVMPipelineOptions options;
     options.chip = "sm_" + std::to_string(spec.chip);
@@ -334,13 +308,12 @@ static LogicalResult compile(const KernelSpec &spec, const char *cpu,
 extern "C" EMBEDDING_RUNTIME_EXPORT void
 embedding_compile_kernel(const KernelSpec *spec, const char *cpu,
                          const CompilerOutput *output) {
+  Compilation compilation;
   SmallVector<char, 0> object;
-  std::string error;
-  if (succeeded(compile(*spec, cpu, object, error)))
+  if (succeeded(compile(compilation, *spec, cpu, object)))
     output->setObject(output->context, object.data(), object.size());
   else
-    output->setError(output->context,
-                     error.empty() ? "unknown error" : error.c_str());
+    output->setError(output->context, compilation.getError());
 }
 
 extern "C" EMBEDDING_RUNTIME_EXPORT const char *

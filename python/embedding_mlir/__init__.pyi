@@ -1,0 +1,43 @@
+from contextlib import AbstractContextManager
+from typing import Any, Literal, Protocol, TypeVar
+
+from . import nn as nn
+from ._errors import InvalidArgumentError as InvalidArgumentError
+from ._errors import OutOfRangeError as OutOfRangeError
+from ._errors import UnsupportedError as UnsupportedError
+
+class _DLPack(Protocol):
+    """A tensor of PyTorch, an array of NumPy, or whatever else has DLPack's protocol."""
+
+    def __dlpack__(self, *args: Any, **kwargs: Any) -> Any: ...
+    def __dlpack_device__(self) -> tuple[Any, Any]: ...
+
+# Results are of the kind of the arguments: tensors for tensors, arrays for arrays.
+_T = TypeVar("_T", bound=_DLPack)
+_Mode = Literal["check", "assume", "clamp", "zero"]
+
+__all__ = ["embedding", "dense_grad", "sparse_grad", "coalesce", "double_backward",
+           "renorm_", "synchronize", "set_num_threads", "patch_torch", "nn",
+           "OutOfRangeError", "InvalidArgumentError", "UnsupportedError"]
+
+def embedding(input: _DLPack, weight: _T, padding_idx: int | None = None,
+              max_norm: float | None = None, norm_type: float = 2.0,
+              scale_grad_by_freq: bool = False, sparse: bool = False, *,
+              out_of_range: _Mode = "check") -> _T: ...
+def renorm_(weight: _T, input: _DLPack, max_norm: float, norm_type: float = 2.0, *,
+            out_of_range: _Mode = "check") -> _T: ...
+def dense_grad(grad_output: _T, input: _DLPack, num_rows: int,
+               padding_idx: int | None = None, scale_grad_by_freq: bool = False, *,
+               allow_nondeterministic: bool = False,
+               out_of_range: _Mode = "check") -> _T: ...
+def sparse_grad(grad_output: _T, input: _DLPack, num_rows: int,
+                padding_idx: int | None = None, scale_grad_by_freq: bool = False, *,
+                out_of_range: _Mode = "check") -> tuple[_T, _T]: ...
+def coalesce(input: _DLPack, values: _T, num_rows: int, *,
+             out_of_range: _Mode = "check") -> tuple[_T, _T]: ...
+def double_backward(grad_grad_weight: _T, input: _DLPack, padding_idx: int | None = None,
+                    scale_grad_by_freq: bool = False, *,
+                    out_of_range: _Mode = "check") -> _T: ...
+def synchronize(device: int = 0, stream: int | None = None) -> None: ...
+def set_num_threads(num_threads: int) -> None: ...
+def patch_torch() -> AbstractContextManager[None]: ...

@@ -1,0 +1,238 @@
+//===- CompiledFunction.h - Calls of compiled functions ---------*- C++ -*-===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A function that embedding/Target/Function.h compiled, called with tensors and
+// numbers: what libembedding-launcher, linked to libraries of
+// embedding-compile, and the modules of an engine have in common.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef EMBEDDING_RUNTIME_LIB_COMPILEDFUNCTION_H
+#define EMBEDDING_RUNTIME_LIB_COMPILEDFUNCTION_H
+
+#include "Device.h"
+#include "Tensor.h"
+#include "embedding/Target/Signature.h"
+
+#include <cstring>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+namespace embedding::runtime {
+
+namespace signature = mlir::embedding::signature;
+
+//===----------------------------------------------------------------------===//
+// Signatures
+//===----------------------------------------------------------------------===//
+
+/// An argument or a result, as its function declares it.
+struct Operand {
+  const char *name = nullptr;
+  int64_t rank = 0, code = 0, bits = 0;
+  bool isMemRef = false;
+  const int64_t *sizes = nullptr, *strides = nullptr;
+
+  bool isScalar() const { return rank == signature::kScalar; }
+
+  /// One of the types that it may have.
+  DLDataType dtype() const {
+    return {
+        static_cast<uint8_t>(code == signature::kAnyInteger ? kDLInt : code),
+        static_cast<uint8_t>(bits), 1};
+  }
+
+  std::string typeName() const {
+    if (code == signature::kAnyInteger)
+      return "int" + std::to_string(bits);
+    return getName({static_cast<uint8_t>(code), static_cast<uint8_t>(bits), 1});
+  }
+
+  std::string shape() const {
+    std::string text = "[";
+    for (int64_t dim = 0; dim < rank; ++dim)
+      text +=
+          (dim ? ", " : "") +
+          (sizes[dim] == signature::kAny ? "?" : std::to_string(sizes[dim]));
+    return text + "]";
+  }
+
+  bool hasType(DLDataType type) const {
+    bool isSameKind = code == signature::kAnyInteger
+                          ? type.code == kDLInt || type.code == kDLUInt
+                          : type.code == code;
+    return isSameKind && type.bits == bits && type.lanes == 1;
+  }
+
+  bool hasShape(const Tensor &tensor) const {
+    bool isSame = tensor.rank() == rank;
+    for (int dim = 0; dim < rank && isSame; ++dim)
+      isSame = sizes[dim] == signature::kAny || sizes[dim] == tensor.size(dim);
+    return isSame;
+  }
+};
+
+/// A signature and the names that come with it, which must outlive it.
+class Signature {
+public:
+  Signature(const int64_t *fields, const char *names)
+      : at(fields), nextName(names) {
+    x86Level = next();
+    chips.resize(next());
+    for (int64_t &chip : chips)
+      chip = next();
+    int64_t numArguments = next(), numResults = next();
+    name = takeName();
+    for (int64_t i = 0; i < numArguments; ++i)
+      arguments.push_back(takeOperand());
+    for (int64_t i = 0; i < numResults; ++i)
+      results.push_back(takeOperand());
+  }
+
+  const char *name;
+  int64_t x86Level;
+  /// In ascending order.
+  std::vector<int64_t> chips;
+  std::vector<Operand> arguments, results;
+
+private:
+  int64_t next() { return *at++; }
+  const char *takeName() {
+    const char *name = nextName;
+    nextName += std::strlen(name) + 1;
+    return name;
+  }
+  Operand takeOperand() {
+    Operand operand;
+    operand.name = takeName();
+    operand.rank = next();
+    operand.code = next();
+    operand.bits = next();
+    if (operand.isScalar())
+      return operand;
+    operand.isMemRef = next() != 0;
+    operand.sizes = at;
+    operand.strides = at += operand.rank;
+    at += operand.rank;
+    return operand;
+  }
+
+  const int64_t *at;
+  const char *nextName;
+};
+
+//===----------------------------------------------------------------------===//
+// Calls
+//===----------------------------------------------------------------------===//
+
+/// What calls run on. Used by several threads at once.
+class Machine {
+public:
+  virtual ~Machine() = default;
+  virtual void parallelFor(int64_t size, EmbeddingRangeFunction function,
+                           void *context) = 0;
+  virtual Result<Device *> getDevice(int32_t id) = 0;
+  /// Memory of the GPU whose context is current, for work in `stream`.
+  virtual Result<void *> allocate(Device &device, CUstream stream,
+                                  size_t size) = 0;
+  virtual void deallocate(Device &device, CUstream stream, void *memory,
+                          size_t size) = 0;
+};
+
+/// Where results go.
+class Results {
+public:
+  virtual ~Results() = default;
+  /// The tensor that takes result `number`, which has the type and the shape of
+  /// `like`.
+  virtual Result<Tensor> getTensor(int64_t number, const DLTensor &like) = 0;
+};
+
+/// Tensors that the caller has brought.
+class GivenResults : public Results {
+public:
+  explicit GivenResults(const Signature &signature) : signature(signature) {}
+
+  /// Takes DLTensors. `deviceId` becomes that of the results, if they are on a
+  /// GPU.
+  Status take(const void *const *given, int32_t &deviceId);
+
+  Result<Tensor> getTensor(int64_t number, const DLTensor &like) override;
+
+private:
+  const Signature &signature;
+  std::vector<Tensor> tensors;
+};
+
+/// A call of a compiled function, which the code that runs finds by its thread.
+class CompiledCall {
+public:
+  /// `stream` is for functions on a GPU.
+  CompiledCall(Machine &machine, const Signature &signature, Results &results,
+               CUstream stream)
+      : machine(machine), signature(signature), results(results),
+        stream(stream), outer(current) {
+    current = this;
+  }
+  ~CompiledCall() { current = outer; }
+  CompiledCall(const CompiledCall &) = delete;
+  CompiledCall &operator=(const CompiledCall &) = delete;
+
+  /// `functions` has one for each GPU of the signature, or one for the CPU.
+  /// `arguments` point to DLTensors and to values of scalars. With `deviceId`
+  /// that of GPU results, which may be the only tensors, or -1.
+  Status run(void *const *functions, const void *const *arguments,
+             int32_t deviceId);
+
+  /// Checks a tensor that is an operand.
+  static Result<Tensor> getTensor(const DLTensor *dlTensor,
+                                  const Operand &operand, bool isForDevice);
+
+  // What compiled code calls.
+  static void reportOutOfRange(int64_t position, int64_t index, int64_t count);
+  static void takeResult(int64_t number, const int64_t *memref);
+  static void parallelFor(int64_t size, EmbeddingRangeFunction function,
+                          void *context);
+  /// As upstream's GPU wrappers have them.
+  static void *allocate(uint64_t bytes, void *, bool);
+  static void deallocate(void *memory, void *);
+
+private:
+  void fail(Failure failure);
+  Status getStatus();
+  bool isForDevice() const { return !signature.chips.empty(); }
+  Result<void *> chooseFunction(void *const *functions, int32_t deviceId);
+  Status callFunction(void *function, std::vector<void *> &pointers);
+  Status take(int64_t number, const int64_t *memref);
+
+  static thread_local CompiledCall *current;
+
+  Machine &machine;
+  const Signature &signature;
+  Results &results;
+  CUstream stream;
+  CompiledCall *outer;
+  Device *device = nullptr;
+  DeviceCall *deviceCall = nullptr;
+  std::unordered_map<void *, size_t> allocated;
+  std::mutex mutex;
+  Status status = success();
+};
+
+/// As upstream's runner utilities have it: copies between memrefs of any
+/// strides.
+struct UnrankedMemRef {
+  int64_t rank;
+  const int64_t *memref;
+};
+void copyMemRef(int64_t elementBytes, UnrankedMemRef *from, UnrankedMemRef *to);
+
+} // namespace embedding::runtime
+
+#endif // EMBEDDING_RUNTIME_LIB_COMPILEDFUNCTION_H

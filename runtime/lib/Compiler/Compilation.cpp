@@ -1,0 +1,49 @@
+//===- Compilation.cpp - Where code is compiled ---------------------------===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Compilation.h"
+
+#include "embedding/InitAll.h"
+
+using namespace mlir;
+using namespace ::embedding::runtime;
+
+/// The dialects are registered once; a context for each compilation is cheap.
+static const DialectRegistry &getRegistry() {
+  static const DialectRegistry registry = [] {
+    DialectRegistry registry;
+    mlir::embedding::registerAllDialects(registry);
+    return registry;
+  }();
+  return registry;
+}
+
+Compilation::Compilation()
+    : context(getRegistry(), MLIRContext::Threading::DISABLED),
+      diagnostics(&context, [&](Diagnostic &diagnostic) {
+        if (diagnostic.getSeverity() != DiagnosticSeverity::Error ||
+            !error.empty())
+          return success();
+        if (auto place = dyn_cast<FileLineColLoc>(diagnostic.getLocation()))
+          error = "line " + std::to_string(place.getLine()) + ", column " +
+                  std::to_string(place.getColumn()) + ": ";
+        error += diagnostic.str();
+        return success();
+      }) {}
+
+FailureOr<mlir::embedding::CPUTarget> Compilation::getTarget(const char *cpu) {
+  Location unknown = UnknownLoc::get(&context);
+  FailureOr<mlir::embedding::CPUTarget> target =
+      mlir::embedding::CPUTarget::get(unknown, cpu ? cpu : "");
+  if (failed(target))
+    return failure();
+  if (std::optional<std::string> missing = target->findFeatureMissingHere())
+    return emitError(unknown) << "this machine cannot run code for CPU '" << cpu
+                              << "': it has no " << *missing;
+  return target;
+}

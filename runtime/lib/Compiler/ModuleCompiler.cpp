@@ -1,0 +1,83 @@
+//===- ModuleCompiler.cpp - Compiles functions of IR ----------------------===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "../CompilerAPI.h"
+#include "Compilation.h"
+
+#include "embedding/Target/Function.h"
+
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/SourceMgr.h"
+
+using namespace mlir;
+using namespace ::embedding::runtime;
+using mlir::embedding::FunctionInterface;
+
+static LogicalResult compile(Compilation &compilation, StringRef ir,
+                             const ModuleTarget &moduleTarget,
+                             const ModuleOutput &output) {
+  FailureOr<mlir::embedding::CPUTarget> target =
+      compilation.getTarget(moduleTarget.cpu);
+  if (failed(target))
+    return failure();
+  llvm::SourceMgr sources;
+  // The parser wants a null behind the text.
+  sources.AddNewSourceBuffer(llvm::MemoryBuffer::getMemBufferCopy(ir, "module"),
+                             llvm::SMLoc());
+  AsmParserState names;
+  OwningOpRef<ModuleOp> module =
+      mlir::embedding::parseModule(sources, compilation.getContext(), names);
+  if (!module)
+    return failure();
+
+  SmallVector<FunctionInterface> functions;
+  for (auto function : module->getOps<func::FuncOp>()) {
+    if (function.isDeclaration() || !function.isPublic())
+      continue;
+    FailureOr<FunctionInterface> interface =
+        FunctionInterface::get(function, &names);
+    if (failed(interface))
+      return failure();
+    functions.push_back(*interface);
+  }
+  if (functions.empty())
+    return emitError(UnknownLoc::get(&compilation.getContext()),
+                     "there is no public function");
+
+  mlir::embedding::FunctionCompilation options;
+  options.chip = moduleTarget.chip;
+  options.isNaive = moduleTarget.isNaive;
+  options.atomicGradients = moduleTarget.atomicGradients;
+  SmallVector<char, 0> object;
+  if (failed(mlir::embedding::compileFunctions(*module, functions, *target,
+                                               options, object)))
+    return failure();
+  SmallVector<int> chips;
+  if (options.chip != 0)
+    chips.push_back(options.chip);
+  for (const FunctionInterface &function : functions) {
+    SmallVector<int64_t> fields;
+    std::string operandNames;
+    function.appendSignature(target->getX86Level(), chips, fields,
+                             operandNames);
+    output.addFunction(output.context, fields.data(), fields.size(),
+                       operandNames.data(), operandNames.size(),
+                       function.getEntryName(options.chip).c_str());
+  }
+  output.setObject(output.context, object.data(), object.size());
+  return success();
+}
+
+extern "C" EMBEDDING_RUNTIME_EXPORT void
+embedding_compile_module(const char *ir, size_t size,
+                         const ModuleTarget *target,
+                         const ModuleOutput *output) {
+  Compilation compilation;
+  if (failed(compile(compilation, {ir, size}, *target, *output)))
+    output->setError(output->context, compilation.getError());
+}

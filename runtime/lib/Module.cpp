@@ -1,0 +1,303 @@
+//===- Module.cpp - Functions of IR ---------------------------------------===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "embedding-runtime/Module.h"
+
+#include "CompiledFunction.h"
+#include "Engine.h"
+
+#include <cstring>
+#include <deque>
+
+using namespace embedding::runtime;
+
+//===----------------------------------------------------------------------===//
+// What compiled code calls
+//===----------------------------------------------------------------------===//
+
+static void *resolve(const char *name) {
+  static const std::unordered_map<std::string_view, void *> known = {
+      {"embedding_report_out_of_range",
+       reinterpret_cast<void *>(&CompiledCall::reportOutOfRange)},
+      {"embedding_take_result",
+       reinterpret_cast<void *>(&CompiledCall::takeResult)},
+      {"embedding_parallel_for",
+       reinterpret_cast<void *>(&CompiledCall::parallelFor)},
+      {"embedding_launch_kernel",
+       reinterpret_cast<void *>(&DeviceCall::launch)},
+      {"embedding_get_out_of_range_report",
+       reinterpret_cast<void *>(&DeviceCall::getReport)},
+      {"mgpuMemAlloc", reinterpret_cast<void *>(&CompiledCall::allocate)},
+      {"mgpuMemFree", reinterpret_cast<void *>(&CompiledCall::deallocate)},
+      {"memrefCopy", reinterpret_cast<void *>(&copyMemRef)}};
+  auto found = known.find(name);
+  return found == known.end() ? resolveInProcess(name) : found->second;
+}
+
+//===----------------------------------------------------------------------===//
+// Modules
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// A function, and what a caller may ask of it.
+struct Function {
+  Function(const int64_t *fields, size_t numFields, const char *names,
+           size_t namesSize, std::string entryName)
+      : fields(fields, fields + numFields), names(names, namesSize),
+        signature(this->fields.data(), this->names.data()),
+        entryName(std::move(entryName)) {
+    describe(signature.arguments);
+    describe(signature.results);
+  }
+  Function(const Function &) = delete;
+  Function &operator=(const Function &) = delete;
+
+  EmbeddingFunction getDescription() const {
+    return {signature.name, static_cast<int32_t>(signature.arguments.size()),
+            static_cast<int32_t>(signature.results.size()), operands.data(),
+            operands.data() + signature.arguments.size()};
+  }
+
+  std::vector<int64_t> fields;
+  std::string names;
+  Signature signature;
+  std::string entryName;
+  void *entry = nullptr;
+  std::vector<EmbeddingOperand> operands;
+  std::deque<std::vector<int64_t>> shapes;
+
+private:
+  void describe(const std::vector<Operand> &described) {
+    for (const Operand &operand : described) {
+      std::vector<int64_t> &shape = shapes.emplace_back();
+      for (int64_t dim = 0; dim < operand.rank; ++dim)
+        shape.push_back(
+            operand.sizes[dim] == signature::kAny ? -1 : operand.sizes[dim]);
+      operands.push_back({operand.name, static_cast<int32_t>(operand.rank),
+                          operand.isMemRef, operand.dtype(), shape.data()});
+    }
+  }
+};
+
+/// Results that the caller makes when their shapes are known.
+class MadeResults : public Results {
+public:
+  MadeResults(const Signature &signature, EmbeddingMakeResult make,
+              void *context)
+      : signature(signature), make(make), context(context) {}
+
+  Result<Tensor> getTensor(int64_t number, const DLTensor &like) override {
+    const Operand &operand = signature.results[number];
+    DLTensor made = like;
+    if (make(context, number, &like, &made) != 0)
+      return Failure{EMBEDDING_OUT_OF_MEMORY,
+                     std::string(operand.name) + ": no memory was made"};
+    Result<Tensor> tensor = CompiledCall::getTensor(
+        &made, operand, like.device.device_type == kDLCUDA);
+    if (!tensor)
+      return tensor;
+    for (int dim = 0; dim < like.ndim; ++dim)
+      if (tensor->size(dim) != like.shape[dim])
+        return invalidArgument(std::string(operand.name) +
+                               ": expected memory of shape " +
+                               formatShape(like.shape, like.ndim));
+    return tensor;
+  }
+
+private:
+  const Signature &signature;
+  EmbeddingMakeResult make;
+  void *context;
+};
+
+} // namespace
+
+struct EmbeddingModule final : Machine {
+  explicit EmbeddingModule(Engine &engine) : engine(engine) {}
+
+  Status compile(std::string_view ir, const EmbeddingModuleOptions &options);
+  Status call(const char *name, const void *const *arguments,
+              const EmbeddingCallOptions &options);
+
+  const std::vector<EmbeddingFunction> &getFunctions() const {
+    return descriptions;
+  }
+
+  void parallelFor(int64_t size, EmbeddingRangeFunction function,
+                   void *context) override {
+    engine.parallelFor(size, /*grain=*/1, function, context);
+  }
+  Result<Device *> getDevice(int32_t id) override {
+    return engine.getDevice(id);
+  }
+  Result<void *> allocate(Device &device, CUstream stream,
+                          size_t size) override {
+    return engine.allocateOnDevice(device, stream, size);
+  }
+  void deallocate(Device &device, CUstream stream, void *memory,
+                  size_t size) override {
+    engine.deallocateOnDevice(device, stream, memory, size);
+  }
+
+private:
+  Status load(const std::string &object);
+
+  Engine &engine;
+  /// That of a GPU, or -1.
+  int32_t deviceId = -1;
+  std::deque<Function> functions;
+  std::vector<EmbeddingFunction> descriptions;
+  /// Code for the CPU.
+  std::optional<LoadedObject> code;
+};
+
+Status EmbeddingModule::compile(std::string_view ir,
+                                const EmbeddingModuleOptions &options) {
+  int32_t chip = 0;
+  if (options.device.device_type == kDLCUDA) {
+    deviceId = options.device.device_id;
+    Result<Device *> device = engine.getDevice(deviceId);
+    if (!device)
+      return device.failure();
+    chip = (*device)->getChip();
+  } else if (options.device.device_type != kDLCPU) {
+    return invalidArgument("options: expected a device of type kDLCPU or "
+                           "kDLCUDA, but got " +
+                           std::to_string(options.device.device_type));
+  }
+
+  struct Collected {
+    EmbeddingModule &module;
+    std::string object, error;
+  } collected{*this, {}, {}};
+  ModuleOutput output;
+  output.context = &collected;
+  output.setObject = [](void *context, const char *bytes, size_t size) {
+    static_cast<Collected *>(context)->object.assign(bytes, size);
+  };
+  output.addFunction = [](void *context, const int64_t *fields,
+                          size_t numFields, const char *names, size_t namesSize,
+                          const char *entry) {
+    static_cast<Collected *>(context)->module.functions.emplace_back(
+        fields, numFields, names, namesSize, entry);
+  };
+  output.setError = [](void *context, const char *message) {
+    static_cast<Collected *>(context)->error = message;
+  };
+  if (Status compiled = engine.compileModule(
+          ir, chip, options.allow_nondeterministic != 0, output);
+      !compiled)
+    return compiled;
+  if (!collected.error.empty())
+    return Failure{EMBEDDING_COMPILER_ERROR, collected.error};
+  return load(collected.object);
+}
+
+Status EmbeddingModule::load(const std::string &object) {
+  Result<LoadedObject> loaded = LoadedObject::load(object, resolve);
+  if (!loaded)
+    return loaded.failure();
+  for (Function &function : functions) {
+    function.entry = loaded->find(function.entryName);
+    if (!function.entry)
+      return Failure{EMBEDDING_INTERNAL,
+                     "object: no function " + function.entryName};
+    descriptions.push_back(function.getDescription());
+  }
+  if (deviceId >= 0)
+    engine.keep(std::move(*loaded));
+  else
+    code.emplace(std::move(*loaded));
+  return success();
+}
+
+Status EmbeddingModule::call(const char *name, const void *const *arguments,
+                             const EmbeddingCallOptions &options) {
+  const Function *function = nullptr;
+  for (const Function &known : functions)
+    if (std::strcmp(known.signature.name, name) == 0)
+      function = &known;
+  if (!function)
+    return invalidArgument("module: no function '" + std::string(name) + "'");
+  const Signature &signature = function->signature;
+  MadeResults made(signature, options.make_result, options.make_result_context);
+  GivenResults given(signature);
+  int32_t device = deviceId;
+  if (!options.make_result)
+    if (Status taken =
+            given.take(arguments + signature.arguments.size(), device);
+        !taken)
+      return taken;
+  CompiledCall call(*this, signature,
+                    options.make_result ? static_cast<Results &>(made) : given,
+                    static_cast<CUstream>(options.stream));
+  return call.run(&function->entry, arguments, device);
+}
+
+//===----------------------------------------------------------------------===//
+// C API
+//===----------------------------------------------------------------------===//
+
+void embedding_module_options_init(EmbeddingModuleOptions *options,
+                                   size_t struct_size) {
+  EmbeddingModuleOptions defaults{};
+  defaults.device = {kDLCPU, 0};
+  initOptions(options, struct_size, defaults);
+}
+
+EmbeddingStatusCode
+embedding_module_compile(EmbeddingEngine *engine, const char *ir, size_t size,
+                         const EmbeddingModuleOptions *options,
+                         EmbeddingModule **out_module,
+                         EmbeddingStatus *out_status) {
+  return callAtBoundary(out_status, [&]() -> Status {
+    if (!out_module)
+      return invalidArgument("expected out_module not to be null");
+    *out_module = nullptr;
+    if (!engine || !ir)
+      return invalidArgument("expected engine and ir not to be null");
+    EmbeddingModuleOptions given;
+    embedding_module_options_init(&given, sizeof(given));
+    copyOptions(options, given);
+    auto module = std::make_unique<EmbeddingModule>(*engine->engine);
+    if (Status compiled = module->compile({ir, size}, given); !compiled)
+      return compiled;
+    *out_module = module.release();
+    return success();
+  });
+}
+
+void embedding_module_destroy(EmbeddingModule *module) { delete module; }
+
+size_t embedding_module_get_functions(const EmbeddingModule *module,
+                                      const EmbeddingFunction **out_functions) {
+  *out_functions = module->getFunctions().data();
+  return module->getFunctions().size();
+}
+
+void embedding_call_options_init(EmbeddingCallOptions *options,
+                                 size_t struct_size) {
+  initOptions(options, struct_size, EmbeddingCallOptions{});
+}
+
+EmbeddingStatusCode embedding_module_call(EmbeddingModule *module,
+                                          const char *function,
+                                          const void *const *arguments,
+                                          const EmbeddingCallOptions *options,
+                                          EmbeddingStatus *out_status) {
+  return callAtBoundary(out_status, [&]() -> Status {
+    if (!module || !function || !arguments)
+      return invalidArgument(
+          "expected module, function and arguments not to be null");
+    EmbeddingCallOptions given;
+    embedding_call_options_init(&given, sizeof(given));
+    copyOptions(options, given);
+    return module->call(function, arguments, given);
+  });
+}

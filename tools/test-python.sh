@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Builds the Python package on the C++ build in BUILD_DIR (build by default), installs
+# it into a folder there, and runs its tests with the environment of install-python.sh.
+# Arguments go to pytest. Without that environment it exits with 77, which CTest takes
+# for skipped.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+build=$(cd "${BUILD_DIR:-build}" && pwd)
+venv=${EMBEDDING_PYTHON_VENV:-${XDG_CACHE_HOME:-$HOME/.cache}/embedding-mlir/python}
+if [ ! -f "$venv/installed-requirements.txt" ]; then
+  echo "test-python.sh: there is no $venv; tools/install-python.sh makes it" >&2
+  exit 77
+fi
+python=$venv/bin/python
+work=$build/python
+cmake --install "$build" --prefix "$work/prefix" >/dev/null
+prefixes="$work/prefix;$("$python" -m nanobind --cmake_dir)"
+rm -rf "$work/site"
+"$python" -m pip install --quiet --disable-pip-version-check --no-build-isolation \
+  --no-deps --target "$work/site" . -C build-dir="$work/build" \
+  -C cmake.define.CMAKE_PREFIX_PATH="$prefixes"
+export PYTHONPATH=$work/site
+"$python" -m pytest -q test/Python -W ignore "$@"
+[ $# -gt 0 ] || (cd "$work" && "$python" -m mypy.stubtest embedding_mlir \
+  --ignore-missing-stub --allowlist "$OLDPWD/test/Python/stubtest-allowlist.txt")
