@@ -289,21 +289,59 @@ Status Engine::loadCompiler() {
                    "compiler: " + path +
                        " was built from other sources than this runtime"};
   compileKernel = compile;
-  compileModuleFunction = compileModules;
+  compileModule = compileModules;
   return success();
 }
 
-Status Engine::compileModule(std::string_view ir, int32_t chip,
-                             bool atomicGradients, const ModuleOutput &output) {
+Result<ModuleCode> Engine::getModule(std::string_view ir, int32_t chip,
+                                     bool atomicGradients) {
+  ModuleTarget target = {cpu ? cpu->c_str() : nullptr, chip,
+                         lowering == EMBEDDING_LOWERING_NAIVE, atomicGradients};
+  std::string key = std::string(kCompilerFingerprint) + "\n" + cpuKey +
+                    "\nmodule " + std::to_string(chip) +
+                    (target.isNaive ? " naive" : "") +
+                    (atomicGradients ? " atomic\n" : "\n");
+  key += ir;
+  if (cache) {
+    bool isRejected = false;
+    std::optional<std::string> stored = cache->find(key, isRejected);
+    objectsRejected += isRejected;
+    if (stored) {
+      ++kernelsLoaded;
+      return ModuleCode::read(*stored);
+    }
+  }
+
   {
     std::lock_guard<std::mutex> lock(mutex);
     if (Status loaded = loadCompiler(); !loaded)
-      return loaded;
+      return loaded.failure();
   }
-  ModuleTarget target = {cpu ? cpu->c_str() : nullptr, chip,
-                         lowering == EMBEDDING_LOWERING_NAIVE, atomicGradients};
-  compileModuleFunction(ir.data(), ir.size(), &target, &output);
-  return success();
+  struct Collected {
+    ModuleCode code;
+    std::string error;
+  } collected;
+  ModuleOutput output;
+  output.context = &collected;
+  output.setObject = [](void *context, const char *bytes, size_t size) {
+    static_cast<Collected *>(context)->code.object.assign(bytes, size);
+  };
+  output.addFunction = [](void *context, const int64_t *fields,
+                          size_t numFields, const char *names, size_t namesSize,
+                          const char *entry) {
+    static_cast<Collected *>(context)->code.functions.push_back(
+        {{fields, fields + numFields}, {names, namesSize}, entry});
+  };
+  output.setError = [](void *context, const char *message) {
+    static_cast<Collected *>(context)->error = message;
+  };
+  compileModule(ir.data(), ir.size(), &target, &output);
+  if (!collected.error.empty())
+    return Failure{EMBEDDING_COMPILER_ERROR, collected.error};
+  ++kernelsCompiled;
+  if (cache)
+    cache->insert(key, collected.code.write());
+  return std::move(collected.code);
 }
 
 void Engine::keep(LoadedObject object) {

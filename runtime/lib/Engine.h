@@ -13,6 +13,7 @@
 #include "CompilerAPI.h"
 #include "Device.h"
 #include "KernelSpec.h"
+#include "ModuleCode.h"
 #include "ObjectCache.h"
 #include "ObjectLoader.h"
 #include "ThreadPool.h"
@@ -50,10 +51,10 @@ public:
   /// compiled.
   Result<const Kernel *> getKernel(const KernelSpec &spec);
 
-  /// Compiles the functions of `ir` for the GPU `chip`, or the CPU if that is
-  /// 0, by output's callbacks. Nothing is kept.
-  Status compileModule(std::string_view ir, int32_t chip, bool atomicGradients,
-                       const ModuleOutput &output);
+  /// The functions of `ir` for the GPU `chip`, or the CPU if that is 0: from
+  /// disk, else compiled.
+  Result<ModuleCode> getModule(std::string_view ir, int32_t chip,
+                               bool atomicGradients);
   /// Keeps code that work on a GPU may need, for as long as the engine lives.
   void keep(LoadedObject object);
 
@@ -112,7 +113,7 @@ private:
   std::mutex mutex;
   std::deque<LoadedObject> kept;
   CompileKernel compileKernel = nullptr;
-  CompileModule compileModuleFunction = nullptr;
+  CompileModule compileModule = nullptr;
 
   std::atomic<int64_t> kernelsCompiled{0};
   std::atomic<int64_t> kernelsLoaded{0};

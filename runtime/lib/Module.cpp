@@ -47,11 +47,9 @@ namespace {
 
 /// A function, and what a caller may ask of it.
 struct Function {
-  Function(const int64_t *fields, size_t numFields, const char *names,
-           size_t namesSize, std::string entryName)
-      : fields(fields, fields + numFields), names(names, namesSize),
-        signature(this->fields.data(), this->names.data()),
-        entryName(std::move(entryName)) {
+  Function(ModuleCode::Function &&described, void *entry)
+      : code(std::move(described)),
+        signature(code.fields.data(), code.names.data()), entry(entry) {
     describe(signature.arguments);
     describe(signature.results);
   }
@@ -64,11 +62,9 @@ struct Function {
             operands.data() + signature.arguments.size()};
   }
 
-  std::vector<int64_t> fields;
-  std::string names;
+  ModuleCode::Function code;
   Signature signature;
-  std::string entryName;
-  void *entry = nullptr;
+  void *entry;
   std::vector<EmbeddingOperand> operands;
   std::deque<std::vector<int64_t>> shapes;
 
@@ -146,8 +142,6 @@ struct EmbeddingModule final : Machine {
   }
 
 private:
-  Status load(const std::string &object);
-
   Engine &engine;
   /// That of a GPU, or -1.
   int32_t deviceId = -1;
@@ -172,42 +166,19 @@ Status EmbeddingModule::compile(std::string_view ir,
                            std::to_string(options.device.device_type));
   }
 
-  struct Collected {
-    EmbeddingModule &module;
-    std::string object, error;
-  } collected{*this, {}, {}};
-  ModuleOutput output;
-  output.context = &collected;
-  output.setObject = [](void *context, const char *bytes, size_t size) {
-    static_cast<Collected *>(context)->object.assign(bytes, size);
-  };
-  output.addFunction = [](void *context, const int64_t *fields,
-                          size_t numFields, const char *names, size_t namesSize,
-                          const char *entry) {
-    static_cast<Collected *>(context)->module.functions.emplace_back(
-        fields, numFields, names, namesSize, entry);
-  };
-  output.setError = [](void *context, const char *message) {
-    static_cast<Collected *>(context)->error = message;
-  };
-  if (Status compiled = engine.compileModule(
-          ir, chip, options.allow_nondeterministic != 0, output);
-      !compiled)
-    return compiled;
-  if (!collected.error.empty())
-    return Failure{EMBEDDING_COMPILER_ERROR, collected.error};
-  return load(collected.object);
-}
-
-Status EmbeddingModule::load(const std::string &object) {
-  Result<LoadedObject> loaded = LoadedObject::load(object, resolve);
+  Result<ModuleCode> module =
+      engine.getModule(ir, chip, options.allow_nondeterministic != 0);
+  if (!module)
+    return module.failure();
+  Result<LoadedObject> loaded = LoadedObject::load(module->object, resolve);
   if (!loaded)
     return loaded.failure();
-  for (Function &function : functions) {
-    function.entry = loaded->find(function.entryName);
-    if (!function.entry)
+  for (ModuleCode::Function &described : module->functions) {
+    void *entry = loaded->find(described.entry);
+    if (!entry)
       return Failure{EMBEDDING_INTERNAL,
-                     "object: no function " + function.entryName};
+                     "object: no function " + described.entry};
+    Function &function = functions.emplace_back(std::move(described), entry);
     descriptions.push_back(function.getDescription());
   }
   if (deviceId >= 0)

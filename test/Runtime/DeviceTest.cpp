@@ -20,6 +20,7 @@
 #include <functional>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <thread>
 
 using namespace embedding;
@@ -473,6 +474,67 @@ static EmbeddingStatusCode codeOf(const std::function<void()> &call,
     if (message)
       *message = error.what();
     return error.code();
+  }
+}
+
+// Functions of IR: a result whose shape is known behind the call alone, and a
+// memref that is written in place.
+TEST_F(OnDevice, Module) {
+  static constexpr char kFunctions[] = R"mlir(
+func.func @lookup(%weight: tensor<?x8xf32>, %input: tensor<?xi64>)
+    -> tensor<?x8xf32> {
+  %c0 = arith.constant 0 : index
+  %size = tensor.dim %input, %c0 : tensor<?xi64>
+  %init = tensor.empty(%size) : tensor<?x8xf32>
+  %out = embedding.lookup ins(%weight, %input : tensor<?x8xf32>, tensor<?xi64>)
+      outs(%init : tensor<?x8xf32>) -> tensor<?x8xf32>
+  return %out : tensor<?x8xf32>
+}
+func.func @renorm(%input: memref<?xi64>, %max_norm: f64, %weight: memref<?x8xf32>) {
+  embedding.renorm max_norm(%max_norm) ins(%input : memref<?xi64>)
+      outs(%weight : memref<?x8xf32>)
+  return
+}
+)mlir";
+  constexpr int64_t kNumRows = 40, kNumIndices = 100;
+  Both weight(randomFloats(kFloat32, kNumRows * 8, 1), kFloat32, {kNumRows, 8});
+  Both input(asBytes(randomIndices(kNumIndices, kNumRows), kInt64), kInt64,
+             {kNumIndices});
+  Both out(std::vector<char>(kNumIndices * 8 * 4), kFloat32, {kNumIndices, 8});
+  std::optional<Module> modules[2];
+  for (bool isGPU : {false, true}) {
+    ModuleOptions options;
+    if (isGPU)
+      options.device = kGPU;
+    modules[isGPU].emplace(engine, kFunctions, options);
+  }
+  onBoth([&](bool isGPU) {
+    const Module &module = *modules[isGPU];
+    module.call("renorm", {on(input, isGPU), 0.5, on(weight, isGPU)});
+    module.call("lookup", {on(weight, isGPU), on(input, isGPU)},
+                {on(out, isGPU)});
+  });
+  EXPECT_TRUE(weight.isSame());
+  EXPECT_TRUE(out.isSame());
+
+  // A tensor on the other device, and an index that synchronize tells of.
+  try {
+    modules[true]->call("lookup", {on(weight, true), on(input, false)},
+                        {on(out, true)});
+    ADD_FAILURE();
+  } catch (const Error &error) {
+    EXPECT_STREQ(error.what(), "input: expected memory of a GPU");
+  }
+  Both bad(asBytes({kNumRows}, kInt64), kInt64, {1});
+  Both row(std::vector<char>(8 * 4), kFloat32, {1, 8});
+  modules[true]->call("lookup", {on(weight, true), on(bad, true)},
+                      {on(row, true)});
+  try {
+    engine.synchronize();
+    ADD_FAILURE();
+  } catch (const Error &error) {
+    EXPECT_EQ(error.code(), EMBEDDING_OUT_OF_RANGE);
+    EXPECT_EQ(error.index(), kNumRows);
   }
 }
 

@@ -45,7 +45,8 @@ embedding_module_options_init(EmbeddingModuleOptions *options,
  * 64 bits.
  *
  * EMBEDDING_COMPILER_ERROR if it does not parse, does not verify, cannot be
- * lowered, or has no public function; the message says where. `options` may be
+ * lowered, or has no public function; the message says where. Its code is kept
+ * on disk, as that of kernels is. `options` may be
  * null for the defaults. The caller destroys `*out_module`, which is null after
  * a failure, before the engine. */
 EMBEDDING_RUNTIME_EXPORT EmbeddingStatusCode embedding_module_compile(

@@ -162,7 +162,8 @@ EMBEDDING_RUNTIME_EXPORT void embedding_engine_destroy(EmbeddingEngine *engine);
 /** What an engine has done so far. */
 typedef struct EmbeddingEngineStatistics {
   size_t struct_size;
-  /** Kernels compiled, and kernels loaded from the directory instead. */
+  /** Kernels and modules compiled, and those loaded from the directory
+   * instead. */
   int64_t kernels_compiled;
   int64_t kernels_loaded;
   /** Objects in the directory that were damaged or not to be trusted, and were

@@ -6,19 +6,24 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A header-only layer over the C API in Runtime.h, which says what each
-// operation does: handles that destroy themselves, and failures as exceptions.
+// A header-only layer over the C API in Runtime.h and Module.h, which say what
+// each operation does: handles that destroy themselves, and failures as
+// exceptions.
 //
 //===----------------------------------------------------------------------===//
 
 #ifndef EMBEDDING_RUNTIME_RUNTIME_HPP
 #define EMBEDDING_RUNTIME_RUNTIME_HPP
 
+#include "embedding-runtime/Module.h"
 #include "embedding-runtime/Runtime.h"
 
+#include <cstring>
+#include <deque>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -322,6 +327,120 @@ private:
     }
   };
   std::unique_ptr<EmbeddingEngine, Destroy> engine;
+};
+
+struct ModuleOptions : EmbeddingModuleOptions {
+  ModuleOptions() { embedding_module_options_init(this, sizeof(*this)); }
+};
+
+struct CallOptions : EmbeddingCallOptions {
+  CallOptions() { embedding_call_options_init(this, sizeof(*this)); }
+};
+
+/// The public functions of an MLIR module, compiled by an engine that must
+/// outlive it. Any number of threads may call them. Every function throws
+/// `Error` on failure.
+class Module {
+public:
+  Module(const Engine &engine, std::string_view ir,
+         const ModuleOptions &options = {}) {
+    EmbeddingModule *compiled = nullptr;
+    EmbeddingStatus status;
+    if (embedding_module_compile(engine.get(), ir.data(), ir.size(), &options,
+                                 &compiled, &status) != EMBEDDING_OK)
+      throw Error(status);
+    module.reset(compiled);
+  }
+
+  /// A tensor, or a number whose type is that of the scalar in the function;
+  /// int64_t for `index`.
+  class Argument {
+  public:
+    Argument(const TensorView &tensor) : view(&tensor) {}
+    template <typename T,
+              std::enable_if_t<std::is_arithmetic_v<T>, bool> = true>
+    Argument(T number) : dtype(dataTypeOf<T>()) {
+      static_assert(sizeof(number) <= sizeof(bits));
+      std::memcpy(&bits, &number, sizeof(number));
+    }
+
+  private:
+    friend class Module;
+    const TensorView *view = nullptr;
+    DLDataType dtype{};
+    uint64_t bits = 0;
+  };
+
+  /// Results are copied into `results`, unless `options` make them.
+  void call(const std::string &function, const std::vector<Argument> &arguments,
+            const std::vector<TensorView> &results = {},
+            const CallOptions &options = {}) const {
+    const EmbeddingFunction &description = find(function);
+    checkCount("arguments", description.num_arguments, arguments.size());
+    checkCount("results", options.make_result ? 0 : description.num_results,
+               results.size());
+    std::deque<DLTensor> tensors;
+    std::vector<const void *> pointers;
+    for (size_t i = 0; i < arguments.size(); ++i) {
+      const Argument &argument = arguments[i];
+      const EmbeddingOperand &operand = description.arguments[i];
+      if ((argument.view == nullptr) != (operand.ndim < 0) ||
+          (!argument.view && (argument.dtype.bits != operand.dtype.bits ||
+                              (argument.dtype.code == kDLFloat) !=
+                                  (operand.dtype.code == kDLFloat))))
+        fail(std::string(operand.name) +
+             (operand.ndim < 0 ? ": expected a number of its type"
+                               : ": expected a tensor"));
+      if (argument.view)
+        pointers.push_back(&tensors.emplace_back(argument.view->get()));
+      else
+        pointers.push_back(&argument.bits);
+    }
+    for (const TensorView &result : results)
+      pointers.push_back(&tensors.emplace_back(result.get()));
+    EmbeddingStatus status;
+    if (embedding_module_call(module.get(), function.c_str(), pointers.data(),
+                              &options, &status) != EMBEDDING_OK)
+      throw Error(status);
+  }
+
+  /// In the order of the module; they live as long as it does.
+  std::vector<EmbeddingFunction> functions() const {
+    const EmbeddingFunction *first = nullptr;
+    size_t count = embedding_module_get_functions(module.get(), &first);
+    return {first, first + count};
+  }
+
+  EmbeddingModule *get() const { return module.get(); }
+
+private:
+  [[noreturn]] static void fail(const std::string &message) {
+    EmbeddingStatus status{EMBEDDING_INVALID_ARGUMENT, -1, 0, 0, {}};
+    message.copy(status.message, sizeof(status.message) - 1);
+    throw Error(status);
+  }
+
+  static void checkCount(const char *what, size_t expected, size_t got) {
+    if (expected != got)
+      fail("expected " + std::to_string(expected) + " " + what + ", but got " +
+           std::to_string(got));
+  }
+
+  const EmbeddingFunction &find(const std::string &name) const {
+    const EmbeddingFunction *first = nullptr;
+    size_t count = embedding_module_get_functions(module.get(), &first);
+    for (size_t i = 0; i < count; ++i)
+      if (name == first[i].name)
+        return first[i];
+    fail("module: no function '" + name + "'");
+  }
+
+  struct Destroy {
+    void operator()(EmbeddingModule *module) const {
+      embedding_module_destroy(module);
+    }
+  };
+  std::unique_ptr<EmbeddingModule, Destroy> module;
 };
 
 } // namespace embedding

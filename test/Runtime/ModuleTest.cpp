@@ -1,0 +1,289 @@
+//===- ModuleTest.cpp - Functions of IR -----------------------------------===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "TestUtils.h"
+
+#include <fstream>
+#include <gmock/gmock.h>
+#include <thread>
+
+using namespace embedding;
+using namespace embedding::test;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+static constexpr char kFunctions[] = R"mlir(
+func.func @lookup(%weight: tensor<?x2xf32>, %input: tensor<?xi64>)
+    -> tensor<?x2xf32> {
+  %c0 = arith.constant 0 : index
+  %size = tensor.dim %input, %c0 : tensor<?xi64>
+  %init = tensor.empty(%size) : tensor<?x2xf32>
+  %out = embedding.lookup ins(%weight, %input : tensor<?x2xf32>, tensor<?xi64>)
+      outs(%init : tensor<?x2xf32>) -> tensor<?x2xf32>
+  return %out : tensor<?x2xf32>
+}
+func.func @renormed(%weight: tensor<2x2xf32>, %input: tensor<?xi64>)
+    -> tensor<2x2xf32> {
+  %out = embedding.renorm max_norm(1.0) ins(%input : tensor<?xi64>)
+      outs(%weight : tensor<2x2xf32>) -> tensor<2x2xf32>
+  return %out : tensor<2x2xf32>
+}
+func.func @scalars(%n: i32, %x: f64, %i: index, %to: memref<?xf64, strided<[?]>>)
+    -> (f64, index) {
+  %c0 = arith.constant 0 : index
+  %m = arith.sitofp %n : i32 to f64
+  %sum = arith.addf %x, %m : f64
+  memref.store %sum, %to[%i] : memref<?xf64, strided<[?]>>
+  %size = memref.dim %to, %c0 : memref<?xf64, strided<[?]>>
+  return %sum, %size : f64, index
+}
+func.func private @hidden()
+)mlir";
+
+static std::string getMessage(const std::function<void()> &call,
+                              EmbeddingStatusCode code) {
+  try {
+    call();
+  } catch (const Error &error) {
+    EXPECT_EQ(error.code(), code) << error.what();
+    return error.what();
+  }
+  ADD_FAILURE() << "no error";
+  return "";
+}
+
+TEST(Module, DescribesFunctions) {
+  Engine engine(uncached());
+  Module module(engine, kFunctions);
+  std::vector<EmbeddingFunction> functions = module.functions();
+  ASSERT_EQ(functions.size(), 3u);
+  EXPECT_STREQ(functions[0].name, "lookup");
+  ASSERT_EQ(functions[0].num_arguments, 2);
+  const EmbeddingOperand &weight = functions[0].arguments[0];
+  EXPECT_STREQ(weight.name, "weight");
+  ASSERT_EQ(weight.ndim, 2);
+  EXPECT_EQ(weight.shape[0], -1);
+  EXPECT_EQ(weight.shape[1], 2);
+  EXPECT_EQ(weight.dtype.code, kDLFloat);
+  EXPECT_EQ(weight.is_memref, 0);
+  ASSERT_EQ(functions[0].num_results, 1);
+  EXPECT_STREQ(functions[0].results[0].name, "out");
+  const EmbeddingFunction &scalars = functions[2];
+  EXPECT_EQ(scalars.arguments[0].ndim, -1);
+  EXPECT_EQ(scalars.arguments[2].dtype.bits, 64);
+  EXPECT_EQ(scalars.arguments[3].is_memref, 1);
+  EXPECT_STREQ(scalars.results[1].name, "out1");
+  EXPECT_EQ(scalars.results[1].ndim, 0);
+}
+
+// Both lowerings, and more threads than rows.
+TEST(Module, CallsFunctions) {
+  for (int32_t lowering :
+       {EMBEDDING_LOWERING_OPTIMIZED, EMBEDDING_LOWERING_NAIVE}) {
+    EngineOptions options = uncached(3);
+    options.lowering = lowering;
+    Engine engine(options);
+    Module module(engine, kFunctions);
+    std::vector<float> weight = {1, 2, 3, 4, 5, 6}, out(4);
+    std::vector<int64_t> input = {2, 0};
+    module.call(
+        "lookup",
+        {TensorView(weight.data(), {3, 2}), TensorView(input.data(), {2})},
+        {TensorView(out.data(), {2, 2})});
+    EXPECT_THAT(out, ElementsAre(5, 6, 1, 2));
+
+    double sum = 0;
+    int64_t size = 0;
+    std::vector<double> to(6);
+    module.call("scalars",
+                {int32_t(-2), 0.5, int64_t(1), TensorView(to.data(), {3}, {2})},
+                {TensorView(&sum, {}), TensorView(&size, {})});
+    EXPECT_EQ(sum, -1.5);
+    EXPECT_EQ(size, 3);
+    EXPECT_THAT(to, ElementsAre(0, 0, -1.5, 0, 0, 0));
+  }
+}
+
+// What the function writes is a copy.
+TEST(Module, LeavesTensorsAlone) {
+  Engine engine(uncached());
+  Module module(engine, kFunctions);
+  std::vector<float> weight = {3, 4, 0, 2}, out(4);
+  const std::vector<float> before = weight;
+  std::vector<int64_t> input = {0};
+  module.call(
+      "renormed",
+      {TensorView(weight.data(), {2, 2}), TensorView(input.data(), {1})},
+      {TensorView(out.data(), {2, 2})});
+  EXPECT_EQ(weight, before);
+  EXPECT_FLOAT_EQ(out[0], 0.6f);
+  EXPECT_EQ(out[3], 2);
+}
+
+TEST(Module, MakesResults) {
+  Engine engine(uncached());
+  Module module(engine, kFunctions);
+  std::vector<float> weight = {1, 2, 3, 4};
+  std::vector<int64_t> input = {1, 1, 0};
+  std::vector<float> made;
+  CallOptions options;
+  options.make_result_context = &made;
+  options.make_result = [](void *context, int64_t number, const DLTensor *like,
+                           DLTensor *out) -> int32_t {
+    EXPECT_EQ(number, 0);
+    EXPECT_EQ(like->data, nullptr);
+    EXPECT_EQ(like->ndim, 2);
+    auto *made = static_cast<std::vector<float> *>(context);
+    made->resize(like->shape[0] * like->shape[1]);
+    out->data = made->data();
+    return 0;
+  };
+  module.call(
+      "lookup",
+      {TensorView(weight.data(), {2, 2}), TensorView(input.data(), {3})}, {},
+      options);
+  EXPECT_THAT(made, ElementsAre(3, 4, 3, 4, 1, 2));
+
+  options.make_result = [](void *, int64_t, const DLTensor *, DLTensor *) {
+    return int32_t(1);
+  };
+  EXPECT_EQ(getMessage(
+                [&] {
+                  module.call("lookup",
+                              {TensorView(weight.data(), {2, 2}),
+                               TensorView(input.data(), {3})},
+                              {}, options);
+                },
+                EMBEDDING_OUT_OF_MEMORY),
+            "out: no memory was made");
+}
+
+TEST(Module, BadCalls) {
+  Engine engine(uncached());
+  Module module(engine, kFunctions);
+  std::vector<float> weight = {1, 2, 3, 4}, out(2);
+  std::vector<int64_t> input = {2};
+  std::vector<double> wide(4);
+  TensorView table(weight.data(), {2, 2}), rows(out.data(), {1, 2}),
+      indices(input.data(), {1});
+  auto fail = [&](const std::vector<Module::Argument> &arguments,
+                  const std::vector<TensorView> &results) {
+    return getMessage([&] { module.call("lookup", arguments, results); },
+                      EMBEDDING_INVALID_ARGUMENT);
+  };
+  TensorView wideTable(wide.data(), {2, 2}), flat(weight.data(), {4}),
+      strided(weight.data(), {1, 2}, {2, 2}), long2(out.data(), {2, 1});
+  EXPECT_EQ(fail({wideTable, indices}, {rows}),
+            "weight: expected float32, but got float64");
+  EXPECT_EQ(fail({flat, indices}, {rows}),
+            "weight: expected shape [?, 2], but got [4]");
+  EXPECT_EQ(fail({strided, indices}, {rows}),
+            "weight: expected a stride of 1 in dimension 1, but got 2");
+  EXPECT_EQ(fail({table, indices}, {long2}),
+            "out: expected shape [?, 2], but got [2, 1]");
+  EXPECT_EQ(fail({table}, {rows}), "expected 2 arguments, but got 1");
+  EXPECT_EQ(fail({table, indices}, {}), "expected 1 results, but got 0");
+  EXPECT_EQ(fail({table, 1.0}, {rows}), "input: expected a tensor");
+  EXPECT_EQ(getMessage([&] { module.call("hidden", {}); },
+                       EMBEDDING_INVALID_ARGUMENT),
+            "module: no function 'hidden'");
+  // The shape of a result is known behind the call alone.
+  input[0] = 1;
+  std::vector<float> two(4);
+  TensorView tooLong(two.data(), {2, 2});
+  EXPECT_EQ(fail({table, indices}, {tooLong}),
+            "out: expected shape [1, 2], but got [2, 2]");
+
+  input[0] = 2;
+  try {
+    module.call("lookup", {table, indices}, {rows});
+    FAIL();
+  } catch (const Error &error) {
+    EXPECT_EQ(error.code(), EMBEDDING_OUT_OF_RANGE);
+    EXPECT_EQ(error.position(), 0);
+    EXPECT_EQ(error.index(), 2);
+    EXPECT_EQ(error.count(), 1);
+  }
+}
+
+TEST(Module, BadModules) {
+  Engine engine(uncached());
+  auto fail = [&](const char *ir) {
+    return getMessage([&] { Module module(engine, ir); },
+                      EMBEDDING_COMPILER_ERROR);
+  };
+  EXPECT_THAT(fail("func.func @f(%a: tensor<2xf32>) {\n  return %b : f32\n}"),
+              HasSubstr("line 2, column 10: use of undeclared SSA value"));
+  EXPECT_THAT(fail("func.func @f(%a: tensor<*xf32>) {\n  return\n}"),
+              HasSubstr("line 1, column 1: cannot be called from outside"));
+  EXPECT_EQ(fail(""), "there is no public function");
+  EXPECT_EQ(
+      embedding_module_compile(engine.get(), "", 0, nullptr, nullptr, nullptr),
+      EMBEDDING_INVALID_ARGUMENT);
+  ModuleOptions options;
+  options.device = {kDLMetal, 0};
+  EXPECT_THAT(getMessage([&] { Module module(engine, kFunctions, options); },
+                         EMBEDDING_INVALID_ARGUMENT),
+              HasSubstr("expected a device of type kDLCPU or kDLCUDA"));
+  embedding_module_destroy(nullptr);
+}
+
+// Another engine finds it; damage is found too.
+TEST(Module, IsKeptOnDisk) {
+  TemporaryDirectory directory;
+  EngineOptions options;
+  std::string path = directory.str();
+  options.cache_dir = path.c_str();
+  auto run = [&] {
+    Engine engine(options);
+    Module module(engine, kFunctions);
+    std::vector<float> weight = {1, 2, 3, 4}, out(2);
+    std::vector<int64_t> input = {1};
+    module.call(
+        "lookup",
+        {TensorView(weight.data(), {2, 2}), TensorView(input.data(), {1})},
+        {TensorView(out.data(), {1, 2})});
+    EXPECT_THAT(out, ElementsAre(3, 4));
+    return engine.statistics();
+  };
+  EXPECT_EQ(run().kernels_compiled, 1);
+  EmbeddingEngineStatistics again = run();
+  EXPECT_EQ(again.kernels_compiled, 0);
+  EXPECT_EQ(again.kernels_loaded, 1);
+
+  for (const auto &file : std::filesystem::directory_iterator(path)) {
+    std::fstream stream(file.path(),
+                        std::ios::in | std::ios::out | std::ios::binary);
+    stream.seekp(-100, std::ios::end);
+    stream.put('?');
+  }
+  EmbeddingEngineStatistics damaged = run();
+  EXPECT_EQ(damaged.kernels_compiled, 1);
+  EXPECT_EQ(damaged.objects_rejected, 1);
+}
+
+TEST(Module, Threads) {
+  Engine engine(uncached(2));
+  Module module(engine, kFunctions);
+  std::vector<std::thread> threads;
+  for (int64_t thread = 0; thread < 4; ++thread)
+    threads.emplace_back([&module, thread] {
+      std::vector<float> weight(8, 1), out(2);
+      for (int64_t row = 0; row < 4; ++row)
+        weight[2 * row] = row + 4 * thread;
+      for (int64_t i = 0; i < 100; ++i) {
+        std::vector<int64_t> input = {i % 4};
+        TensorView table(weight.data(), {4, 2}), indices(input.data(), {1});
+        module.call("lookup", {table, indices},
+                    {TensorView(out.data(), {1, 2})});
+        ASSERT_EQ(out[0], i % 4 + 4 * thread);
+      }
+    });
+  for (std::thread &thread : threads)
+    thread.join();
+}
