@@ -1,7 +1,9 @@
 #!/bin/sh
 # Packs what tests and measures on a GPU machine, which needs no LLVM and no
 # compiler: the runtime, its tests, the benchmark, and their kernels, which are
-# compiled here through the interpreter; and libraries of embedding-compile.
+# compiled here through the interpreter; and libraries of embedding-compile. If
+# tools/test-python.sh has built the Python package, that goes too: its extension
+# module is compiled there, for the Python that is there, with nanobind.
 #
 #   tools/pack-gpu-tests.sh [FOLDER [CAPABILITY]]
 #
@@ -37,6 +39,18 @@ for machine in "cpu --cpu=x86-64-v3" "gpu --chips=sm_$(echo "$capability" | tr -
     -o "$folder/${machine%% *}/libcompiled.so"
 done
 
+if [ -d "$build/python/site" ]; then
+  venv=${EMBEDDING_PYTHON_VENV:-${XDG_CACHE_HOME:-$HOME/.cache}/embedding-mlir/python}
+  PYTHONPATH="$build/python/site:test/PyTorch" \
+    "$venv/bin/python" test/Python/compile_gpu_kernels.py "$runtime"
+  mkdir -p "$folder/python/include"
+  cp -r python/embedding_mlir python/src test/Python/test_gpu.py \
+    benchmark/python_overhead.py "$folder/python"
+  cp -r runtime/include/embedding-runtime "$folder/python/include"
+  cp -rL "$(echo '#include <dlpack/dlpack.h>' | clang-22 -E -x c - -M | tr ' ' '\n' |
+    grep dlpack.h | xargs dirname)" "$folder/python/include"
+fi
+
 cat > "$folder/run.sh" <<'RUN'
 #!/bin/sh
 # Tests and measures on this machine's GPU: run.sh [RESULTS.json]
@@ -50,6 +64,19 @@ export EMBEDDING_CUDA_LIBRARY="${EMBEDDING_CUDA_LIBRARY:-libcuda.so.1}"
 python3 "$here/call_operations.py" "$here/cpu/libcompiled.so" \
   "$here/gpu/libcompiled.so" "$EMBEDDING_CUDA_LIBRARY"
 python3 "$here/compare_gpu_with_cpu.py" "$here/libembedding-runtime.so"
+if [ -d "$here/python" ]; then
+  nanobind=$(python3 -c 'import nanobind; print(nanobind.include_dir())')
+  cd "$here/python"
+  c++ -std=c++17 -O2 -shared -fPIC -fvisibility=hidden -Iinclude -I"$nanobind" \
+    -I"$nanobind/../ext/robin_map/include" \
+    -I"$(python3 -c 'import sysconfig; print(sysconfig.get_path("include"))')" \
+    src/*.cpp "$nanobind/../src/nb_combined.cpp" -L"$here" \
+    -l:libembedding-runtime.so.0.1 -o embedding_mlir/_core.so
+  export EMBEDDING_CPU=x86-64-v3 PYTHONPATH="$here/python"
+  python3 -m pytest -q -W ignore test_gpu.py
+  python3 python_overhead.py --device cuda
+  cd - >/dev/null
+fi
 python3 "$here/gpu.py" "$here/libembedding-runtime.so" ${1:+--output "$1"}
 RUN
 chmod +x "$folder/run.sh"

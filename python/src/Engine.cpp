@@ -9,6 +9,7 @@
 #include "Engine.h"
 
 #include <atomic>
+#include <cstdlib>
 #include <mutex>
 
 using namespace embedding::python;
@@ -54,6 +55,7 @@ EmbeddingEngine *embedding::python::getEngine() {
   EmbeddingEngineOptions options;
   embedding_engine_options_init(&options, sizeof(options));
   options.num_threads = numThreads;
+  options.cpu = std::getenv("EMBEDDING_CPU");
   EmbeddingEngine *created = nullptr;
   EmbeddingStatus status;
   if (embedding_engine_create(&options, &created, &status) != EMBEDDING_OK)
