@@ -11,7 +11,6 @@ There are three ways to a result, from the quickest on:
 """
 
 import contextlib
-import functools
 import types
 from typing import NamedTuple, Optional
 
@@ -251,17 +250,16 @@ _lookup_gradients = _Derivable(
 
 
 class _RecordedLookup(_Lookup, torch.autograd.Function):
-    """A lookup that was done before: `result` is a list of its output, since an output
-    that is an argument would be taken for one that was written in place."""
+    """A lookup that was done before: `recorded` is its output and its arguments. An
+    output that is an argument would be taken for one that was written in place."""
 
     @staticmethod
-    def forward(ctx, weight, input, arguments, result):
-        _save(ctx, input, arguments)
-        return result.pop()
-
-    @staticmethod
-    def backward(ctx, grad):
-        return *_Lookup.backward(ctx, grad), None
+    def forward(ctx, weight, input, recorded):
+        out, ctx.arguments = recorded
+        ctx.save_for_backward(input)
+        if forward_ad._current_level >= 0:
+            ctx.save_for_forward(input)
+        return out
 
 
 # ---------------------------------------------------------------------------
@@ -362,6 +360,6 @@ _core.set_torch(types.SimpleNamespace(
     is_function_mode_enabled=torch._C._is_torch_function_mode_enabled,
     forward_ad=forward_ad,
     get_current_stream=getattr(torch._C, "_cuda_getCurrentRawStream", None),
-    make_arguments=functools.lru_cache(maxsize=1024)(_Arguments),
+    make_arguments=_Arguments,
     # What Function.apply does for torch.func before it calls this is not needed there.
     record_lookup=super(torch.autograd.Function, _RecordedLookup).apply))

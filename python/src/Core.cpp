@@ -20,6 +20,7 @@
 
 #include <optional>
 #include <string>
+#include <tuple>
 
 namespace nb = nanobind;
 using namespace embedding::python;
@@ -234,10 +235,33 @@ bool isPlain(const Torch &torch, nb::handle tensor) {
          Tensor::hasMemory(tensor);
 }
 
-nb::list makeList(const nb::object &element) {
-  nb::list list;
-  list.append(element);
-  return list;
+/// An _Arguments: that of the last call again, if it is the same.
+nb::object makeArguments(const Torch &torch, int64_t numRows,
+                         std::optional<int64_t> paddingIdx,
+                         bool scaleGradByFreq, bool sparse,
+                         const nb::str &outOfRange) {
+  struct Call {
+    int64_t numRows = -1;
+    std::optional<int64_t> paddingIdx;
+    bool scaleGradByFreq = false, sparse = false;
+    PyObject *outOfRange = nullptr;
+    bool operator==(const Call &other) const {
+      return std::tie(numRows, paddingIdx, scaleGradByFreq, sparse,
+                      outOfRange) == std::tie(other.numRows, other.paddingIdx,
+                                              other.scaleGradByFreq,
+                                              other.sparse, other.outOfRange);
+    }
+  };
+  // Under the interpreter's lock. The arguments keep their string alive.
+  static Call last;
+  static auto *made = new nb::object;
+  Call call = {numRows, paddingIdx, scaleGradByFreq, sparse, outOfRange.ptr()};
+  if (!(call == last)) {
+    *made = torch.makeArguments(numRows, paddingIdx, scaleGradByFreq, sparse,
+                                outOfRange);
+    last = call;
+  }
+  return *made;
 }
 
 /// F.embedding of plain tensors, without max_norm. None if they are not plain,
@@ -268,9 +292,9 @@ nb::any embedPlain(nb::handle input, nb::handle weight,
       (isTrue(weight.attr("requires_grad")) && isTrue(torch->isGradEnabled())))
     return makeAny(torch->recordLookup(
         weight, input,
-        torch->makeArguments(table.size(0), paddingIdx, scaleGradByFreq, sparse,
-                             outOfRange),
-        makeList(out)));
+        nb::make_tuple(out,
+                       makeArguments(*torch, table.size(0), paddingIdx,
+                                     scaleGradByFreq, sparse, outOfRange))));
   return makeAny(out);
 }
 

@@ -49,7 +49,7 @@ struct Torch {
   /// (num_rows, padding_idx, scale_grad_by_freq, sparse, out_of_range).
   nb::object makeArguments;
   /// Makes a lookup that was done one that takes a gradient: (weight, input,
-  /// arguments, [out]).
+  /// (out, arguments)).
   nb::object recordLookup;
 
   /// Null while nobody has imported `_torch.py`.
