@@ -27,6 +27,7 @@ _count_dispatch_modes = torch._C._len_torch_dispatch_stack
 _peek_functorch = torch._C._functorch.peek_interpreter_stack
 _has_storage = torch._C._has_storage
 _is_compiling = torch.compiler.is_compiling
+_F_embedding = F.embedding
 
 
 def _is_traced(input, weight):
@@ -293,14 +294,26 @@ def _check_arguments(input, weight, padding_idx):
     return padding_idx
 
 
+def _overrides(x):
+    """Whether the type of `x` has a __torch_function__ of its own."""
+    function = getattr(type(x), "__torch_function__", None)
+    return (function is not None and function is not torch._C._disabled_torch_function_impl
+            and getattr(function, "__func__", None)
+            is not torch.Tensor.__torch_function__.__func__)
+
+
 def embed(input, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse,
           out_of_range):
     """`embedding_mlir.embedding` of whatever is not plain, or has a max_norm."""
     is_compiling = _is_compiling()
     if not is_compiling and has_torch_function_variadic(input, weight):
-        return handle_torch_function(
-            _functions.embedding, (input, weight), input, weight, padding_idx, max_norm,
-            norm_type, scale_grad_by_freq, sparse, out_of_range=out_of_range)
+        arguments = (input, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq,
+                     sparse)
+        if (_overrides(input) or _overrides(weight)) and out_of_range == "check":
+            # Such a type knows F.embedding by its name.
+            return handle_torch_function(_F_embedding, arguments[:2], *arguments)
+        return handle_torch_function(_functions.embedding, arguments[:2], *arguments,
+                                     out_of_range=out_of_range)
     padding_idx = _check_arguments(input, weight, padding_idx)
     a = _Arguments(weight.shape[0], padding_idx, scale_grad_by_freq, sparse, out_of_range)
     is_transformed = not is_compiling and _peek_functorch() is not None

@@ -3,7 +3,9 @@
 F.embedding is the oracle for tensors and NumPy's indexing for arrays.
 """
 
+import copy
 import os
+import pickle
 import threading
 
 import numpy as np
@@ -69,14 +71,49 @@ def test_gradcheck(weight, indices):
     assert gradgradcheck(embed, (weight,), check_fwd_over_rev=True)
 
 
-def test_compile(weight, indices):
-    compiled = torch.compile(
-        lambda w: embedding_mlir.embedding(indices, w, padding_idx=1).sin().sum(),
-        fullgraph=True, backend="aot_eager")
-    ours, = torch.autograd.grad(compiled(weight), weight)
-    theirs, = torch.autograd.grad(F.embedding(indices, weight, padding_idx=1).sin().sum(),
-                                  weight)
+@pytest.mark.parametrize("dynamic", (False, True))
+@pytest.mark.parametrize("options", ({}, {"padding_idx": 1, "scale_grad_by_freq": True}),
+                         ids=("plain", "padding"))
+def test_compile(weight, indices, dynamic, options):
+    """Traced whole, with symbolic sizes too; gradients are traced with it."""
+    def loss(embed):
+        compiled = torch.compile(lambda i, w: embed(i, w, **options).sin().sum(),
+                                 fullgraph=True, backend="aot_eager", dynamic=dynamic)
+        return [torch.autograd.grad(compiled(i, weight), weight)[0]
+                for i in (indices, indices[:2])]
+
+    torch._dynamo.reset()
+    for ours, theirs in zip(loss(embedding_mlir.embedding), loss(F.embedding)):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_compile_renorm(indices):
+    """The write to the table is part of the graph."""
+    ours, theirs = (torch.full((V, D), 2.0) for _ in range(2))
+
+    def step(weight):
+        return embedding_mlir.embedding(indices, weight, max_norm=1.0) * 2
+
+    out = torch.compile(step, fullgraph=True, backend="aot_eager")(ours)
+    torch.testing.assert_close(out, F.embedding(indices, theirs, max_norm=1.0) * 2)
     torch.testing.assert_close(ours, theirs)
+
+
+def test_compile_sparse(weight, indices):
+    """No gradient of a graph is sparse: the call breaks it, and runs on its own."""
+    torch._dynamo.reset()
+    compiled = torch.compile(lambda w: embedding_mlir.embedding(indices, w, sparse=True) * 2,
+                             backend="aot_eager")
+    gradient, = torch.autograd.grad(compiled(weight).sum(), weight)
+    assert gradient.is_sparse
+    assert gradient.to_dense().sum() == 2 * indices.numel() * D
+
+
+def test_export(indices):
+    module = embedding_mlir.nn.Embedding(V, D)
+    program = torch.export.export(module, (indices,))
+    assert any("embedding_mlir.lookup" in str(node.target) for node in program.graph.nodes)
+    assert torch.equal(program.module()(indices), module(indices))
 
 
 def test_func_transforms(weight, indices):
@@ -122,6 +159,120 @@ def test_bad_arguments(weight, indices):
                 function(input, table, **options)
 
 
+def test_types_that_override(weight, indices):
+    """__torch_function__ of a type is asked for F.embedding; a mode sees the drop-in."""
+    class Logged(torch.Tensor):
+        calls = []
+
+        @classmethod
+        def __torch_function__(cls, function, types, args=(), kwargs=None):
+            cls.calls.append(function)
+            return super().__torch_function__(function, types, args, kwargs or {})
+
+    logged = weight.detach().as_subclass(Logged)
+    out = embedding_mlir.embedding(indices, logged, padding_idx=1)
+    assert F.embedding in Logged.calls and isinstance(out, Logged)
+    assert torch.equal(out.as_subclass(torch.Tensor), F.embedding(indices, weight))
+
+    class Plain(torch.Tensor):
+        pass
+
+    out = embedding_mlir.embedding(indices, weight.detach().as_subclass(Plain))
+    assert isinstance(out, Plain)
+    with torch.device("cpu"):  # A mode.
+        assert torch.equal(embedding_mlir.embedding(indices, weight),
+                           F.embedding(indices, weight))
+
+
+@pytest.mark.parametrize("options", ({}, {"padding_idx": 2}), ids=("all", "padding"))
+def test_sparse_entries(weight, indices, options):
+    """The entries themselves, and two gradients that are added."""
+    def gradients(embed):
+        table = weight.detach().clone().requires_grad_()
+        for factor in (1, 2):
+            (embed(indices, table, sparse=True, **options) * factor).sum().backward()
+        return table.grad
+
+    ours, theirs = gradients(embedding_mlir.embedding), gradients(F.embedding)
+    assert torch.equal(ours._indices(), theirs._indices())
+    assert torch.equal(ours._values(), theirs._values())
+    # Written to since, the indices of the gradient are what they were.
+    changed = indices.clone()
+    out = embedding_mlir.embedding(changed, weight, sparse=True)
+    grad, = torch.autograd.grad(out.sum(), weight)
+    rows = grad._indices().clone()
+    changed.zero_()
+    assert torch.equal(grad._indices(), rows)
+
+
+def test_scaled_sparse_gradient(weight, indices):
+    """Refused by F.embedding; here it is the dense one's entries."""
+    dense, sparse = (torch.autograd.grad(
+        embedding_mlir.embedding(indices, weight, scale_grad_by_freq=True, sparse=sparse)
+        .sum(), weight)[0] for sparse in (False, True))
+    torch.testing.assert_close(sparse.to_dense(), dense)
+
+
+def test_indices_changed_in_place(weight, indices):
+    """Autograd notices, as for F.embedding."""
+    for embed in (embedding_mlir.embedding, F.embedding):
+        changed = indices.clone()
+        out = embed(changed, weight).sum()
+        changed.zero_()
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            out.backward()
+
+
+def test_modes(weight, indices):
+    for context in (torch.no_grad(), torch.inference_mode(),
+                    torch.autocast("cpu", dtype=torch.bfloat16)):
+        with context:
+            ours, theirs = (embed(indices, weight)
+                            for embed in (embedding_mlir.embedding, F.embedding))
+        assert torch.equal(ours, theirs) and ours.dtype == theirs.dtype
+        assert ours.requires_grad == theirs.requires_grad
+        assert ours.is_inference() == theirs.is_inference()
+
+
+def test_out_of_range(weight):
+    input = torch.tensor([1, V, -1])
+    grad = torch.ones(3, D, dtype=torch.double)
+    out = embedding_mlir.embedding(input, weight, out_of_range="zero")
+    assert torch.equal(out[0], weight[1]) and not out[1:].any()
+    gradient, = torch.autograd.grad(out, weight, grad)
+    assert gradient[1].eq(1).all() and gradient.count_nonzero() == D
+    out = embedding_mlir.embedding(input, weight, out_of_range="clamp")
+    assert torch.equal(out[1], weight[V - 1]) and torch.equal(out[2], weight[0])
+    with pytest.raises(ValueError, match="expected check, assume, clamp or zero"):
+        embedding_mlir.embedding(input, weight, out_of_range="wrap")
+
+
+def test_failing_renorm_writes_nothing():
+    """F.embedding shortens the rows before the bad index."""
+    weight = torch.full((V, D), 2.0)
+    with pytest.raises(embedding_mlir.OutOfRangeError):
+        embedding_mlir.embedding(torch.tensor([0, 1, V]), weight, max_norm=1.0)
+    assert weight.eq(2).all()
+
+
+def test_module_is_copied_and_pickled(indices):
+    module = embedding_mlir.nn.Embedding(V, D, padding_idx=1, max_norm=2.0)
+    for copied in (copy.deepcopy(module), pickle.loads(pickle.dumps(module))):
+        assert type(copied) is embedding_mlir.nn.Embedding
+        assert torch.equal(copied(indices), module(indices))
+    frozen = embedding_mlir.nn.Embedding.from_pretrained(module.weight.detach())
+    assert torch.equal(frozen(indices), module(indices)) and not frozen.weight.requires_grad
+
+
+def test_errors_are_pickled():
+    """As between the processes of a DataLoader."""
+    with pytest.raises(embedding_mlir.OutOfRangeError) as info:
+        embedding_mlir.embedding(np.array([V]), np.zeros((V, D)))
+    error = pickle.loads(pickle.dumps(info.value))
+    assert (error.position, error.index, error.count) == (0, V, 1)
+    assert str(error) == str(info.value)
+
+
 def test_arrays():
     weight = np.random.default_rng(0).standard_normal((V, D)).astype(np.float32)
     indices = np.array([[1, 2], [3, 49]])
@@ -133,6 +284,44 @@ def test_arrays():
     assert rows.tolist() == [1, 3, 49] and values.shape == (3, D)
     dense = embedding_mlir.dense_grad(out, indices, V)
     assert np.array_equal(dense[1], weight[1]) and not dense[0].any()
+
+
+def test_arrays_of_others():
+    """What has DLPack's protocol, and arrays with types that NumPy does not have."""
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+
+    class Exported:
+        def __init__(self, array):
+            self.array = array
+
+        def __dlpack__(self, **kwargs):
+            return self.array.__dlpack__(**kwargs)
+
+        def __dlpack_device__(self):
+            return self.array.__dlpack_device__()
+
+    weight, indices = np.eye(4, dtype=np.float32), np.array([3, 1])
+    out = embedding_mlir.embedding(Exported(indices), Exported(weight))
+    assert isinstance(out, np.ndarray) and np.array_equal(out, weight[indices])
+    short = weight.astype(ml_dtypes.bfloat16)
+    grad = embedding_mlir.dense_grad(short, np.array([0, 0, 0, 0]), 2)
+    assert grad.dtype == short.dtype and np.array_equal(grad[0], np.ones(4))
+    with pytest.raises(TypeError, match="but not both"):
+        embedding_mlir.dense_grad(weight, torch.tensor([1, 1, 1, 1]), 2)
+
+
+def test_arrays_that_do_not_fit():
+    weight, indices = np.zeros((V, D), np.float32), np.array([1])
+    for error, arguments in ((ValueError, (indices, weight[0])),
+                             (ValueError, (indices.astype(np.float32), weight)),
+                             (TypeError, (indices, weight.astype(">f4"))),
+                             (TypeError, (indices, np.array(["a", "b"]))),
+                             (AssertionError, (indices, weight, V))):
+        with pytest.raises(error):
+            embedding_mlir.embedding(*arguments)
+    weight.flags.writeable = False
+    with pytest.raises(ValueError, match="weight: expected an array that can be written"):
+        embedding_mlir.embedding(indices, weight, max_norm=1.0)
 
 
 def test_threads(weight, indices):
