@@ -129,6 +129,7 @@ def synchronize(device=0, stream=None):
 
 
 def set_num_threads(num_threads):
-    """How many threads a call uses on the CPU; 0 is as many as there are CPUs. Results
-    have the same bits with any number. To be called before anything else is."""
+    """How many threads a call uses on the CPU, in place of PyTorch's (torch.get_num_threads)
+    or, without PyTorch, of one for each CPU. Results have the same bits with any number.
+    To be called before anything else is."""
     _core.set_num_threads(num_threads)

@@ -88,8 +88,9 @@ def _compute_double_backward(weight, input, a):
 
 
 @torch.library.custom_op("embedding_mlir::lookup", mutates_args=())
-def lookup_op(weight: torch.Tensor, input: torch.Tensor, padding_idx: Optional[int],
-              scale_grad_by_freq: bool, out_of_range: str) -> torch.Tensor:
+def lookup_op(weight: torch.Tensor, input: torch.Tensor, sparse: bool,
+              padding_idx: Optional[int], scale_grad_by_freq: bool,
+              out_of_range: str) -> torch.Tensor:
     return _core.lookup(weight, input, out_of_range)
 
 
@@ -116,6 +117,10 @@ def renorm_op(weight: torch.Tensor, input: torch.Tensor, max_norm: float,
 
 
 @lookup_op.register_fake
+def _(weight, input, sparse, padding_idx, scale_grad_by_freq, out_of_range):
+    return weight.new_empty((*input.shape, weight.shape[1]))
+
+
 @double_backward_op.register_fake
 def _(weight, input, padding_idx, scale_grad_by_freq, out_of_range):
     return weight.new_empty((*input.shape, weight.shape[1]))
@@ -137,9 +142,38 @@ def _save_input(ctx, inputs, output):
     ctx.num_rows = inputs[0].shape[0]
 
 
+def _save_lookup(ctx, inputs, output):
+    _save_input(ctx, inputs, output)
+    ctx.sparse = inputs[2]
+
+
 def _lookup_backward(ctx, grad):
     input, = ctx.saved_tensors
+    if ctx.sparse:
+        gradient = _trace_sparse_grad(grad, input, ctx.num_rows, *ctx.arguments)
+    else:
+        gradient = dense_grad_op(grad, input, ctx.num_rows, *ctx.arguments)
+    return gradient, *(None,) * 5
+
+
+def _double_backward_backward(ctx, grad):
+    input, = ctx.saved_tensors
     return dense_grad_op(grad, input, ctx.num_rows, *ctx.arguments), *(None,) * 4
+
+
+def _trace_sparse_grad(grad, input, num_rows, padding_idx, scale_grad_by_freq,
+                       out_of_range):
+    """By operators of PyTorch's: there is nothing to compute."""
+    if scale_grad_by_freq or out_of_range in ("clamp", "zero"):
+        raise NotImplementedError(
+            "embedding(): sparse=True with scale_grad_by_freq, or with out_of_range clamp "
+            "or zero, is not supported where it is traced")
+    rows, values = input.reshape(-1).to(torch.int64), grad.reshape(-1, grad.shape[-1])
+    if padding_idx is not None:
+        is_taken = rows != padding_idx
+        rows, values = rows[is_taken], values[is_taken]
+    return torch.sparse_coo_tensor(rows[None], values, (num_rows, grad.shape[-1]),
+                                   check_invariants=False)
 
 
 def _dense_grad_backward(ctx, grad_grad):
@@ -147,9 +181,10 @@ def _dense_grad_backward(ctx, grad_grad):
     return double_backward_op(grad_grad, input, *ctx.arguments), *(None,) * 5
 
 
-lookup_op.register_autograd(_lookup_backward, setup_context=_save_input)
+lookup_op.register_autograd(_lookup_backward, setup_context=_save_lookup)
 dense_grad_op.register_autograd(_dense_grad_backward, setup_context=_save_input)
-double_backward_op.register_autograd(_lookup_backward, setup_context=_save_input)
+double_backward_op.register_autograd(_double_backward_backward,
+                                     setup_context=_save_input)
 
 
 # ---------------------------------------------------------------------------
@@ -241,7 +276,7 @@ class _Derivable:
 
 _lookup_rows = _Derivable(
     _Lookup, _compute_lookup,
-    lambda weight, input, a: lookup_op(weight, input, *a.without_rows()))
+    lambda weight, input, a: lookup_op(weight, input, a.sparse, *a.without_rows()))
 _sum_gradients = _Derivable(
     _DenseGrad, _compute_dense_grad,
     lambda grad, input, a: dense_grad_op(grad, input, a.num_rows, *a.without_rows()))
@@ -324,9 +359,6 @@ def embed(input, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, s
     if is_transformed:
         return _lookup_rows.transformed(weight, input, a)
     if _is_traced(input, weight) or weight.device.type not in ("cpu", "cuda"):
-        if sparse:
-            raise NotImplementedError(
-                "embedding(): sparse=True is not supported under torch.compile")
         return _lookup_rows.trace(weight, input, a)
     return _lookup_rows.plain(weight, input, a)
 

@@ -268,7 +268,7 @@ nb::object makeArguments(const Torch &torch, int64_t numRows,
 /// or not right: then Python says why.
 nb::any embedPlain(nb::handle input, nb::handle weight,
                    std::optional<int64_t> paddingIdx, bool scaleGradByFreq,
-                   bool sparse, nb::str outOfRange) {
+                   bool sparse, const nb::str &outOfRange) {
   const Torch *torch = Torch::get();
   if (!torch || !isPlain(*torch, weight) || !isPlain(*torch, input) ||
       isWatched(*torch))

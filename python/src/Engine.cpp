@@ -8,9 +8,14 @@
 
 #include "Engine.h"
 
+#include "Tensor.h"
+
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <dlfcn.h>
 #include <mutex>
+#include <optional>
 
 using namespace embedding::python;
 
@@ -39,12 +44,75 @@ void embedding::python::failInvalid(const std::string &message) {
 }
 
 //===----------------------------------------------------------------------===//
+// Threads
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// What a compiler calls for `#pragma omp parallel`, in the library that
+/// PyTorch has loaded: its threads wait for the next loop on their CPUs, where
+/// threads of another pool would have to share with them.
+struct OpenMP {
+  int (*getMaxThreads)();
+  void (*parallel)(void (*body)(void *), void *data, unsigned numThreads,
+                   unsigned flags);
+
+  /// Nothing if there is none.
+  static std::optional<OpenMP> find() {
+    OpenMP found;
+    found.getMaxThreads =
+        reinterpret_cast<int (*)()>(dlsym(RTLD_DEFAULT, "omp_get_max_threads"));
+    found.parallel = reinterpret_cast<decltype(found.parallel)>(
+        dlsym(RTLD_DEFAULT, "GOMP_parallel"));
+    if (!found.getMaxThreads || !found.parallel)
+      return std::nullopt;
+    return found;
+  }
+};
+
+/// A loop whose threads take ranges in turn.
+struct Loop {
+  int64_t size, step;
+  EmbeddingRangeFunction function;
+  void *context;
+  std::atomic<int64_t> next{0};
+
+  static void work(void *data) {
+    auto *loop = static_cast<Loop *>(data);
+    int64_t begin;
+    while ((begin = loop->next.fetch_add(loop->step)) < loop->size)
+      loop->function(loop->context, begin,
+                     std::min(begin + loop->step, loop->size));
+  }
+};
+
+} // namespace
+
+static std::optional<OpenMP> openMP;
+
+/// As EmbeddingParallelFor.
+static void parallelFor(void *, int64_t size, int64_t grain,
+                        EmbeddingRangeFunction function, void *context) {
+  int64_t numThreads =
+      std::min<int64_t>(openMP->getMaxThreads(), (size + grain - 1) / grain);
+  if (numThreads <= 1) {
+    function(context, 0, size);
+    return;
+  }
+  // A few ranges for each thread, since some come late.
+  int64_t step = std::max(grain, size / (4 * numThreads));
+  Loop loop{size, step, function, context};
+  openMP->parallel(&Loop::work, &loop, static_cast<unsigned>(numThreads), 0);
+}
+
+//===----------------------------------------------------------------------===//
 // The engine
 //===----------------------------------------------------------------------===//
 
 static std::atomic<EmbeddingEngine *> engine{nullptr};
 static auto *engineMutex = new std::mutex;
 static int32_t numThreads = 0;
+static bool isForked = false;
 
 EmbeddingEngine *embedding::python::getEngine() {
   if (EmbeddingEngine *known = engine.load(std::memory_order_acquire))
@@ -56,6 +124,12 @@ EmbeddingEngine *embedding::python::getEngine() {
   embedding_engine_options_init(&options, sizeof(options));
   options.num_threads = numThreads;
   options.cpu = std::getenv("EMBEDDING_CPU");
+  if (numThreads == 0 && !isForked && Torch::get())
+    openMP = OpenMP::find();
+  if (openMP) {
+    options.num_threads = openMP->getMaxThreads();
+    options.parallel_for = &parallelFor;
+  }
   EmbeddingEngine *created = nullptr;
   EmbeddingStatus status;
   if (embedding_engine_create(&options, &created, &status) != EMBEDDING_OK)
@@ -65,6 +139,9 @@ EmbeddingEngine *embedding::python::getEngine() {
 }
 
 void embedding::python::forgetEngine() {
+  // OpenMP's threads are gone too, and it does not know.
+  isForked = true;
+  openMP.reset();
   engine.store(nullptr);
   engineMutex = new std::mutex;
 }

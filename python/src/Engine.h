@@ -20,7 +20,8 @@ namespace embedding::python {
 namespace nb = nanobind;
 
 /// The engine of all calls, made by the first, for the CPU that the
-/// environment's EMBEDDING_CPU names.
+/// environment's EMBEDDING_CPU names. If PyTorch is there, loops run on its
+/// threads.
 EmbeddingEngine *getEngine();
 /// In the child of a fork: the threads of the engine are not there, and its
 /// locks may be held for ever. It is left alone, and a new one made if need be.

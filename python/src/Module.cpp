@@ -74,7 +74,6 @@ static uint64_t readScalar(nb::handle value, const EmbeddingOperand &operand) {
       PyErr_Clear();
       expected("an integer of its width");
     }
-    number = -1;
     if (operand.dtype.bits != 64)
       expected("an integer of its width");
     return bits;

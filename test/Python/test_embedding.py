@@ -100,13 +100,23 @@ def test_compile_renorm(indices):
 
 
 def test_compile_sparse(weight, indices):
-    """No gradient of a graph is sparse: the call breaks it, and runs on its own."""
-    torch._dynamo.reset()
-    compiled = torch.compile(lambda w: embedding_mlir.embedding(indices, w, sparse=True) * 2,
-                             backend="aot_eager")
-    gradient, = torch.autograd.grad(compiled(weight).sum(), weight)
-    assert gradient.is_sparse
-    assert gradient.to_dense().sum() == 2 * indices.numel() * D
+    def gradient(embed, **options):
+        torch._dynamo.reset()
+        compiled = torch.compile(lambda w: embed(indices, w, sparse=True, **options) * 2,
+                                 backend="aot_eager", fullgraph=True)
+        return torch.autograd.grad(compiled(weight).sum(), weight)[0]
+
+    ours, theirs = gradient(embedding_mlir.embedding), gradient(F.embedding)
+    assert ours.is_sparse and ours._nnz() == theirs._nnz()
+    torch.testing.assert_close(ours.to_dense(), theirs.to_dense())
+    with pytest.raises(Exception, match="with scale_grad_by_freq"):
+        gradient(embedding_mlir.embedding, scale_grad_by_freq=True)
+
+
+def test_max_norm_under_transforms(weight, indices):
+    with pytest.raises(RuntimeError, match="not supported under torch.func"):
+        torch.func.grad(lambda w: embedding_mlir.embedding(indices, w, max_norm=1.0).sum())(
+            weight.detach())
 
 
 def test_export(indices):
