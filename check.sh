@@ -4,14 +4,16 @@
 #   ./check.sh              all tests
 #   ./check.sh --sanitize   all tests, and the runtime's under the sanitizers
 #   ./check.sh --lint       clang-format and clang-tidy first
+#   ./check.sh --wheel      pip install . into a fresh environment, and the example
 set -euo pipefail
 cd "$(dirname "$0")"
 
-sanitize=0 lint=0
+sanitize=0 lint=0 wheel=0
 for argument in "$@"; do
   case "$argument" in
   --sanitize) sanitize=1 ;;
   --lint) lint=1 ;;
+  --wheel) wheel=1 ;;
   *)
     echo "check.sh: unknown argument $argument" >&2
     exit 2
@@ -20,7 +22,7 @@ for argument in "$@"; do
 done
 
 tools/install-dependencies.sh
-tools/install-python.sh >/dev/null
+venv=$(tools/install-python.sh)
 [ -f build/build.ninja ] || cmake --preset release >/dev/null
 cmake --build build
 
@@ -35,6 +37,9 @@ if [ $lint = 1 ]; then
       fi
     done |
     xargs -P "$(nproc)" -n 4 clang-tidy-22 -p build --quiet --warnings-as-errors='*'
+  tools/test-python.sh --collect-only >/dev/null
+  git ls-files 'python/*.cpp' | xargs -P "$(nproc)" -n 1 clang-tidy-22 --quiet \
+    -p build/python/build --header-filter="$PWD/python/.*" --warnings-as-errors='*'
 fi
 
 if [ $sanitize = 1 ]; then
@@ -45,6 +50,15 @@ if [ $sanitize = 1 ]; then
     build-$preset/bin/embedding-runtime-tests --gtest_brief=1
     build-$preset/bin/embedding-device-tests --gtest_brief=1
   done
+fi
+
+if [ $wheel = 1 ]; then
+  # PyTorch is taken from the other environment, which has it already.
+  rm -rf build/fresh
+  /usr/bin/python3 -m venv build/fresh
+  build/fresh/bin/pip install --quiet --disable-pip-version-check .
+  (cd build/fresh && PYTHONPATH=$(echo "$venv"/lib/python3*/site-packages) \
+    bin/python ../../docs/examples/embedding.py plot.svg && test -s plot.svg)
 fi
 
 ctest --test-dir build --output-on-failure

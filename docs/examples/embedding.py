@@ -126,6 +126,7 @@ if len(sys.argv) > 1:
     plt.figure(figsize=(9, 3.5), layout="constrained")
     plt.bar(list(results), list(results.values()))
     plt.axhline(1, color="black", linewidth=0.8)
+    plt.yscale("log")
     plt.ylabel("times as fast as F.embedding")
     plt.xticks(fontsize=7)
     plt.title(f"8192 indices on {torch.get_num_threads()} threads, from Python")
