@@ -4,8 +4,8 @@ There are three ways to a result, from the quickest on:
 
 - plain tensors go straight to the runtime, by `_core.embed_plain`; if they take a
   gradient, an autograd.Function that has nothing left to compute records it;
-- under forward-mode derivatives of derivatives, and torch.func, autograd.Functions
-  whose parts are such calls;
+- derivatives of derivatives, and what torch.func transforms, by autograd.Functions whose
+  parts are such calls;
 - what is traced (torch.compile, export, fake tensors, other subclasses), by operators
   of torch.library, whose derivatives are the same operators.
 """

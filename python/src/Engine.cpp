@@ -124,11 +124,15 @@ EmbeddingEngine *embedding::python::getEngine() {
   embedding_engine_options_init(&options, sizeof(options));
   options.num_threads = numThreads;
   options.cpu = std::getenv("EMBEDDING_CPU");
-  if (numThreads == 0 && !isForked && Torch::get())
-    openMP = OpenMP::find();
-  if (openMP) {
-    options.num_threads = openMP->getMaxThreads();
-    options.parallel_for = &parallelFor;
+  if (numThreads == 0 && Torch::get()) {
+    if (std::optional<OpenMP> found = OpenMP::find()) {
+      options.num_threads = found->getMaxThreads();
+      // In the child of a fork its threads are gone, and it does not know.
+      if (!isForked) {
+        openMP = found;
+        options.parallel_for = &parallelFor;
+      }
+    }
   }
   EmbeddingEngine *created = nullptr;
   EmbeddingStatus status;
@@ -139,9 +143,7 @@ EmbeddingEngine *embedding::python::getEngine() {
 }
 
 void embedding::python::forgetEngine() {
-  // OpenMP's threads are gone too, and it does not know.
   isForked = true;
-  openMP.reset();
   engine.store(nullptr);
   engineMutex = new std::mutex;
 }

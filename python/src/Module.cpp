@@ -105,7 +105,7 @@ struct MadeResults {
     nb::gil_scoped_acquire acquired;
     try {
       nb::object &object = results->objects[number];
-      object = results->areTorch
+      object = results->areTorch || like->device.device_type == kDLCUDA
                    ? makeTorchTensor(like->shape, like->ndim, like->dtype,
                                      like->device)
                    : makeArray(like->shape, like->ndim, like->dtype);
@@ -114,7 +114,9 @@ struct MadeResults {
       return 0;
     } catch (nb::python_error &raised) {
       results->error.emplace(raised);
-    } catch (...) {
+    } catch (std::exception &raised) {
+      PyErr_SetString(PyExc_TypeError, raised.what());
+      results->error.emplace();
     }
     return 1;
   }
@@ -135,6 +137,7 @@ public:
     EmbeddingModuleOptions options;
     embedding_module_options_init(&options, sizeof(options));
     options.device = {static_cast<DLDeviceType>(deviceType), deviceId};
+    device = options.device;
     run([&](EmbeddingEngine *engine, EmbeddingStatus *status) {
       return embedding_module_compile(engine, ir.data(), ir.size(), &options,
                                       &module, status);
@@ -174,6 +177,7 @@ private:
     throw nb::attribute_error(("module: no function '" + name + "'").c_str());
   }
 
+  DLDevice device;
   EmbeddingModule *module = nullptr;
   const EmbeddingFunction *functions = nullptr;
   size_t count = 0;
@@ -209,8 +213,10 @@ nb::any Module::call(const std::string &name, const nb::args &given) {
     const Tensor &tensor = tensors.emplace_back(given[i], operand.name, access);
     arguments.push_back(&tensor);
     results.areTorch |= !tensor.isArray();
-    if (tensor.isOnGPU())
-      options.stream = tensor.currentStream();
+  }
+  if (device.device_type == kDLCUDA) {
+    nb::module_::import_("embedding_mlir._torch");
+    options.stream = getCurrentStream(device.device_id);
   }
   options.make_result = &MadeResults::make;
   options.make_result_context = &results;

@@ -237,10 +237,8 @@ int64_t Tensor::numElements() const {
   return count;
 }
 
-void *Tensor::currentStream() const {
-  if (!isOnGPU())
-    return nullptr;
-  nb::object stream = Torch::get()->getCurrentStream(tensor.device.device_id);
+void *embedding::python::getCurrentStream(int32_t deviceId) {
+  nb::object stream = Torch::get()->getCurrentStream(deviceId);
   return PyLong_AsVoidPtr(stream.ptr());
 }
 

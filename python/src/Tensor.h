@@ -61,6 +61,9 @@ private:
   static Torch *current;
 };
 
+/// PyTorch's current stream on a GPU.
+void *getCurrentStream(int32_t deviceId);
+
 /// Whether a tensor is only read: one that is may have its bytes resolved.
 enum class Access { read, write };
 
@@ -91,7 +94,9 @@ public:
            (tensor.dtype.bits == 32 || tensor.dtype.bits == 64);
   }
   /// PyTorch's current stream on its device; null on the CPU.
-  void *currentStream() const;
+  void *currentStream() const {
+    return isOnGPU() ? getCurrentStream(tensor.device.device_id) : nullptr;
+  }
 
   /// A new tensor or array on its device, of its type.
   nb::object makeEmpty(const std::vector<int64_t> &sizes) const;
