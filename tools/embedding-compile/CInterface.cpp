@@ -22,7 +22,6 @@ using namespace mlir;
 using namespace ::embedding::tools;
 using mlir::embedding::FunctionInterface;
 using mlir::embedding::getCType;
-namespace runtime = ::embedding::runtime;
 
 //===----------------------------------------------------------------------===//
 // Names

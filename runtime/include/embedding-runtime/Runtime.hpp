@@ -47,6 +47,13 @@ private:
   EmbeddingStatus status;
 };
 
+/// Throws an Error of EMBEDDING_INVALID_ARGUMENT.
+[[noreturn]] inline void throwInvalidArgument(const std::string &message) {
+  EmbeddingStatus status{EMBEDDING_INVALID_ARGUMENT, -1, 0, 0, {}};
+  message.copy(status.message, sizeof(status.message) - 1);
+  throw Error(status);
+}
+
 /// DLPack's name for the arithmetic type `T`.
 template <typename T> constexpr DLDataType dataTypeOf() {
   static_assert(std::is_arithmetic_v<T>, "pass a DLDataType instead");
@@ -186,8 +193,8 @@ public:
                 const LookupOptions &options = {}) {
     DLTensor dlTable = table.get(), dlIndices = indices.get();
     if (dlTable.ndim != 2)
-      fail("table: expected 2 dimensions, but got " +
-           std::to_string(dlTable.ndim));
+      throwInvalidArgument("table: expected 2 dimensions, but got " +
+                           std::to_string(dlTable.ndim));
     std::vector<int64_t> shape(dlIndices.shape,
                                dlIndices.shape + dlIndices.ndim);
     shape.push_back(dlTable.shape[1]);
@@ -220,10 +227,11 @@ public:
                    int64_t numRows, const GradOptions &options = {}) {
     DLTensor dlGradOutput = gradOutput.get();
     if (dlGradOutput.ndim < 1 || numRows < 0)
-      fail(dlGradOutput.ndim < 1
-               ? "grad_output: expected at least 1 dimension, but got 0"
-               : "num_rows: expected at least 0, but got " +
-                     std::to_string(numRows));
+      throwInvalidArgument(
+          dlGradOutput.ndim < 1
+              ? "grad_output: expected at least 1 dimension, but got 0"
+              : "num_rows: expected at least 0, but got " +
+                    std::to_string(numRows));
     Tensor gradTable(engine.get(), dlGradOutput.dtype,
                      {numRows, dlGradOutput.shape[dlGradOutput.ndim - 1]});
     denseGrad(gradOutput, indices, gradTable, options);
@@ -315,12 +323,6 @@ private:
       throw Error(status);
   }
 
-  [[noreturn]] static void fail(const std::string &message) {
-    EmbeddingStatus status{EMBEDDING_INVALID_ARGUMENT, -1, 0, 0, {}};
-    message.copy(status.message, sizeof(status.message) - 1);
-    throw Error(status);
-  }
-
   struct Destroy {
     void operator()(EmbeddingEngine *engine) const {
       embedding_engine_destroy(engine);
@@ -388,9 +390,10 @@ public:
           (!argument.view && (argument.dtype.bits != operand.dtype.bits ||
                               (argument.dtype.code == kDLFloat) !=
                                   (operand.dtype.code == kDLFloat))))
-        fail(std::string(operand.name) +
-             (operand.ndim < 0 ? ": expected a number of its type"
-                               : ": expected a tensor"));
+        throwInvalidArgument(std::string(operand.name) +
+                             (operand.ndim < 0
+                                  ? ": expected a number of its type"
+                                  : ": expected a tensor"));
       if (argument.view)
         pointers.push_back(&tensors.emplace_back(argument.view->get()));
       else
@@ -414,16 +417,10 @@ public:
   EmbeddingModule *get() const { return module.get(); }
 
 private:
-  [[noreturn]] static void fail(const std::string &message) {
-    EmbeddingStatus status{EMBEDDING_INVALID_ARGUMENT, -1, 0, 0, {}};
-    message.copy(status.message, sizeof(status.message) - 1);
-    throw Error(status);
-  }
-
   static void checkCount(const char *what, size_t expected, size_t got) {
     if (expected != got)
-      fail("expected " + std::to_string(expected) + " " + what + ", but got " +
-           std::to_string(got));
+      throwInvalidArgument("expected " + std::to_string(expected) + " " + what +
+                           ", but got " + std::to_string(got));
   }
 
   const EmbeddingFunction &find(const std::string &name) const {
@@ -432,7 +429,7 @@ private:
     for (size_t i = 0; i < count; ++i)
       if (name == first[i].name)
         return first[i];
-    fail("module: no function '" + name + "'");
+    throwInvalidArgument("module: no function '" + name + "'");
   }
 
   struct Destroy {
