@@ -39,15 +39,15 @@ static func::FuncOp addWithCInterface(ImplicitLocOpBuilder &b, StringRef name,
 }
 
 /// Adds a function that calls `function` and hands over its results.
-static func::FuncOp addCaller(func::FuncOp function, StringRef name) {
+static func::FuncOp addCaller(func::FuncOp function, StringRef name,
+                              TensorArguments tensorArguments) {
   ModuleOp module = function->getParentOfType<ModuleOp>();
   ImplicitLocOpBuilder b(function.getLoc(), function.getContext());
   b.setInsertionPointToEnd(module.getBody());
   func::FuncOp caller =
       addWithCInterface(b, getCallerName(name), function.getArgumentTypes());
-  // A tensor is the caller's, however the function treats its own argument.
   for (auto [number, type] : llvm::enumerate(function.getArgumentTypes()))
-    if (isa<TensorType>(type))
+    if (tensorArguments == TensorArguments::areKept && isa<TensorType>(type))
       caller.setArgAttr(number,
                         bufferization::BufferizationDialect::kWritableAttrName,
                         b.getBoolAttr(false));
@@ -109,7 +109,8 @@ static LLVM::LLVMFuncOp addPacked(ModuleOp module, StringRef name,
 }
 
 Entries Entries::create(ModuleOp module,
-                        ArrayRef<std::pair<func::FuncOp, std::string>> named) {
+                        ArrayRef<std::pair<func::FuncOp, std::string>> named,
+                        TensorArguments tensorArguments) {
   module.getContext()
       ->loadDialect<arith::ArithDialect, func::FuncDialect, LLVM::LLVMDialect,
                     tensor::TensorDialect>();
@@ -117,7 +118,7 @@ Entries Entries::create(ModuleOp module,
     function.setPrivate();
   Entries result;
   for (auto [function, name] : named) {
-    addCaller(function, name);
+    addCaller(function, name, tensorArguments);
     result.entries.push_back(
         {name, SmallVector<Type>(function.getArgumentTypes())});
   }

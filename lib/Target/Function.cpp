@@ -202,7 +202,7 @@ LogicalResult mlir::embedding::compileFunctions(
   for (const FunctionInterface &function : functions)
     named.emplace_back(copy->lookupSymbol<func::FuncOp>(function.name),
                        function.getEntryName(options.chip));
-  Entries entries = Entries::create(*copy, named);
+  Entries entries = Entries::create(*copy, named, TensorArguments::areKept);
   PassManager pm(module.getContext());
   Entries::addPasses(pm);
   if (options.chip != 0) {

@@ -57,6 +57,11 @@ struct EmbeddingAllocateOnDevice
           op->emitError("expected no constants in memory, which would be the "
                         "host's; pass them as arguments");
           return WalkResult::interrupt();
+        } else if (isa<memref::CopyOp>(op)) {
+          op->emitError("expected no copy of a buffer, which is on the device; "
+                        "update a memref in place of a tensor that is needed "
+                        "as it was");
+          return WalkResult::interrupt();
         } else if (op != function.getOperation() && accessesMemory(op)) {
           op->emitError("expected nothing but kernels to read or write memory, "
                         "which is on the device, but got '")

@@ -20,6 +20,14 @@ func.func @host_access(%buffer: memref<?xi64>, %i: index) -> i64 {
 
 // -----
 
+func.func @copy(%from: memref<?xf32>, %to: memref<?xf32>) {
+  // expected-error @below {{expected no copy of a buffer, which is on the device; update a memref in place of a tensor that is needed as it was}}
+  memref.copy %from, %to : memref<?xf32> to memref<?xf32>
+  return
+}
+
+// -----
+
 func.func @no_kernel_yet(%indices: memref<?xi64>, %table: memref<?x64xf32>) {
   // expected-error @below {{but got 'embedding.renorm'}}
   embedding.renorm max_norm(1.0) ins(%indices : memref<?xi64>)

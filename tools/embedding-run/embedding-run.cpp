@@ -479,8 +479,9 @@ static LogicalResult run(MLIRContext &context) {
     outcome.types.assign(function->getResultTypes().begin(),
                          function->getResultTypes().end());
     outcome.results.resize(outcome.types.size());
-    entries =
-        mlir::embedding::Entries::create(*module, {{*function, kEntry.str()}});
+    entries = mlir::embedding::Entries::create(
+        *module, {{*function, kEntry.str()}},
+        mlir::embedding::TensorArguments::areConsumed);
   }
   FailureOr<std::optional<LoadedObject>> object = compile(*module, entries);
   if (failed(object))

@@ -31,6 +31,14 @@ namespace mlir::embedding {
 inline constexpr llvm::StringLiteral
     kTakeResultFunction("embedding_take_result");
 
+/// What a function that updates a tensor may do to an argument.
+enum class TensorArguments {
+  /// Nothing: it updates a copy.
+  areKept,
+  /// Update it in place, since whoever calls brings one to be used up.
+  areConsumed
+};
+
 /// The entries of functions of one module.
 class Entries {
 public:
@@ -38,7 +46,8 @@ public:
   /// not lowered yet, and makes all else private: what no entry calls need not
   /// be lowered. Loads the dialects that entries are made of.
   static Entries create(ModuleOp module,
-                        ArrayRef<std::pair<func::FuncOp, std::string>> named);
+                        ArrayRef<std::pair<func::FuncOp, std::string>> named,
+                        TensorArguments tensorArguments);
 
   /// Adds the passes that must run before a pipeline: inlined, buffers have one
   /// owner; to find that out at run time takes memory that on a GPU the host
