@@ -352,10 +352,31 @@ def test_threads(weight, indices):
 
 
 def test_fork():
-    weight, indices = np.ones((V, D), np.float32), np.arange(V)
-    embedding_mlir.embedding(indices, weight)
+    """The parent's threads have run loops, and are not there in the child."""
+    weight, indices = np.ones((20000, 64), np.float32), np.arange(20000) % 777
+
+    def works():
+        out = embedding_mlir.embedding(indices, weight)
+        grad = embedding_mlir.dense_grad(out, indices, len(weight))
+        return np.array_equal(out, weight) and grad.sum() == out.size
+
+    assert works()
     child = os.fork()
     if child == 0:
-        out = embedding_mlir.embedding(indices, weight)
-        os._exit(0 if np.array_equal(out, weight) else 1)
+        os._exit(0 if works() else 1)
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_number_of_threads():
+    """torch.set_num_threads is heard, and changes no bit."""
+    weight = torch.randn(5000, 64)
+    indices = torch.randint(5000, (20000,))
+    grad = torch.randn(20000, 64)
+    before, results = torch.get_num_threads(), []
+    for threads in (1, 2, 5):
+        torch.set_num_threads(threads)
+        results.append((embedding_mlir.embedding(indices, weight),
+                        embedding_mlir.dense_grad(grad, indices, 5000)))
+    torch.set_num_threads(before)
+    for out, sums in results[1:]:
+        assert torch.equal(out, results[0][0]) and torch.equal(sums, results[0][1])

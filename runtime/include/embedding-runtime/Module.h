@@ -114,9 +114,9 @@ embedding_call_options_init(EmbeddingCallOptions *options, size_t struct_size);
  * `make_result`, a `const DLTensor *` for each result, which is copied into it.
  * Types, shapes and strides that the function's type fixes are checked before
  * it runs; tensors are compact and row-major unless their memref says
- * otherwise. A memref is read and written in place. A tensor is
- * not written: on the CPU a function that updates one updates a copy, for a GPU
- * it does not compile.
+ * otherwise. A memref is read and written in place. A tensor is not written: on
+ * the CPU a function that updates one updates a copy, for a GPU it does not
+ * compile.
  *
  * EMBEDDING_OUT_OF_RANGE if an operation with `out_of_range(check)` has met a
  * bad index: what the function has written is then unspecified. On a GPU,
