@@ -64,8 +64,7 @@ int64_t getRowLength(const Tensor &rows, const char *name) {
 
 nb::object lookupRows(const Tensor &table, const Tensor &indices, Mode mode,
                       std::optional<double> maxNorm, double normType) {
-  nb::object out = table.makeEmpty(indices.shapeWith(table.size(1)));
-  Tensor to(out, "out", Access::write);
+  Tensor out(table, indices.shapeWith(table.size(1)));
   EmbeddingLookupOptions options;
   embedding_lookup_options_init(&options, sizeof(options));
   options.out_of_range = parseMode(mode);
@@ -74,9 +73,9 @@ nb::object lookupRows(const Tensor &table, const Tensor &indices, Mode mode,
   options.norm_type = normType;
   options.stream = table.currentStream();
   run([&](EmbeddingEngine *engine, EmbeddingStatus *status) {
-    return embedding_lookup(engine, &table, &indices, &options, &to, status);
+    return embedding_lookup(engine, &table, &indices, &options, &out, status);
   });
-  return out;
+  return out.getObject();
 }
 
 /// A tensor or an array, of whatever kind the arguments are.
@@ -123,41 +122,40 @@ nb::any denseGrad(nb::handle gradOutput, nb::handle input, int64_t numRows,
                   std::optional<int64_t> paddingIdx, bool scaleGradByFreq,
                   bool allowNondeterministic, Mode mode) {
   Tensor grad(gradOutput, "grad_output"), indices(input, "input");
-  nb::object out = grad.makeEmpty({numRows, getRowLength(grad, "grad_output")});
-  Tensor to(out, "out", Access::write);
+  Tensor out(grad, {numRows, getRowLength(grad, "grad_output")});
   EmbeddingGradOptions options =
       makeGradOptions(paddingIdx, scaleGradByFreq, mode, grad);
   options.allow_nondeterministic = allowNondeterministic;
   run([&](EmbeddingEngine *engine, EmbeddingStatus *status) {
-    return embedding_dense_grad(engine, &grad, &indices, &options, &to, status);
+    return embedding_dense_grad(engine, &grad, &indices, &options, &out,
+                                status);
   });
-  return makeAny(out);
+  return makeAny(out.getObject());
 }
 
 /// Entries of a sparse gradient, of which the first nnz count.
 class Entries {
 public:
-  Entries(const Tensor &values, int64_t maxEntries, int64_t rowLength)
-      : rows(values.makeEmptyInt64({maxEntries})),
-        sums(values.makeEmpty({maxEntries, rowLength})),
-        count(values.makeEmptyInt64({})), toRows(rows, "rows", Access::write),
-        toSums(sums, "values", Access::write),
-        toCount(count, "nnz", Access::write) {}
+  Entries(const Tensor &like, int64_t maxEntries, int64_t rowLength)
+      : rows(Tensor::makeInt64(like, {maxEntries})),
+        values(like, {maxEntries, rowLength}),
+        count(Tensor::makeInt64(like, {})) {}
 
-  const DLTensor *getRows() const { return &toRows; }
-  const DLTensor *getValues() const { return &toSums; }
-  int64_t *getCount() const { return static_cast<int64_t *>((&toCount)->data); }
+  const DLTensor *getRows() const { return &rows; }
+  const DLTensor *getValues() const { return &values; }
+  int64_t *getCount() const { return static_cast<int64_t *>((&count)->data); }
 
   /// All of them, without waiting for a GPU to count.
-  Pair getAll() const { return nb::make_tuple(rows, sums); }
+  Pair getAll() const {
+    return nb::make_tuple(rows.getObject(), values.getObject());
+  }
   Pair getCounted() const {
-    nb::slice first(nb::cast<Py_ssize_t>(nb::int_(count)));
-    return nb::make_tuple(rows[first], sums[first]);
+    nb::slice first(nb::cast<Py_ssize_t>(nb::int_(count.getObject())));
+    return nb::make_tuple(rows.getObject()[first], values.getObject()[first]);
   }
 
 private:
-  nb::object rows, sums, count;
-  Tensor toRows, toSums, toCount;
+  Tensor rows, values, count;
 };
 
 Pair sparseGrad(nb::handle gradOutput, nb::handle input, int64_t numRows,
@@ -198,15 +196,14 @@ nb::any doubleBackward(nb::handle gradGradWeight, nb::handle input,
                        Mode mode) {
   Tensor table(gradGradWeight, "grad_grad_weight"), indices(input, "input");
   checkTable(table, "grad_grad_weight");
-  nb::object out = table.makeEmpty(indices.shapeWith(table.size(1)));
-  Tensor to(out, "out", Access::write);
+  Tensor out(table, indices.shapeWith(table.size(1)));
   EmbeddingGradOptions options =
       makeGradOptions(paddingIdx, scaleGradByFreq, mode, table);
   run([&](EmbeddingEngine *engine, EmbeddingStatus *status) {
-    return embedding_double_backward(engine, &table, &indices, &options, &to,
+    return embedding_double_backward(engine, &table, &indices, &options, &out,
                                      status);
   });
-  return makeAny(out);
+  return makeAny(out.getObject());
 }
 
 void synchronize(int32_t device, uintptr_t stream) {
@@ -230,9 +227,8 @@ bool isWatched(const Torch &torch) {
 }
 
 bool isPlain(const Torch &torch, nb::handle tensor) {
-  return (tensor.type().is(torch.tensorType) ||
-          tensor.type().is(torch.parameterType)) &&
-         Tensor::hasMemory(tensor);
+  return tensor.type().is(torch.tensorType) ||
+         tensor.type().is(torch.parameterType);
 }
 
 /// An _Arguments: that of the last call again, if it is the same.
@@ -273,8 +269,9 @@ nb::any embedPlain(nb::handle input, nb::handle weight,
   if (!torch || !isPlain(*torch, weight) || !isPlain(*torch, input) ||
       isWatched(*torch))
     return makeAny(nb::none());
-  Tensor table(weight, "weight"), indices(input, "input");
-  if (table.rank() != 2 || !indices.isIndices() ||
+  Tensor table(weight, "weight", Access::ifHasMemory),
+      indices(input, "input", Access::ifHasMemory);
+  if (!table.hasMemory() || table.rank() != 2 || !indices.isIndices() ||
       table.device() != indices.device())
     return makeAny(nb::none());
   if (paddingIdx) {

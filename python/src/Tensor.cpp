@@ -115,11 +115,6 @@ Tensor::Tensor(nb::handle given, const char *name, Access access)
     readTorch(name, access);
 }
 
-bool Tensor::hasMemory(nb::handle object) {
-  return isTrue(getAttribute(object, names->isCpu)) ||
-         isTrue(getAttribute(object, names->isCuda));
-}
-
 void Tensor::setShape(PyObject *sizes, const char *name) {
   Py_ssize_t rank = PyTuple_Size(sizes);
   if (rank < 0)
@@ -131,6 +126,12 @@ void Tensor::setShape(PyObject *sizes, const char *name) {
   tensor.ndim = static_cast<int32_t>(rank);
   for (int i = 0; i < tensor.ndim; ++i)
     shape[i] = PyLong_AsLongLong(PyTuple_GetItem(sizes, i));
+}
+
+void Tensor::setCompactStrides() {
+  int64_t step = 1;
+  for (int i = tensor.ndim; i-- > 0; step *= shape[i])
+    strides[i] = step;
 }
 
 void Tensor::readTorch(const char *name, Access access) {
@@ -169,12 +170,16 @@ void Tensor::readTorch(const char *name, Access access) {
   else if (isTrue(getAttribute(object, names->isCuda)))
     tensor.device = {kDLCUDA, static_cast<int32_t>(PyLong_AsLong(
                                   callMethod(object, names->getDevice).ptr()))};
+  else if (access == Access::ifHasMemory)
+    tensor.device = {kDLExtDev, 0};
   else
     unsupported(
         name,
         "expected a tensor on a CPU or on a GPU of CUDA's, but got " +
             std::string(nb::str(getAttribute(object, names->device)).c_str()));
-  tensor.data = PyLong_AsVoidPtr(callMethod(object, names->dataPtr).ptr());
+  tensor.data = nullptr;
+  if (hasMemory())
+    tensor.data = PyLong_AsVoidPtr(callMethod(object, names->dataPtr).ptr());
   if (PyErr_Occurred())
     nb::raise_python_error();
 }
@@ -214,9 +219,7 @@ void Tensor::readArray(const char *name, Access access) {
   }
   if (code[0] == '>')
     unsupported(name, "expected the byte order of this machine");
-  int64_t step = 1;
-  for (int i = tensor.ndim; i-- > 0; step *= shape[i])
-    strides[i] = step;
+  setCompactStrides();
   if (!interface.contains("strides"))
     return;
   nb::object steps = interface["strides"];
@@ -263,21 +266,36 @@ static nb::object toTuple(const int64_t *sizes, size_t rank) {
   return tuple;
 }
 
-nb::object Tensor::makeEmpty(const std::vector<int64_t> &sizes) const {
+Tensor::Tensor(const Tensor &like, const std::vector<int64_t> &sizes)
+    : isArrayOfNumPy(like.isArrayOfNumPy) {
+  tensor.byte_offset = 0;
+  tensor.shape = shape;
+  tensor.strides = strides;
   nb::object tuple = toTuple(sizes.data(), sizes.size());
-  if (isArrayOfNumPy)
-    return names->empty(tuple, getAttribute(object, names->dtype));
-  PyObject *arguments[] = {object.ptr(), tuple.ptr()};
-  return check(
+  if (isArrayOfNumPy) {
+    object = names->empty(tuple, getAttribute(like.object, names->dtype));
+    readArray("out", Access::write);
+    return;
+  }
+  // Of its attributes only the address is not known.
+  PyObject *arguments[] = {like.object.ptr(), tuple.ptr()};
+  object = check(
       PyObject_VectorcallMethod(names->newEmpty.ptr(), arguments, 2, nullptr));
+  setShape(tuple.ptr(), "out");
+  setCompactStrides();
+  tensor.dtype = like.tensor.dtype;
+  tensor.device = like.tensor.device;
+  tensor.data = PyLong_AsVoidPtr(callMethod(object, names->dataPtr).ptr());
 }
 
-nb::object Tensor::makeEmptyInt64(const std::vector<int64_t> &sizes) const {
-  return isArrayOfNumPy
-             ? makeArray(sizes.data(), static_cast<int>(sizes.size()),
-                         {kDLInt, 64, 1})
-             : makeTorchTensor(sizes.data(), static_cast<int>(sizes.size()),
-                               {kDLInt, 64, 1}, tensor.device);
+Tensor Tensor::makeInt64(const Tensor &like,
+                         const std::vector<int64_t> &sizes) {
+  int rank = static_cast<int>(sizes.size());
+  DLDataType dtype = {kDLInt, 64, 1};
+  return Tensor(like.isArrayOfNumPy ? makeArray(sizes.data(), rank, dtype)
+                                    : makeTorchTensor(sizes.data(), rank, dtype,
+                                                      like.tensor.device),
+                "out", Access::write);
 }
 
 //===----------------------------------------------------------------------===//

@@ -64,8 +64,10 @@ private:
 /// PyTorch's current stream on a GPU.
 void *getCurrentStream(int32_t deviceId);
 
-/// Whether a tensor is only read: one that is may have its bytes resolved.
-enum class Access { read, write };
+/// What a tensor is for. One that is only read may have its bytes resolved; one
+/// on a device that the runtime does not know has no memory, which is an error
+/// unless it was asked.
+enum class Access { read, write, ifHasMemory };
 
 /// A tensor of PyTorch or an array of NumPy, which it keeps alive.
 class Tensor {
@@ -73,22 +75,30 @@ public:
   /// Throws TypeError or ValueError, with the name, if it is none or cannot be
   /// handed to the runtime.
   Tensor(nb::handle object, const char *name, Access access = Access::read);
-  /// Whether a tensor of PyTorch is on a device that the runtime knows.
-  static bool hasMemory(nb::handle object);
-
+  /// A new one of the kind of `like`, compact, on its device and of its type.
+  Tensor(const Tensor &like, const std::vector<int64_t> &sizes);
+  /// The same, of int64.
+  static Tensor makeInt64(const Tensor &like,
+                          const std::vector<int64_t> &sizes);
   Tensor(const Tensor &) = delete;
   Tensor &operator=(const Tensor &) = delete;
 
+  const nb::object &getObject() const { return object; }
   const DLTensor *operator&() const { return &tensor; }
   int rank() const { return tensor.ndim; }
   int64_t size(int dim) const { return shape[dim]; }
   /// Like the list of a shape in Python.
   std::string formatShape() const;
   int64_t numElements() const;
-  /// The number of its GPU, or -1.
-  int device() const { return isOnGPU() ? tensor.device.device_id : -1; }
+  /// The number of its GPU, -1 for the CPU, -2 for other devices.
+  int device() const {
+    return isOnGPU() ? tensor.device.device_id : hasMemory() ? -1 : -2;
+  }
   bool isArray() const { return isArrayOfNumPy; }
   bool isOnGPU() const { return tensor.device.device_type == kDLCUDA; }
+  bool hasMemory() const {
+    return tensor.device.device_type == kDLCPU || isOnGPU();
+  }
   bool isIndices() const {
     return tensor.dtype.code == kDLInt &&
            (tensor.dtype.bits == 32 || tensor.dtype.bits == 64);
@@ -98,10 +108,6 @@ public:
     return isOnGPU() ? getCurrentStream(tensor.device.device_id) : nullptr;
   }
 
-  /// A new tensor or array on its device, of its type.
-  nb::object makeEmpty(const std::vector<int64_t> &sizes) const;
-  /// The same, of int64.
-  nb::object makeEmptyInt64(const std::vector<int64_t> &sizes) const;
   /// Its shape with one more dimension behind it.
   std::vector<int64_t> shapeWith(int64_t last) const;
 
@@ -109,6 +115,7 @@ private:
   void readTorch(const char *name, Access access);
   void readArray(const char *name, Access access);
   void setShape(PyObject *sizes, const char *name);
+  void setCompactStrides();
 
   nb::object object;
   bool isArrayOfNumPy;
