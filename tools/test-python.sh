@@ -14,11 +14,10 @@ fi
 python=$venv/bin/python
 work=$build/python
 cmake --install "$build" --prefix "$work/prefix" >/dev/null
-prefixes="$work/prefix;$("$python" -m nanobind --cmake_dir)"
 rm -rf "$work/site"
 "$python" -m pip install --quiet --disable-pip-version-check --no-build-isolation \
-  --no-deps --target "$work/site" . -C build-dir="$work/build" \
-  -C cmake.define.CMAKE_PREFIX_PATH="$prefixes"
+  --no-deps --target "$work/site" . --config-settings=build-dir="$work/build" \
+  --config-settings=cmake.define.EmbeddingRuntime_DIR="$work/prefix/lib/cmake/EmbeddingRuntime"
 export PYTHONPATH=$work/site
 "$python" -m pytest -q test/Python -W ignore "$@"
 [ $# -gt 0 ] || (cd "$work" && "$python" -m mypy.stubtest embedding_mlir \
