@@ -2,6 +2,10 @@ from contextlib import AbstractContextManager
 from typing import Any, Literal, Protocol, TypeVar
 
 from . import nn as nn
+from ._compile import Function as Function
+from ._compile import Module as Module
+from ._compile import compile as compile
+from ._errors import CompilerError as CompilerError
 from ._errors import InvalidArgumentError as InvalidArgumentError
 from ._errors import OutOfRangeError as OutOfRangeError
 from ._errors import UnsupportedError as UnsupportedError
@@ -17,8 +21,10 @@ _T = TypeVar("_T", bound=_DLPack)
 _Mode = Literal["check", "assume", "clamp", "zero"]
 
 __all__ = ["embedding", "dense_grad", "sparse_grad", "coalesce", "double_backward",
-           "renorm_", "synchronize", "set_num_threads", "patch_torch", "nn",
-           "OutOfRangeError", "InvalidArgumentError", "UnsupportedError"]
+           "renorm_", "synchronize", "set_num_threads", "patch_torch", "nn", "compile",
+           "Module", "Function",
+           "OutOfRangeError", "InvalidArgumentError", "UnsupportedError",
+           "CompilerError"]
 
 def embedding(input: _DLPack, weight: _T, padding_idx: int | None = None,
               max_norm: float | None = None, norm_type: float = 2.0,

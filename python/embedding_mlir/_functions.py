@@ -17,8 +17,12 @@ os.register_at_fork(after_in_child=_core.forget_engine)
 
 
 def is_compiling():
-    """torch.compiler.is_compiling, once PyTorch is used."""
-    return False
+    """torch.compiler.is_compiling, which `_torch.py` puts here: looks for PyTorch until it
+    is there."""
+    if "torch" not in sys.modules:
+        return False
+    from . import _torch
+    return _torch.is_compiling()
 
 
 def _is_tensor(x):
@@ -59,16 +63,12 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0,
     `scale_grad_by_freq` and `sparse` change nothing: they are for the functions that
     compute gradients. `max_norm` writes `weight`.
     """
-    if is_compiling():
-        from . import _torch
-        return _torch.embed(input, weight, padding_idx, max_norm, norm_type,
-                            scale_grad_by_freq, sparse, out_of_range)
-    if max_norm is None:
-        out = _core.embed_plain(input, weight, padding_idx, scale_grad_by_freq, sparse,
-                                out_of_range)
+    if not is_compiling():
+        out = _core.embed_plain(input, weight, padding_idx, max_norm, norm_type,
+                                scale_grad_by_freq, sparse, out_of_range)
         if out is not None:
             return out
-    if _is_tensor(input) or _is_tensor(weight):
+    if is_compiling() or _is_tensor(input) or _is_tensor(weight):
         from . import _torch
         return _torch.embed(input, weight, padding_idx, max_norm, norm_type,
                             scale_grad_by_freq, sparse, out_of_range)

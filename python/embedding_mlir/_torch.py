@@ -26,13 +26,13 @@ _PLAIN = (torch.Tensor, torch.nn.Parameter)
 _count_dispatch_modes = torch._C._len_torch_dispatch_stack
 _peek_functorch = torch._C._functorch.peek_interpreter_stack
 _has_storage = torch._C._has_storage
-_is_compiling = torch.compiler.is_compiling
+is_compiling = torch.compiler.is_compiling
 _F_embedding = F.embedding
 
 
 def _is_traced(input, weight):
     # The first comes first: the others are not to be traced themselves.
-    return (_is_compiling() or type(weight) not in _PLAIN
+    return (is_compiling() or type(weight) not in _PLAIN
             or type(input) not in _PLAIN or _count_dispatch_modes() > 0)
 
 
@@ -66,14 +66,22 @@ def _compute_dense_grad(grad, input, a):
 def _compute_sparse_grad(grad, input, a):
     if (a.padding_idx is None and not a.scale_grad_by_freq
             and a.out_of_range in ("check", "assume")):
-        # The entries are there: the lookup has looked at the indices.
-        rows = input.reshape(-1).to(torch.int64, copy=True)
-        values = grad.reshape(-1, grad.shape[-1]) if grad.numel() else grad.new_empty(
-            rows.shape + grad.shape[-1:])
-    else:
-        rows, values = _core.sparse_grad(grad, input, a.num_rows, a.padding_idx,
-                                         a.scale_grad_by_freq, a.out_of_range)
-    return torch.sparse_coo_tensor(rows[None], values, (a.num_rows, grad.shape[-1]),
+        # The lookup has looked at the indices.
+        return _make_sparse(*_view_entries(grad, input), a.num_rows)
+    rows, values = _core.sparse_grad(grad, input, a.num_rows, a.padding_idx,
+                                     a.scale_grad_by_freq, a.out_of_range)
+    return _make_sparse(rows, values, a.num_rows)
+
+
+def _view_entries(grad, input):
+    """An entry for each position, by operators of PyTorch's: there is nothing to compute.
+    Indices may be written before an optimizer reads theirs."""
+    rows = input.reshape(-1).to(torch.int64, copy=True)
+    return rows, grad.reshape(rows.shape[0], grad.shape[-1])
+
+
+def _make_sparse(rows, values, num_rows):
+    return torch.sparse_coo_tensor(rows[None], values, (num_rows, values.shape[-1]),
                                    check_invariants=False)
 
 
@@ -163,17 +171,15 @@ def _double_backward_backward(ctx, grad):
 
 def _trace_sparse_grad(grad, input, num_rows, padding_idx, scale_grad_by_freq,
                        out_of_range):
-    """By operators of PyTorch's: there is nothing to compute."""
     if scale_grad_by_freq or out_of_range in ("clamp", "zero"):
         raise NotImplementedError(
             "embedding(): sparse=True with scale_grad_by_freq, or with out_of_range clamp "
             "or zero, is not supported where it is traced")
-    rows, values = input.reshape(-1).to(torch.int64), grad.reshape(-1, grad.shape[-1])
+    rows, values = _view_entries(grad, input)
     if padding_idx is not None:
         is_taken = rows != padding_idx
         rows, values = rows[is_taken], values[is_taken]
-    return torch.sparse_coo_tensor(rows[None], values, (num_rows, grad.shape[-1]),
-                                   check_invariants=False)
+    return _make_sparse(rows, values, num_rows)
 
 
 def _dense_grad_backward(ctx, grad_grad):
@@ -339,9 +345,9 @@ def _overrides(x):
 
 def embed(input, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse,
           out_of_range):
-    """`embedding_mlir.embedding` of whatever is not plain, or has a max_norm."""
-    is_compiling = _is_compiling()
-    if not is_compiling and has_torch_function_variadic(input, weight):
+    """`embedding_mlir.embedding` of whatever is not plain, or not right."""
+    is_traced_whole = is_compiling()
+    if not is_traced_whole and has_torch_function_variadic(input, weight):
         arguments = (input, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq,
                      sparse)
         if (_overrides(input) or _overrides(weight)) and out_of_range == "check":
@@ -351,25 +357,14 @@ def embed(input, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, s
                                      out_of_range=out_of_range)
     padding_idx = _check_arguments(input, weight, padding_idx)
     a = _Arguments(weight.shape[0], padding_idx, scale_grad_by_freq, sparse, out_of_range)
-    is_transformed = not is_compiling and _peek_functorch() is not None
+    is_transformed = not is_traced_whole and _peek_functorch() is not None
     if max_norm is not None:
         if is_transformed:
             raise RuntimeError("embedding(): max_norm is not supported under torch.func")
-        _renorm(weight, input, max_norm, norm_type, out_of_range)
-    if is_transformed:
-        return _lookup_rows.transformed(weight, input, a)
-    if _is_traced(input, weight) or weight.device.type not in ("cpu", "cuda"):
-        return _lookup_rows.trace(weight, input, a)
-    return _lookup_rows.plain(weight, input, a)
-
-
-def _renorm(weight, input, max_norm, norm_type, out_of_range):
-    if _is_traced(input, weight) or weight.device.type not in ("cpu", "cuda"):
         # On the tensor itself: what it is a part of does not see this write.
         renorm_op(weight.detach(), input, float(max_norm), float(norm_type), out_of_range)
-    else:
-        _core.renorm(weight, input, max_norm, norm_type, out_of_range)
-        increment_version(weight)
+    look_up = _lookup_rows.transformed if is_transformed else _lookup_rows.trace
+    return look_up(weight, input, a)
 
 
 @contextlib.contextmanager
@@ -388,7 +383,7 @@ def patch_torch():
 # What the others need of PyTorch
 # ---------------------------------------------------------------------------
 
-_functions.is_compiling = _is_compiling
+_functions.is_compiling = is_compiling
 
 # The types in DLPack's terms; those of 8-bit floats as bytes, which can be looked up.
 _TYPES = [(dtype, code, 8 * dtype.itemsize) for dtype, code in (
@@ -403,7 +398,7 @@ _core.set_torch(types.SimpleNamespace(
     is_grad_enabled=torch.is_grad_enabled, count_dispatch_modes=_count_dispatch_modes,
     peek_functorch=_peek_functorch,
     is_function_mode_enabled=torch._C._is_torch_function_mode_enabled,
-    forward_ad=forward_ad,
+    forward_ad=forward_ad, increment_version=increment_version,
     get_current_stream=getattr(torch._C, "_cuda_getCurrentRawStream", None),
     make_arguments=_Arguments,
     # What Function.apply does for torch.func before it calls this is not needed there.

@@ -217,8 +217,6 @@ void synchronize(int32_t device, uintptr_t stream) {
 // The quick way of PyTorch's tensors
 //===----------------------------------------------------------------------===//
 
-bool isTrue(const nb::object &flag) { return flag.is(Py_True); }
-
 /// Whether something watches or replaces what happens to tensors.
 bool isWatched(const Torch &torch) {
   return nb::cast<Py_ssize_t>(torch.countDispatchModes()) != 0 ||
@@ -260,11 +258,13 @@ nb::object makeArguments(const Torch &torch, int64_t numRows,
   return *made;
 }
 
-/// F.embedding of plain tensors, without max_norm. None if they are not plain,
-/// or not right: then Python says why.
+/// F.embedding of plain tensors. None if they are not plain, or not right: then
+/// Python says why.
 nb::any embedPlain(nb::handle input, nb::handle weight,
-                   std::optional<int64_t> paddingIdx, bool scaleGradByFreq,
-                   bool sparse, const nb::str &outOfRange) {
+                   std::optional<int64_t> paddingIdx,
+                   std::optional<double> maxNorm, double normType,
+                   bool scaleGradByFreq, bool sparse,
+                   const nb::str &outOfRange) {
   const Torch *torch = Torch::get();
   if (!torch || !isPlain(*torch, weight) || !isPlain(*torch, input) ||
       isWatched(*torch))
@@ -281,8 +281,14 @@ nb::any embedPlain(nb::handle input, nb::handle weight,
     if (*paddingIdx < 0)
       *paddingIdx += numRows;
   }
+  // Of a view that had to be resolved a copy would be shortened: to ask for one
+  // that can be written says so.
+  if (maxNorm && !table.getObject().is(weight))
+    Tensor(weight, "weight", Access::write);
   nb::object out =
-      lookupRows(table, indices, outOfRange.c_str(), std::nullopt, 2.0);
+      lookupRows(table, indices, outOfRange.c_str(), maxNorm, normType);
+  if (maxNorm)
+    torch->incrementVersion(weight);
   bool isDual =
       nb::cast<Py_ssize_t>(torch->forwardAD.attr("_current_level")) >= 0;
   if (isDual ||
@@ -318,8 +324,8 @@ NB_MODULE(_core, module) {
              "out_of_range"_a);
   module.def("synchronize", &synchronize, "device"_a, "stream"_a);
   module.def("embed_plain", &embedPlain, "input"_a, "weight"_a,
-             "padding_idx"_a.none(), "scale_grad_by_freq"_a, "sparse"_a,
-             "out_of_range"_a);
+             "padding_idx"_a.none(), "max_norm"_a.none(), "norm_type"_a,
+             "scale_grad_by_freq"_a, "sparse"_a, "out_of_range"_a);
   module.def("set_num_threads", &setNumThreads, "num_threads"_a);
   module.def("forget_engine", &forgetEngine);
   module.def("set_torch", &Torch::set, "source"_a);

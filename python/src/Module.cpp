@@ -95,7 +95,6 @@ namespace {
 struct MadeResults {
   bool areTorch;
   std::vector<nb::object> objects;
-  std::deque<Tensor> tensors;
   /// What making one has raised.
   std::optional<nb::python_error> error;
 
@@ -109,8 +108,7 @@ struct MadeResults {
                    ? makeTorchTensor(like->shape, like->ndim, like->dtype,
                                      like->device)
                    : makeArray(like->shape, like->ndim, like->dtype);
-      results->tensors.emplace_back(object, "out", Access::write);
-      *out = *&results->tensors.back();
+      out->data = (&Tensor(object, "out", Access::write))->data;
       return 0;
     } catch (nb::python_error &raised) {
       results->error.emplace(raised);
@@ -199,7 +197,6 @@ nb::any Module::call(const std::string &name, const nb::args &given) {
   embedding_call_options_init(&options, sizeof(options));
   MadeResults results{false,
                       std::vector<nb::object>(function.num_results, nb::none()),
-                      {},
                       std::nullopt};
   for (int i = 0; i < function.num_arguments; ++i) {
     const EmbeddingOperand &operand = function.arguments[i];

@@ -24,7 +24,7 @@ namespace {
 struct Names {
   nb::object dataPtr, shape, stride, dtype, device, isCpu, isCuda, getDevice,
       isConj, isNeg, resolveConj, resolveNeg, newEmpty, interface;
-  nb::object ndarray, empty, int64;
+  nb::object ndarray, empty;
 };
 
 } // namespace
@@ -44,8 +44,7 @@ void embedding::python::initializeTensors() {
                     intern("is_conj"),      intern("is_neg"),
                     intern("resolve_conj"), intern("resolve_neg"),
                     intern("new_empty"),    intern("__array_interface__"),
-                    numpy.attr("ndarray"),  numpy.attr("empty"),
-                    numpy.attr("int64")};
+                    numpy.attr("ndarray"),  numpy.attr("empty")};
 }
 
 /// Steals `result`, or throws what the interpreter has raised.
@@ -64,8 +63,6 @@ static nb::object callMethod(nb::handle object, const nb::object &name) {
   return check(PyObject_VectorcallMethod(name.ptr(), &self, 1, nullptr));
 }
 
-static bool isTrue(const nb::object &flag) { return flag.is(Py_True); }
-
 //===----------------------------------------------------------------------===//
 // PyTorch
 //===----------------------------------------------------------------------===//
@@ -81,6 +78,7 @@ void Torch::set(nb::handle source) {
   torch->peekFunctorch = source.attr("peek_functorch");
   torch->isFunctionModeEnabled = source.attr("is_function_mode_enabled");
   torch->forwardAD = source.attr("forward_ad");
+  torch->incrementVersion = source.attr("increment_version");
   torch->getCurrentStream = source.attr("get_current_stream");
   torch->makeArguments = source.attr("make_arguments");
   torch->recordLookup = source.attr("record_lookup");
@@ -148,18 +146,19 @@ void Tensor::readTorch(const char *name, Access access) {
                 std::string(nb::str(dtype).c_str()) + " is not supported");
   tensor.dtype = found->second;
   // Views of complex tensors may have bits that say how to read them.
+  auto resolve = [&](const nb::object &isSet, const nb::object &resolver,
+                     const char *kind) {
+    if (!isTrue(callMethod(object, isSet)))
+      return;
+    if (access == Access::write)
+      unsupported(name, std::string("a ") + kind + " view cannot be written");
+    object = callMethod(object, resolver);
+  };
   bool isComplex = tensor.dtype.code == kDLComplex;
-  if (isComplex && isTrue(callMethod(object, names->isConj))) {
-    if (access == Access::write)
-      unsupported(name, "a conjugated view cannot be written");
-    object = callMethod(object, names->resolveConj);
-  }
-  if ((isComplex || tensor.dtype.code == kDLFloat) &&
-      isTrue(callMethod(object, names->isNeg))) {
-    if (access == Access::write)
-      unsupported(name, "a negated view cannot be written");
-    object = callMethod(object, names->resolveNeg);
-  }
+  if (isComplex)
+    resolve(names->isConj, names->resolveConj, "conjugated");
+  if (isComplex || tensor.dtype.code == kDLFloat)
+    resolve(names->isNeg, names->resolveNeg, "negated");
 
   setShape(getAttribute(object, names->shape).ptr(), name);
   nb::object steps = callMethod(object, names->stride);

@@ -43,6 +43,8 @@ struct Torch {
       isFunctionModeEnabled;
   /// torch.autograd.forward_ad, which has the level as an attribute.
   nb::object forwardAD;
+  /// Tells autograd that a tensor was written.
+  nb::object incrementVersion;
   /// From the number of a GPU to the address of its current stream; null in a
   /// PyTorch without CUDA.
   nb::object getCurrentStream;
@@ -60,6 +62,8 @@ struct Torch {
 private:
   static Torch *current;
 };
+
+inline bool isTrue(const nb::object &flag) { return flag.is(Py_True); }
 
 /// PyTorch's current stream on a GPU.
 void *getCurrentStream(int32_t deviceId);

@@ -6,6 +6,8 @@ F.embedding is the oracle for tensors and NumPy's indexing for arrays.
 import copy
 import os
 import pickle
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -380,3 +382,25 @@ def test_number_of_threads():
     torch.set_num_threads(before)
     for out, sums in results[1:]:
         assert torch.equal(out, results[0][0]) and torch.equal(sums, results[0][1])
+
+
+def test_torch_imported_later():
+    """The first call with tensors takes the way that all others take."""
+    program = """
+import embedding_mlir
+import torch
+weight = torch.randn(5, 3, requires_grad=True)
+out = embedding_mlir.embedding(torch.tensor([1, 1]), weight, sparse=True,
+                               scale_grad_by_freq=True)
+out.sum().backward()
+assert weight.grad.is_sparse and weight.grad.to_dense()[1].eq(1).all()
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_views_that_cannot_be_renormed():
+    weight = torch.randn(V, D, dtype=torch.cdouble).conj().imag
+    before = weight.clone()
+    with pytest.raises(TypeError, match="a negated view cannot be written"):
+        embedding_mlir.embedding(torch.tensor([1]), weight, max_norm=1e-3)
+    assert torch.equal(weight, before)
