@@ -40,7 +40,7 @@ for machine in "cpu --cpu=x86-64-v3" "gpu --chips=sm_$(echo "$capability" | tr -
 done
 
 if [ -d "$build/python/site" ]; then
-  venv=${EMBEDDING_PYTHON_VENV:-${XDG_CACHE_HOME:-$HOME/.cache}/embedding-mlir/python}
+  venv=$(tools/install-python.sh --where)
   PYTHONPATH="$build/python/site:test/PyTorch" \
     "$venv/bin/python" test/Python/compile_gpu_kernels.py "$runtime"
   mkdir -p "$folder/python/include"

@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=$(cd "${BUILD_DIR:-build}" && pwd)
-venv=${EMBEDDING_PYTHON_VENV:-${XDG_CACHE_HOME:-$HOME/.cache}/embedding-mlir/python}
+venv=$(tools/install-python.sh --where)
 if [ ! -f "$venv/installed-requirements.txt" ]; then
   echo "test-python.sh: there is no $venv; tools/install-python.sh makes it" >&2
   exit 77
@@ -21,4 +21,4 @@ rm -rf "$work/site"
 export PYTHONPATH=$work/site
 "$python" -m pytest -q test/Python -W ignore "$@"
 [ $# -gt 0 ] || (cd "$work" && "$python" -m mypy.stubtest embedding_mlir \
-  --ignore-missing-stub --allowlist "$OLDPWD/test/Python/stubtest-allowlist.txt")
+  --allowlist "$OLDPWD/test/Python/stubtest-allowlist.txt")

@@ -116,6 +116,13 @@ static void appendType(Type type, SmallVectorImpl<int64_t> &fields) {
 // FunctionInterface
 //===----------------------------------------------------------------------===//
 
+SmallVector<func::FuncOp> mlir::embedding::getPublicFunctions(ModuleOp module) {
+  return llvm::to_vector(llvm::make_filter_range(
+      module.getOps<func::FuncOp>(), [](func::FuncOp function) {
+        return !function.isDeclaration() && function.isPublic();
+      }));
+}
+
 /// What the source calls argument `number` of `function`, without its `%`.
 static std::string getSourceName(func::FuncOp function, unsigned number,
                                  const AsmParserState *source) {

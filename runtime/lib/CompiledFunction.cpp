@@ -33,7 +33,7 @@ Result<Tensor> CompiledCall::getTensor(const DLTensor *dlTensor,
     return fail(isForDevice ? "expected memory of a GPU"
                             : "expected memory of the CPU");
   if (!operand.hasType(tensor->dtype()))
-    return fail("expected " + operand.typeName() + ", but got " +
+    return fail("expected " + getName(operand.dtype()) + ", but got " +
                 getName(tensor->dtype()));
   if (!operand.hasShape(*tensor))
     return fail("expected shape " + operand.shape() + ", but got " +
@@ -84,20 +84,28 @@ static std::vector<int64_t> makeMemRef(const Tensor &tensor) {
 // Results
 //===----------------------------------------------------------------------===//
 
-Status GivenResults::take(const void *const *given, int32_t &deviceId) {
+Status CallDevice::add(const Tensor &tensor, const char *name) {
+  if (!tensor.isOnDevice())
+    return success();
+  if (id >= 0 && tensor.device() != id)
+    return invalidArgument(std::string(name) + ": expected GPU " +
+                           std::to_string(id) +
+                           (operand ? std::string(", as of ") + operand : "") +
+                           ", but got GPU " + std::to_string(tensor.device()));
+  id = tensor.device();
+  operand = name;
+  return success();
+}
+
+Status GivenResults::take(const void *const *given, CallDevice &device) {
   for (const Operand &operand : signature.results) {
     Result<Tensor> tensor =
         CompiledCall::getTensor(static_cast<const DLTensor *>(*given++),
                                 operand, !signature.chips.empty());
     if (!tensor)
       return tensor.failure();
-    if (tensor->isOnDevice()) {
-      if (deviceId >= 0 && tensor->device() != deviceId)
-        return invalidArgument(std::string(operand.name) + ": expected GPU " +
-                               std::to_string(deviceId) + ", but got GPU " +
-                               std::to_string(tensor->device()));
-      deviceId = tensor->device();
-    }
+    if (Status added = device.add(*tensor, operand.name); !added)
+      return added;
     tensors.push_back(*tensor);
   }
   return success();
@@ -185,12 +193,11 @@ Status CompiledCall::callFunction(void *function,
 }
 
 Status CompiledCall::run(void *const *functions, const void *const *arguments,
-                         int32_t deviceId) {
+                         CallDevice callDevice) {
   if (Status supported = checkX86Level(signature.x86Level); !supported)
     return supported;
   std::vector<std::vector<int64_t>> memrefs;
   std::vector<void *> pointers;
-  const char *firstOnDevice = nullptr;
   memrefs.reserve(signature.arguments.size());
   for (const Operand &argument : signature.arguments) {
     const void *given = *arguments++;
@@ -202,20 +209,12 @@ Status CompiledCall::run(void *const *functions, const void *const *arguments,
                                       argument, isForDevice());
     if (!tensor)
       return tensor.failure();
-    if (tensor->isOnDevice()) {
-      if (deviceId >= 0 && tensor->device() != deviceId)
-        return invalidArgument(
-            std::string(argument.name) + ": expected GPU " +
-            std::to_string(deviceId) +
-            (firstOnDevice ? std::string(", as of ") + firstOnDevice : "") +
-            ", but got GPU " + std::to_string(tensor->device()));
-      deviceId = tensor->device();
-      firstOnDevice = argument.name;
-    }
+    if (Status added = callDevice.add(*tensor, argument.name); !added)
+      return added;
     memrefs.push_back(makeMemRef(*tensor));
     pointers.push_back(memrefs.back().data());
   }
-  Result<void *> function = chooseFunction(functions, deviceId);
+  Result<void *> function = chooseFunction(functions, callDevice.id);
   if (!function)
     return function.failure();
   return callFunction(*function, pointers);

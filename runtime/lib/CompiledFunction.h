@@ -48,12 +48,6 @@ struct Operand {
         static_cast<uint8_t>(bits), 1};
   }
 
-  std::string typeName() const {
-    if (code == signature::kAnyInteger)
-      return "int" + std::to_string(bits);
-    return getName({static_cast<uint8_t>(code), static_cast<uint8_t>(bits), 1});
-  }
-
   std::string shape() const {
     std::string text = "[";
     for (int64_t dim = 0; dim < rank; ++dim)
@@ -145,6 +139,17 @@ public:
                           size_t size) = 0;
 };
 
+/// The GPU that all tensors of a call are on.
+struct CallDevice {
+  /// -1 if no tensor has said.
+  int32_t id = -1;
+  /// The first operand there, if one has said.
+  const char *operand = nullptr;
+
+  /// Fails if `tensor`, which is `name`, is on another GPU.
+  Status add(const Tensor &tensor, const char *name);
+};
+
 /// Where results go.
 class Results {
 public:
@@ -159,9 +164,8 @@ class GivenResults : public Results {
 public:
   explicit GivenResults(const Signature &signature) : signature(signature) {}
 
-  /// Takes DLTensors. `deviceId` becomes that of the results, if they are on a
-  /// GPU.
-  Status take(const void *const *given, int32_t &deviceId);
+  /// Takes DLTensors.
+  Status take(const void *const *given, CallDevice &device);
 
   Result<Tensor> getTensor(int64_t number, const DLTensor &like) override;
 
@@ -185,10 +189,10 @@ public:
   CompiledCall &operator=(const CompiledCall &) = delete;
 
   /// `functions` has one for each GPU of the signature, or one for the CPU.
-  /// `arguments` point to DLTensors and to values of scalars. With `deviceId`
-  /// that of GPU results, which may be the only tensors, or -1.
+  /// `arguments` point to DLTensors and to values of scalars. `device` is what
+  /// results have said of it, which may be the only tensors.
   Status run(void *const *functions, const void *const *arguments,
-             int32_t deviceId);
+             CallDevice device);
 
   /// Checks a tensor that is an operand.
   static Result<Tensor> getTensor(const DLTensor *dlTensor,

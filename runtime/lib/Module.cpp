@@ -199,7 +199,8 @@ Status EmbeddingModule::call(const char *name, const void *const *arguments,
   const Signature &signature = function->signature;
   MadeResults made(signature, options.make_result, options.make_result_context);
   GivenResults given(signature);
-  int32_t device = deviceId;
+  CallDevice device;
+  device.id = deviceId;
   if (!options.make_result)
     if (Status taken =
             given.take(arguments + signature.arguments.size(), device);

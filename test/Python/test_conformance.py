@@ -1,7 +1,7 @@
 """PyTorch's own descriptions and tests of F.embedding, of the PyTorch that is installed,
 with F.embedding swapped: samples, bad inputs, derivatives, modules, fake tensors.
 
-What differs on purpose is in DIFFERENCES, and in docs/Python.md.
+What differs on purpose is in `differs`, and in docs/Python.md.
 """
 
 import unittest
@@ -41,7 +41,7 @@ def call(function, weight, sample):
     return out, grad.to_dense(), grad.layout, weight
 
 
-def differs(dtype, sample):
+def differs(sample):
     """The name of the difference that `sample` meets, if any: of docs/Python.md."""
     options = sample.kwargs
     if options.get("scale_grad_by_freq") and options.get("sparse"):
@@ -54,7 +54,7 @@ def test_samples(patched, dtype):
     compared = 0
     for sample in OP.sample_inputs("cpu", dtype, requires_grad=False):
         ours = call(F.embedding, sample.input, sample)
-        if differs(dtype, sample):
+        if differs(sample):
             with pytest.raises(RuntimeError):
                 call(patched, sample.input, sample)
             continue

@@ -417,9 +417,7 @@ static LogicalResult run(const char *argv0, MLIRContext &context) {
     return failure();
 
   SmallVector<CFunction> functions;
-  for (auto function : module->getOps<func::FuncOp>()) {
-    if (function.isDeclaration() || !function.isPublic())
-      continue;
+  for (func::FuncOp function : mlir::embedding::getPublicFunctions(*module)) {
     FailureOr<CFunction> interface = CFunction::get(function, &names);
     if (failed(interface))
       return failure();

@@ -53,6 +53,9 @@ struct FunctionInterface {
   SmallVector<Operand> arguments, results;
 };
 
+/// The functions that callers outside see: public ones with a body.
+SmallVector<func::FuncOp> getPublicFunctions(ModuleOp module);
+
 /// The type of a scalar in C, or nothing if it has none.
 std::string getCType(Type type);
 

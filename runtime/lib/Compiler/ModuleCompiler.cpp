@@ -36,9 +36,7 @@ static LogicalResult compile(Compilation &compilation, StringRef ir,
     return failure();
 
   SmallVector<FunctionInterface> functions;
-  for (auto function : module->getOps<func::FuncOp>()) {
-    if (function.isDeclaration() || !function.isPublic())
-      continue;
+  for (func::FuncOp function : mlir::embedding::getPublicFunctions(*module)) {
     FailureOr<FunctionInterface> interface =
         FunctionInterface::get(function, &names);
     if (failed(interface))

@@ -86,14 +86,14 @@ embedding_call_compiled(const int64_t *signature, const char *names,
   return callAtBoundary(outStatus, [&]() -> Status {
     Signature parsed(signature, names);
     GivenResults results(parsed);
-    int32_t deviceId = -1;
+    CallDevice device;
     if (Status taken =
-            results.take(arguments + parsed.arguments.size(), deviceId);
+            results.take(arguments + parsed.arguments.size(), device);
         !taken)
       return taken;
     CompiledCall call(ProcessMachine::get(), parsed, results,
                       static_cast<CUstream>(stream));
-    return call.run(functions, arguments, deviceId);
+    return call.run(functions, arguments, device);
   });
 }
 
