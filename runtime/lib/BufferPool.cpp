@@ -49,7 +49,7 @@ void *BufferPool::allocate(size_t size) {
   if (capacity == 0)
     return nullptr;
   {
-    std::lock_guard<std::mutex> lock(mutex);
+    std::lock_guard lock(mutex);
     auto found = idle.find(capacity);
     if (found != idle.end()) {
       void *memory = found->second;
@@ -64,7 +64,7 @@ void *BufferPool::allocate(size_t size) {
 void BufferPool::deallocate(void *memory, size_t size) {
   size_t capacity = getCapacity(size);
   if (capacity <= maxIdleBytes) {
-    std::lock_guard<std::mutex> lock(mutex);
+    std::lock_guard lock(mutex);
     try {
       auto added = idle.emplace(capacity, memory);
       idleBytes += capacity;
@@ -86,6 +86,6 @@ void BufferPool::deallocate(void *memory, size_t size) {
 }
 
 uint64_t BufferPool::getIdleBytes() const {
-  std::lock_guard<std::mutex> lock(mutex);
+  std::lock_guard lock(mutex);
   return idleBytes;
 }

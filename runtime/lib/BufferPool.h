@@ -15,10 +15,11 @@
 #ifndef EMBEDDING_RUNTIME_LIB_BUFFERPOOL_H
 #define EMBEDDING_RUNTIME_LIB_BUFFERPOOL_H
 
+#include "Fork.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <mutex>
 
 namespace embedding::runtime {
 
@@ -46,7 +47,7 @@ public:
 
 private:
   const uint64_t maxIdleBytes;
-  mutable std::mutex mutex;
+  mutable ForkSafeMutex mutex;
   /// By capacity.
   std::multimap<size_t, void *> idle;
   uint64_t idleBytes = 0;

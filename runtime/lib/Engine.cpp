@@ -10,6 +10,7 @@
 
 #include "CompilerFingerprint.h"
 #include "Device.h"
+#include "Fork.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -195,6 +196,7 @@ const Kernel *Engine::findLoaded(const KernelSpec &spec) const {
 Result<const Kernel *> Engine::getKernel(const KernelSpec &spec) {
   if (const Kernel *kernel = findLoaded(spec))
     return kernel;
+  NoForkScope noFork;
   std::lock_guard<std::mutex> lock(mutex);
   if (const Kernel *kernel = findLoaded(spec))
     return kernel;
@@ -302,6 +304,7 @@ Result<ModuleCode> Engine::getModule(std::string_view ir, int32_t chip,
                     (target.isNaive ? " naive" : "") +
                     (atomicGradients ? " atomic\n" : "\n");
   key += ir;
+  NoForkScope noFork;
   if (cache) {
     bool isRejected = false;
     std::optional<std::string> stored = cache->find(key, isRejected);
@@ -345,6 +348,7 @@ Result<ModuleCode> Engine::getModule(std::string_view ir, int32_t chip,
 }
 
 void Engine::keep(LoadedObject object) {
+  NoForkScope noFork;
   std::lock_guard<std::mutex> lock(mutex);
   kept.push_back(std::move(object));
 }

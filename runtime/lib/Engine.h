@@ -110,6 +110,7 @@ private:
   /// read without one.
   std::array<std::atomic<const Kernel *>, 256> buckets{};
   std::deque<Kernel> kernels;
+  /// Locked within a NoForkScope.
   std::mutex mutex;
   std::deque<LoadedObject> kept;
   CompileKernel compileKernel = nullptr;

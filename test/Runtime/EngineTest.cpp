@@ -8,7 +8,6 @@
 
 #include "TestUtils.h"
 
-#include <sys/wait.h>
 #include <thread>
 
 using namespace embedding;
@@ -142,23 +141,6 @@ TEST(Engine, ManyEnginesCompileAtOnce) {
     });
   for (std::thread &thread : threads)
     thread.join();
-}
-
-// In a child the threads of the pool are gone; the engine works all the same,
-// and goes away without waiting for them.
-TEST(Engine, Fork) {
-  auto engine = std::make_unique<Engine>(uncached(4));
-  expectWorks(*engine, 200000);
-  pid_t child = fork();
-  if (child == 0) {
-    expectWorks(*engine, 200000);
-    engine.reset();
-    _exit(testing::Test::HasFailure() ? 1 : 0);
-  }
-  int status;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_EQ(status, 0);
-  expectWorks(*engine, 200000);
 }
 
 TEST(Engine, Statistics) {

@@ -22,6 +22,9 @@
 |*   have theirs in a program that does not know them.
 |* - An engine may be used by any number of threads at once. Creating and
 |*   destroying one is not synchronized with its other uses.
+|* - The child of a fork() may use the engines of its parent, on the calling
+|*   thread, whatever other threads did with them. fork() waits for a kernel
+|*   that another thread is compiling.
 |*
 \*===----------------------------------------------------------------------===*/
 
