@@ -5,6 +5,8 @@
 #   ./check.sh --sanitize   all tests, and the runtime's under the sanitizers
 #   ./check.sh --lint       clang-format and clang-tidy first
 #   ./check.sh --wheel      pip install . into a fresh environment, and the example
+#
+# EMBEDDING_TEST_SEED seeds the tests that draw their cases; by default the commit does.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -21,44 +23,68 @@ for argument in "$@"; do
   esac
 done
 
+jobs=$(nproc)
+step() { echo "== $((SECONDS / 60)) min $((SECONDS % 60)) s: $*"; }
+
+# All builds below compile the same files with the same flags, but for what is
+# sanitized: the first fills the cache of the others.
+export CCACHE_BASEDIR=${CCACHE_BASEDIR:-$PWD} CCACHE_NOHASHDIR=1
+
+# clang-tidy on the files of standard input, the largest first: a long one that comes
+# last would run alone.
+tidy() { xargs -r ls -S | xargs -r -P "$jobs" -n 1 clang-tidy-22 --quiet --warnings-as-errors='*' "$@"; }
+
+step "what is missing of Debian's packages"
 tools/install-dependencies.sh
-venv=$(tools/install-python.sh)
+
+# Downloads, while the compiler has the CPUs.
+tools/install-python.sh >/dev/null &
+environment=$!
+trap 'kill $environment 2>/dev/null || true' EXIT
+
+step "build"
 [ -f build/build.ninja ] || cmake --preset release >/dev/null
 cmake --build build
+wait $environment
+trap - EXIT
 
 if [ $lint = 1 ]; then
-  sources() { git ls-files '*.cpp' '*.hpp' '*.h' '*.c'; }
-  sources | xargs clang-format-22 --dry-run --Werror
+  step "lint"
+  git ls-files '*.cpp' '*.hpp' '*.h' '*.c' | xargs clang-format-22 --dry-run --Werror
   # What is not built here, for want of an optional library, has no flags.
   git ls-files 'dialect/*.cpp' 'lib/*.cpp' 'runtime/*.cpp' 'tools/*.cpp' |
     while read -r file; do
       if grep -qF "\"$PWD/$file\"" build/compile_commands.json; then
         echo "$file"
       fi
-    done |
-    xargs -P "$(nproc)" -n 4 clang-tidy-22 -p build --quiet --warnings-as-errors='*'
+    done | tidy -p build
   tools/test-python.sh --collect-only >/dev/null
-  git ls-files 'python/*.cpp' | xargs -P "$(nproc)" -n 1 clang-tidy-22 --quiet \
-    -p build/python/build --header-filter="$PWD/python/.*" --warnings-as-errors='*'
+  git ls-files 'python/*.cpp' |
+    tidy -p build/python/build --header-filter="$PWD/python/.*"
 fi
 
 if [ $sanitize = 1 ]; then
   for preset in asan tsan; do
+    step "$preset"
     [ -f build-$preset/build.ninja ] || cmake --preset $preset >/dev/null
-    cmake --build build-$preset --target embedding-runtime-tests \
-      embedding-device-tests cached-lookup embedding-compiler
-    build-$preset/bin/embedding-runtime-tests --gtest_brief=1
-    build-$preset/bin/embedding-device-tests --gtest_brief=1
+    cmake --build --preset $preset
+    ctest --preset $preset -j "$jobs"
   done
 fi
 
 if [ $wheel = 1 ]; then
+  step "wheel"
   # PyTorch is taken from the other environment, which has it already.
   rm -rf build/fresh
   /usr/bin/python3 -m venv build/fresh
   build/fresh/bin/pip install --quiet --disable-pip-version-check .
+  venv=$(tools/install-python.sh --where)
   (cd build/fresh && PYTHONPATH=$(echo "$venv"/lib/python3*/site-packages) \
     bin/python ../../docs/examples/embedding.py plot.svg && test -s plot.svg)
 fi
 
-ctest --test-dir build --output-on-failure
+# The same cases for one commit, others for the next.
+: "${EMBEDDING_TEST_SEED:=$(git log -1 --format=%ct 2>/dev/null || date +%s)}"
+export EMBEDDING_TEST_SEED
+step "tests, EMBEDDING_TEST_SEED=$EMBEDDING_TEST_SEED"
+ctest --test-dir build --output-on-failure -j "$jobs"

@@ -30,8 +30,11 @@ endfunction()
 
 function(embedding_sanitize target)
   if(EMBEDDING_SANITIZE)
+    # Lines for reports, here and not by a build type: what is not sanitized is
+    # compiled as in a release, so that ccache has it.
     target_compile_options(${target} PRIVATE -fsanitize=${EMBEDDING_SANITIZE}
-                           -fno-omit-frame-pointer -fno-sanitize-recover=all)
+                           -fno-omit-frame-pointer -fno-sanitize-recover=all
+                           -gline-tables-only)
     # It looks for a type in front of every function that is called through a
     # pointer. Generated code has none there.
     target_compile_options(${target} PRIVATE -fno-sanitize=function)

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import time
 
 import lit.formats
 
@@ -17,15 +18,22 @@ config.environment["PATH"] = os.pathsep.join(
 )
 
 # The Python that has NumPy and PyTorch: Debian's, whatever comes first in PATH.
+# Without them tests that need them are unsupported; those of the compiler are not.
 def find_python():
-    for name in ("/usr/bin/python3", "python3"):
-        path = shutil.which(name)
-        if path and subprocess.run([path, "-c", "import numpy, torch"],
-                                   capture_output=True).returncode == 0:
-            return path
-    lit_config.fatal("no Python with NumPy and PyTorch: install python3-numpy and python3-torch")
+    for packages in (["numpy", "torch"], ["numpy"], []):
+        for name in ("/usr/bin/python3", "python3"):
+            path = shutil.which(name)
+            program = "".join(f"import {package};" for package in packages)
+            if path and subprocess.run([path, "-c", program],
+                                       capture_output=True).returncode == 0:
+                return path, packages
 
-config.substitutions.append(("%python", find_python()))
+python, packages = find_python()
+config.available_features.update(packages)
+config.substitutions.append(("%python", python))
+# Of tests that draw cases; a failure prints it.
+seed = os.environ.get("EMBEDDING_TEST_SEED") or str(int(time.time()))
+config.substitutions.append(("%seed", seed))
 config.substitutions.append(("%src_root", config.embedding_src_root))
 config.substitutions.append(("%obj_root", config.embedding_obj_root))
 config.substitutions.append(("%interpreted_cuda", config.interpreted_cuda))

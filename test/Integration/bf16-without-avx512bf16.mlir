@@ -1,6 +1,6 @@
 // A bf16 NaN keeps its payload on a CPU that has no registers for bf16, and no
 // support function is called.
-// REQUIRES: x86_64, avx2
+// REQUIRES: x86_64, avx2, numpy
 // RUN: %python -c "import numpy as np; np.save(r'%t.npy', np.array([[0x7f81, 0x8000, 0xffc1]], dtype='<u2').view('<V2'))"
 // RUN: embedding-run %s --cpu=x86-64    --input=@%t.npy --input="2xi64=0 1" --output=@%t.out.npy
 // RUN: %python -c "import numpy as np; print([hex(x) for x in np.load(r'%t.out.npy').view('<u2').ravel()])" | FileCheck %s

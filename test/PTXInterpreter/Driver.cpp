@@ -67,6 +67,8 @@ static Order getOrder() {
     return Order::reverse;
   if (name && std::strcmp(name, "permuted") == 0)
     return Order::permuted;
+  if (name && std::strcmp(name, "interleaved") == 0)
+    return Order::interleaved;
   return Order::forward;
 }
 

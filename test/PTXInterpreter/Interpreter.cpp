@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <list>
 #include <numeric>
 #include <random>
 #include <stdexcept>
@@ -219,27 +220,29 @@ public:
     }
   }
 
-  void run() {
-    while (true) {
-      bool hasRun = false;
-      for (uint32_t tid : order) {
-        thread = &threads[tid];
-        if (thread->state != Thread::runnable)
-          continue;
-        hasRun = true;
-        while (thread->state == Thread::runnable)
-          step();
-      }
-      bool released = releaseWarps();
-      released |= releaseBarrier();
-      if (!hasRun && !released)
-        break;
+  /// Lets each thread run once; returns false if all are done.
+  bool runThreads() {
+    bool hasRun = false;
+    for (uint32_t tid : order) {
+      thread = &threads[tid];
+      if (thread->state != Thread::runnable)
+        continue;
+      hasRun = true;
+      bool isInterleaved = launch.order == Order::interleaved;
+      for (bool hasAccessed = false;
+           thread->state == Thread::runnable && !hasAccessed;)
+        hasAccessed = step() && isInterleaved;
     }
+    bool released = releaseWarps();
+    released |= releaseBarrier();
+    if (hasRun || released)
+      return true;
     for (Thread &each : threads)
       if (each.state != Thread::done) {
         thread = &each;
         fail("waits for threads that never come");
       }
+    return false;
   }
 
 private:
@@ -717,24 +720,29 @@ private:
   // Steps
   //===--------------------------------------------------------------------===//
 
-  void step() {
+  /// Carries out an instruction; returns whether it was an access to memory
+  /// that other threads share.
+  bool step() {
     if (thread->pc >= kernel.instructions.size()) {
       thread->state = Thread::done;
-      return;
+      return false;
     }
     const Instruction &instruction = kernel.instructions[thread->pc];
     if (instruction.guard >= 0 && (thread->registers[instruction.guard] != 0) ==
                                       instruction.isGuardNegated) {
       ++thread->pc;
-      return;
+      return false;
     }
+    bool isAccess = false;
     const auto &operands = instruction.operands;
     switch (instruction.decoded) {
     case kLoad:
       load(instruction);
+      isAccess = !instruction.has(Word::param);
       break;
     case kStore:
       store(instruction);
+      isAccess = true;
       break;
     case kMove:
       move(instruction);
@@ -773,20 +781,22 @@ private:
       break;
     case kBranch:
       thread->pc = static_cast<uint32_t>(operands[0].value);
-      return;
+      return false;
     case kReturn:
       thread->state = Thread::done;
-      return;
+      return false;
     case kAtomic:
       atomic(instruction);
+      isAccess = true;
       break;
     case kFence:
       break;
     default:
       thread->state = Thread::waiting;
-      return;
+      return false;
     }
     ++thread->pc;
+    return isAccess;
   }
 
   void release(Thread &each) {
@@ -950,13 +960,22 @@ static std::vector<uint32_t> getOrder(Order order, uint32_t size) {
   std::iota(numbers.begin(), numbers.end(), 0);
   if (order == Order::reverse)
     std::reverse(numbers.begin(), numbers.end());
-  if (order == Order::permuted)
+  if (order == Order::permuted || order == Order::interleaved)
     std::shuffle(numbers.begin(), numbers.end(), std::mt19937(size));
   return numbers;
 }
 
 void embedding::ptx::run(const Launch &launch, Memory &memory) {
-  std::vector<uint32_t> threads = getOrder(launch.order, launch.blockX);
-  for (uint32_t block : getOrder(launch.order, launch.gridX))
-    Block(launch, memory, block, threads).run();
+  const std::vector<uint32_t> threads = getOrder(launch.order, launch.blockX);
+  const std::vector<uint32_t> blocks = getOrder(launch.order, launch.gridX);
+  // A GPU has as many at once as it has room for.
+  constexpr size_t kInterleavedBlocks = 4;
+  size_t atOnce = launch.order == Order::interleaved ? kInterleavedBlocks : 1;
+  std::list<Block> resident;
+  auto next = blocks.begin();
+  while (next != blocks.end() || !resident.empty()) {
+    while (next != blocks.end() && resident.size() < atOnce)
+      resident.emplace_back(launch, memory, *next++, threads);
+    resident.remove_if([](Block &block) { return !block.runThreads(); });
+  }
 }

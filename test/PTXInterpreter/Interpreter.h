@@ -6,15 +6,15 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Runs the PTX that ships, one thread at a time up to where it waits for
-// others, and checks what a GPU would not: that every access is aligned and
-// inside an allocation, that nothing is read before it is written, that what is
-// read as read-only data is not written by the same kernel, and that threads
-// which wait for each other wait at one place. The order in which threads run
-// is a choice: results that depend on it lack a barrier.
+// Runs the PTX that ships, one thread at a time, and checks what a GPU would
+// not: that every access is aligned and inside an allocation, that nothing is
+// read before it is written, that what is read as read-only data is not written
+// by the same kernel, and that threads which wait for each other wait at one
+// place. The order in which threads run is a choice: results that depend on it
+// lack a barrier or an atomic operation.
 //
-// What it does not show: what ptxas makes of the text, races that need two
-// threads at once, and speed.
+// What it does not show: what ptxas makes of the text, effects of weak memory,
+// and speed.
 //
 //===----------------------------------------------------------------------===//
 
@@ -27,8 +27,13 @@
 
 namespace embedding::ptx {
 
-/// In which order the blocks of a grid run, and the threads of a block.
-enum class Order { forward, reverse, permuted };
+/// In which order the blocks of a grid run, and the threads of a block: each up
+/// to where it waits for others or, if interleaved, up to its next access to
+/// memory, in turn with the threads of other blocks.
+enum class Order { forward, reverse, permuted, interleaved };
+
+inline constexpr Order kOrders[] = {Order::forward, Order::reverse,
+                                    Order::permuted, Order::interleaved};
 
 /// Bytes of an allocation, and for each the number of the launch that wrote it
 /// last: 0 for none, `kHost` for the host.

@@ -74,8 +74,7 @@ TEST_F(Interpreter, OrdersShowMissingBarriers) {
   const std::string read = "xor.b32 %r5, %r4, 4;\nld.shared.u32 %r6, [%r5];\n"
                            "st.global.u32 [%rd4], %r6;";
   EXPECT_NE(run(write + read), "");
-  for (ptx::Order order :
-       {ptx::Order::forward, ptx::Order::reverse, ptx::Order::permuted}) {
+  for (ptx::Order order : ptx::kOrders) {
     ASSERT_EQ(run(write + "bar.sync 0;\n" + read, order), "");
     EXPECT_EQ(result[10], 11u);
   }

@@ -40,8 +40,8 @@ protected:
     std::vector<Array> expected = arguments, actual = arguments;
     Report expectedReport, report;
     ASSERT_EQ(programs.callOnCPU(source, expected, expectedReport), "");
-    order = static_cast<ptx::Order>((static_cast<int>(order) + 1) % 3);
-    ASSERT_EQ(programs.callOnGPU(source, GPUOptions(), order, actual, report),
+    ASSERT_EQ(programs.callOnGPU(source, GPUOptions(),
+                                 ptx::kOrders[callCount++ % 4], actual, report),
               "");
     EXPECT_EQ(report.position, expectedReport.position);
     EXPECT_EQ(report.index, expectedReport.index);
@@ -66,7 +66,7 @@ protected:
     }
   }
 
-  ptx::Order order = ptx::Order::forward;
+  size_t callCount = 0;
   Programs programs;
 };
 

@@ -8,8 +8,9 @@ Two judges look at every case:
   move rows, and else within the error bounds of the sums.
 
 Where the contract leaves PyTorch on purpose, the case counts under the name of the
-difference. Each call runs on one thread and on three, which must agree to the bit.
-The seed is printed; --case replays a single case.
+difference. Each call runs on one thread and on three, which must agree to the bit, into
+outputs whose surroundings must stay as they are. The seed is printed; --case replays a
+single case.
 """
 
 import argparse
@@ -26,7 +27,18 @@ from embedding_runtime import Engine, Error
 
 CHUNK = 128
 PARTIAL_SUMS = 16
+# Whole words of a bitmap and powers of two, and the numbers in between.
+NUM_ROWS = [1, 2, 7, 50, 64, 256, 512, 1000, 1024, 70000]
 ROW_LENGTHS = [0, 1, 3, 16, 17, 64, 101, 300]
+# A group of one chunk, of one and a position, of two and a position.
+EDGE_COUNTS = [CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 1]
+COUNTS = [0, 1, 2, 17, 100, 400, 1500, *EDGE_COUNTS]
+# Gradients of more than 8 MiB are cleared by other stores.
+LARGE = (70000, 64)
+# Whole numbers whose 2-norm is one.
+EXACT_ROWS = [(3, 4), (-4, 3), (2, -1, 2), (2, 2, 1, 4), (5, 0, 0)]
+# What stands around outputs.
+MARGIN_BYTES = 256
 FLOATS = [torch.float64, torch.float32, torch.float16, torch.bfloat16]
 INFINITY = float("inf")
 
@@ -196,6 +208,31 @@ def reference_renorm(table, rows, max_norm, p):
 # ---------------------------------------------------------------------------
 
 
+class Output:
+    """A copy of a tensor, strides included, with something around and between."""
+
+    def __init__(self, tensor):
+        self.margin = MARGIN_BYTES // tensor.element_size()
+        extent = 1 + sum((size - 1) * stride
+                         for size, stride in zip(tensor.shape, tensor.stride()))
+        if tensor.numel() == 0:
+            extent = 0
+        self.storage = torch.full((extent + 2 * self.margin,), 55, dtype=tensor.dtype)
+        self.tensor = self.view(self.storage, tensor)
+        self.tensor.copy_(tensor)
+
+    def view(self, storage, tensor):
+        return storage.as_strided(tensor.shape, tensor.stride(), self.margin)
+
+    def check_surroundings(self):
+        is_outside = torch.ones(self.storage.shape, dtype=torch.bool)
+        self.view(is_outside, self.tensor).fill_(False)
+        changed = (self.storage != 55) & is_outside
+        if changed.any():
+            at = int(changed.nonzero()[0]) - self.margin
+            fail(f"element {at} of an output's memory is written, which is not the output's")
+
+
 class Case:
     def __init__(self, seed, number, engines):
         self.random = np.random.default_rng([seed, number])
@@ -205,10 +242,13 @@ class Case:
         self.engines = engines
         self.dtype = FLOATS[self.random.integers(4)]
         self.index_type = [torch.int32, torch.int64][self.random.integers(2)]
-        self.num_rows = int(self.choose([1, 2, 7, 50, 1000, 70000]))
+        self.num_rows = int(self.choose(NUM_ROWS))
         self.row_length = int(self.choose(ROW_LENGTHS))
         if self.num_rows * self.row_length > 4_000_000:
             self.num_rows = 1000
+        self.is_large = bool(self.random.random() < 0.04)
+        if self.is_large:
+            self.num_rows, self.row_length = LARGE
         self.mode = self.choose(["check", "check", "check", "clamp", "zero"])
         self.indices = self.draw_indices()
         self.padding_idx = None
@@ -232,9 +272,9 @@ class Case:
                 f"strides {self.indices.stride()}, mode {self.mode}, padding_idx "
                 f"{self.padding_idx}, scale_grad_by_freq {self.scale_grad_by_freq}")
 
-    def stride(self, tensor, can_expand=False):
-        """The same values behind other strides, at times."""
-        kind = self.random.random()
+    def stride(self, tensor, can_expand=False, least=0.0):
+        """The same values behind other strides, at times; always if `least` is 0.5."""
+        kind = self.random.uniform(least, 1)
         if kind < 0.5 or tensor.dim() == 0:
             return tensor
         if kind < 0.65 and tensor.dim() > 1:
@@ -254,10 +294,12 @@ class Case:
         return part
 
     def draw_indices(self):
-        count = int(self.choose([0, 1, 2, 17, 100, 400, 1500]))
+        count = int(self.choose(COUNTS))
         distribution = self.choose(
             ["uniform", "uniform", "zipf", "equal", "sorted", "reversed", "half"]
         )
+        if count in EDGE_COUNTS and self.random.random() < 0.5:
+            distribution = "equal"
         draw = lambda: self.random.integers(0, self.num_rows, count)
         if distribution == "zipf":
             flat = np.minimum(self.random.zipf(1.3, count) - 1, self.num_rows - 1)
@@ -304,12 +346,11 @@ class Case:
         those of the first and what the call returned."""
         results = []
         for engine in self.engines:
-            copies = []
-            for output in outputs:
-                copy = torch.empty_strided(output.shape, output.stride(), dtype=output.dtype)
-                copy.copy_(output)
-                copies.append(copy)
-            results.append((call(engine, *copies), copies))
+            copies = [Output(output) for output in outputs]
+            returned = call(engine, *(copy.tensor for copy in copies))
+            for copy in copies:
+                copy.check_surroundings()
+            results.append((returned, [copy.tensor for copy in copies]))
         (returned, first), (again, second) = results
         if returned != again:
             fail(f"{returned} with one thread and {again} with three")
@@ -357,6 +398,27 @@ class Case:
         same_bits(out, F.embedding(self.torch_indices(), table), "lookup and torch")
         self.agrees("lookup")
 
+    def draw_renorm(self):
+        """A table, a bound and a norm: at times rows have exactly the norm that is the
+        bound, and so small that 1e-7 more counts in every type."""
+        if self.random.random() < 0.3 and self.row_length >= 4:
+            return self.draw_exact_norms()
+        max_norm, p = self.draw_norm()
+        return self.draw_floats(self.num_rows, self.row_length), max_norm, p
+
+    def draw_exact_norms(self):
+        scale = 2.0 ** -20
+        kinds = self.random.integers(len(EXACT_ROWS), size=self.num_rows)
+        kinds[self.random.random(self.num_rows) < 0.3] = 0
+        patterns = np.zeros((len(EXACT_ROWS), self.row_length))
+        for pattern, row in zip(patterns, EXACT_ROWS):
+            where = self.random.permutation(self.row_length)[: len(row)]
+            pattern[where] = row
+        table = torch.from_numpy(patterns[kinds] * scale).to(self.dtype)
+        p = float(self.choose([2, 2, 1, 0, INFINITY]))
+        norm = np.linalg.norm(EXACT_ROWS[0], p)
+        return table, float(norm * (1 if p == 0 else scale)), p
+
     def draw_norm(self):
         max_norm = float(self.choose([0.0, -1.0, 0.5, 1.0, 3.0, 10.0, 100.0, INFINITY]))
         p = float(self.choose([2, 2, 2, 1, 0, INFINITY, -INFINITY, 3, 0.5, -1]))
@@ -403,8 +465,7 @@ class Case:
         return True
 
     def renorm(self):
-        max_norm, p = self.draw_norm()
-        values = self.draw_floats(self.num_rows, self.row_length)
+        values, max_norm, p = self.draw_renorm()
         _, (renormed,) = self.run(
             lambda engine, table: engine.renorm(table, self.indices, max_norm, p, self.mode),
             self.stride(values),
@@ -415,8 +476,7 @@ class Case:
             self.agrees("renorm")
 
     def lookup_with_renorm(self):
-        max_norm, p = self.draw_norm()
-        values = self.draw_floats(self.num_rows, self.row_length)
+        values, max_norm, p = self.draw_renorm()
         _, (renormed, out) = self.run(
             lambda engine, table, out: engine.lookup(
                 table, self.indices, out, self.mode, max_norm, p),
@@ -461,7 +521,8 @@ class Case:
             lambda engine, grad: engine.dense_grad(
                 grad_output, self.indices, grad, self.padding_idx,
                 self.scale_grad_by_freq, self.mode),
-            self.stride(self.empty(self.num_rows, self.row_length)),
+            self.stride(self.empty(self.num_rows, self.row_length),
+                        least=0.4 if self.is_large else 0.0),
         )
         rows = self.rows(self.padding_idx)
         flat = grad_output.reshape(len(rows), self.row_length)

@@ -1,3 +1,4 @@
+// REQUIRES: numpy
 // Libraries for the CPU and for (interpreted) GPUs, called and compared.
 // RUN: rm -rf %t && mkdir -p %t/gpu && split-file %s %t
 // RUN: cat %t/any.mlir %t/cpu.mlir > %t/all.mlir

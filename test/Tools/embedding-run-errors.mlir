@@ -1,3 +1,4 @@
+// REQUIRES: numpy
 // Every error says which input, and what about it.
 // RUN: %python %S/Inputs/make_files.py %t
 // DEFINE: %{arguments} =

@@ -1,3 +1,4 @@
+// REQUIRES: numpy
 // Inputs and outputs in each form.
 // RUN: embedding-run %s --function=identity --input="2x3xf32=1.5 -0 inf nan 1e-3 7" | FileCheck %s --check-prefix=FLOATS
 // RUN: embedding-run %s --function=identity --input="2x3xf32=[1 2 3][4 5 6]" | FileCheck %s --check-prefix=BRACKETS
