@@ -205,9 +205,6 @@ Result<const Kernel *> Engine::getKernel(const KernelSpec &spec) {
   if (!object)
     return object.failure();
   void *function = object->find(kKernelName);
-  if (!function)
-    return Failure{EMBEDDING_INTERNAL,
-                   std::string("object: no function ") + kKernelName};
   void *workspaceBytes = object->find(kWorkspaceBytesName);
   auto &bucket = buckets[spec.hash() % buckets.size()];
   kernels.push_back({spec, function, workspaceBytes, std::move(*object),
@@ -216,13 +213,23 @@ Result<const Kernel *> Engine::getKernel(const KernelSpec &spec) {
   return &kernels.back();
 }
 
+/// Loads an object that has the function `name`.
+static Result<LoadedObject> loadWith(std::string_view bytes,
+                                     SymbolResolver resolve,
+                                     const std::string &name) {
+  Result<LoadedObject> object = LoadedObject::load(bytes, resolve);
+  if (object && !object->find(name))
+    return Failure{EMBEDDING_INTERNAL, "object: no function " + name};
+  return object;
+}
+
 Result<LoadedObject> Engine::loadOrCompile(const KernelSpec &spec) {
   std::string key = std::string(kCompilerFingerprint) + "\n" + cpuKey + "\n" +
                     spec.str() + "\n";
   if (cache) {
     bool isRejected = false;
     if (std::optional<std::string> stored = cache->find(key, isRejected)) {
-      Result<LoadedObject> loaded = LoadedObject::load(*stored, resolve);
+      Result<LoadedObject> loaded = loadWith(*stored, resolve, kKernelName);
       if (loaded) {
         ++kernelsLoaded;
         return loaded;
@@ -250,9 +257,11 @@ Result<LoadedObject> Engine::loadOrCompile(const KernelSpec &spec) {
   if (!collected.error.empty())
     return Failure{EMBEDDING_COMPILER_ERROR, "compiler: " + collected.error};
   ++kernelsCompiled;
-  if (cache)
+  Result<LoadedObject> loaded =
+      loadWith(collected.object, resolve, kKernelName);
+  if (loaded && cache)
     cache->insert(key, collected.object);
-  return LoadedObject::load(collected.object, resolve);
+  return loaded;
 }
 
 /// The directory of this library, with a slash at its end.
@@ -295,8 +304,21 @@ Status Engine::loadCompiler() {
   return success();
 }
 
-Result<ModuleCode> Engine::getModule(std::string_view ir, int32_t chip,
-                                     bool atomicGradients) {
+Result<LoadedModule> LoadedModule::load(ModuleCode code,
+                                        SymbolResolver resolve) {
+  Result<LoadedObject> object = LoadedObject::load(code.object, resolve);
+  if (!object)
+    return object.failure();
+  for (const ModuleCode::Function &function : code.functions)
+    if (!object->find(function.entry))
+      return Failure{EMBEDDING_INTERNAL,
+                     "object: no function " + function.entry};
+  return LoadedModule{std::move(code.functions), std::move(*object)};
+}
+
+Result<LoadedModule> Engine::getModule(std::string_view ir, int32_t chip,
+                                       bool atomicGradients,
+                                       SymbolResolver resolve) {
   ModuleTarget target = {cpu ? cpu->c_str() : nullptr, chip,
                          lowering == EMBEDDING_LOWERING_NAIVE, atomicGradients};
   std::string key = std::string(kCompilerFingerprint) + "\n" + cpuKey +
@@ -307,12 +329,18 @@ Result<ModuleCode> Engine::getModule(std::string_view ir, int32_t chip,
   NoForkScope noFork;
   if (cache) {
     bool isRejected = false;
-    std::optional<std::string> stored = cache->find(key, isRejected);
-    objectsRejected += isRejected;
-    if (stored) {
-      ++kernelsLoaded;
-      return ModuleCode::read(*stored);
+    if (std::optional<std::string> stored = cache->find(key, isRejected)) {
+      std::optional<ModuleCode> code = ModuleCode::read(*stored);
+      Result<LoadedModule> loaded =
+          code ? LoadedModule::load(std::move(*code), resolve)
+               : Failure{EMBEDDING_INTERNAL, "object: damaged"};
+      if (loaded) {
+        ++kernelsLoaded;
+        return loaded;
+      }
+      isRejected = true;
     }
+    objectsRejected += isRejected;
   }
 
   {
@@ -342,9 +370,12 @@ Result<ModuleCode> Engine::getModule(std::string_view ir, int32_t chip,
   if (!collected.error.empty())
     return Failure{EMBEDDING_COMPILER_ERROR, collected.error};
   ++kernelsCompiled;
-  if (cache)
-    cache->insert(key, collected.code.write());
-  return std::move(collected.code);
+  std::string written = collected.code.write();
+  Result<LoadedModule> loaded =
+      LoadedModule::load(std::move(collected.code), resolve);
+  if (loaded && cache)
+    cache->insert(key, written);
+  return loaded;
 }
 
 void Engine::keep(LoadedObject object) {

@@ -41,6 +41,14 @@ struct Kernel {
   const Kernel *next;
 };
 
+/// The functions of a module, and the object that has their entries.
+struct LoadedModule {
+  static Result<LoadedModule> load(ModuleCode code, SymbolResolver resolve);
+
+  std::vector<ModuleCode::Function> functions;
+  LoadedObject object;
+};
+
 class Engine {
 public:
   static Result<std::unique_ptr<Engine>>
@@ -52,9 +60,9 @@ public:
   Result<const Kernel *> getKernel(const KernelSpec &spec);
 
   /// The functions of `ir` for the GPU `chip`, or the CPU if that is 0: from
-  /// disk, else compiled.
-  Result<ModuleCode> getModule(std::string_view ir, int32_t chip,
-                               bool atomicGradients);
+  /// disk if that loads, else compiled. `resolve` is for what they call.
+  Result<LoadedModule> getModule(std::string_view ir, int32_t chip,
+                                 bool atomicGradients, SymbolResolver resolve);
   /// Keeps code that work on a GPU may need, for as long as the engine lives.
   void keep(LoadedObject object);
 

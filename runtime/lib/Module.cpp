@@ -166,25 +166,19 @@ Status EmbeddingModule::compile(std::string_view ir,
                            std::to_string(options.device.device_type));
   }
 
-  Result<ModuleCode> module =
-      engine.getModule(ir, chip, options.allow_nondeterministic != 0);
+  Result<LoadedModule> module =
+      engine.getModule(ir, chip, options.allow_nondeterministic != 0, resolve);
   if (!module)
     return module.failure();
-  Result<LoadedObject> loaded = LoadedObject::load(module->object, resolve);
-  if (!loaded)
-    return loaded.failure();
   for (ModuleCode::Function &described : module->functions) {
-    void *entry = loaded->find(described.entry);
-    if (!entry)
-      return Failure{EMBEDDING_INTERNAL,
-                     "object: no function " + described.entry};
+    void *entry = module->object.find(described.entry);
     Function &function = functions.emplace_back(std::move(described), entry);
     descriptions.push_back(function.getDescription());
   }
   if (deviceId >= 0)
-    engine.keep(std::move(*loaded));
+    engine.keep(std::move(module->object));
   else
-    code.emplace(std::move(*loaded));
+    code.emplace(std::move(module->object));
   return success();
 }
 

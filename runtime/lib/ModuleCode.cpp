@@ -34,28 +34,54 @@ std::string ModuleCode::write() const {
   return bytes;
 }
 
-ModuleCode ModuleCode::read(std::string_view rest) {
-  auto takeNumber = [&] {
+namespace {
+
+/// Takes what `append` has written from the front of `rest`.
+struct Reader {
+  std::string_view rest;
+  bool isDamaged = false;
+
+  uint64_t takeNumber() {
     uint64_t number = 0;
+    if (rest.size() < sizeof(number)) {
+      isDamaged = true;
+      return 0;
+    }
     std::memcpy(&number, rest.data(), sizeof(number));
     rest.remove_prefix(sizeof(number));
     return number;
-  };
-  auto takeText = [&] {
+  }
+
+  std::string_view takeText() {
     uint64_t size = takeNumber();
+    if (size > rest.size()) {
+      isDamaged = true;
+      return {};
+    }
     std::string_view text = rest.substr(0, size);
     rest.remove_prefix(size);
     return text;
-  };
-  ModuleCode code;
-  code.functions.resize(takeNumber());
-  for (Function &function : code.functions) {
-    std::string_view fields = takeText();
-    function.fields.resize(fields.size() / sizeof(int64_t));
-    std::memcpy(function.fields.data(), fields.data(), fields.size());
-    function.names = takeText();
-    function.entry = takeText();
   }
-  code.object = takeText();
+};
+
+} // namespace
+
+std::optional<ModuleCode> ModuleCode::read(std::string_view bytes) {
+  Reader reader{bytes};
+  ModuleCode code;
+  uint64_t numFunctions = reader.takeNumber();
+  for (uint64_t i = 0; i < numFunctions && !reader.isDamaged; ++i) {
+    Function &function = code.functions.emplace_back();
+    std::string_view fields = reader.takeText();
+    function.fields.resize(fields.size() / sizeof(int64_t));
+    if (!function.fields.empty())
+      std::memcpy(function.fields.data(), fields.data(),
+                  function.fields.size() * sizeof(int64_t));
+    function.names = reader.takeText();
+    function.entry = reader.takeText();
+  }
+  code.object = reader.takeText();
+  if (reader.isDamaged || !reader.rest.empty())
+    return std::nullopt;
   return code;
 }

@@ -10,6 +10,7 @@
 #define EMBEDDING_RUNTIME_LIB_MODULECODE_H
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,8 +31,8 @@ struct ModuleCode {
 
   /// As one piece, for a file.
   std::string write() const;
-  /// Of what `write` has made, whole: the cache has checksums.
-  static ModuleCode read(std::string_view bytes);
+  /// Of what `write` has made; none of anything else.
+  static std::optional<ModuleCode> read(std::string_view bytes);
 };
 
 } // namespace embedding::runtime

@@ -18,6 +18,7 @@
 #include <fcntl.h>
 #include <memory>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
@@ -40,6 +41,9 @@ constexpr char kSuffix[] = ".embobj";
 constexpr char kTemporaryPrefix[] = "tmp-";
 /// A temporary file older than this was left by a process that died.
 constexpr time_t kTemporarySeconds = 3600;
+/// No file is larger, whatever the bound of the whole: its size is believed
+/// before its bytes are read.
+constexpr uint64_t kMaxFileBytes = uint64_t(1) << 30;
 
 struct FileDescriptor {
   explicit FileDescriptor(int fd) : fd(fd) {}
@@ -77,55 +81,99 @@ static bool isTrusted(const struct stat &info) {
 }
 
 /// Whether nobody else can put another directory in the place of `directory`,
-/// which is an absolute path without links: every parent is trusted, or at
-/// least lets no one rename what is not theirs.
+/// which is an absolute path without links. Each parent is trusted, or at least
+/// sticky; but the owner of a sticky directory may rename what is in it, too.
 static Status checkParents(const std::string &directory) {
   for (size_t end = directory.rfind('/'); end != std::string::npos && end > 0;
        end = directory.rfind('/', end - 1)) {
     std::string parent = directory.substr(0, end);
     struct stat info;
-    if (stat(parent.c_str(), &info) != 0 ||
-        !(isTrusted(info) || (info.st_mode & S_ISVTX)))
-      return Failure{EMBEDDING_UNTRUSTED, "cache directory " + directory +
-                                              ": another user could "
-                                              "replace it, since " +
-                                              parent +
-                                              " is writable by others"};
+    if (stat(parent.c_str(), &info) == 0) {
+      if (info.st_mode & S_ISVTX)
+        info.st_mode &= ~(S_IWGRP | S_IWOTH);
+      if (isTrusted(info))
+        continue;
+    }
+    return Failure{EMBEDDING_UNTRUSTED,
+                   "another user could replace " + directory + ", since " +
+                       parent +
+                       " belongs to another user or is writable by others"};
   }
   return success();
 }
 
-static bool createDirectories(const std::string &path) {
-  if (mkdir(path.c_str(), 0700) == 0 || errno == EEXIST)
-    return true;
+static Failure describeError(const std::string &path) {
+  return invalidArgument(path + ": " + std::strerror(errno));
+}
+
+static Result<std::string> resolvePath(const std::string &path) {
+  std::unique_ptr<char, void (*)(void *)> resolved(
+      realpath(path.c_str(), nullptr), std::free);
+  if (!resolved)
+    return describeError(path);
+  return std::string(resolved.get());
+}
+
+/// Creates `path` and its parents where they are missing, but nothing in a
+/// directory that makes what is in it untrusted, such as the home of the user
+/// who has called sudo.
+static Status createDirectories(const std::string &path) {
+  struct stat info;
+  if (stat(path.c_str(), &info) == 0)
+    return success();
+  if (errno != ENOENT || path.empty())
+    return describeError(path);
   size_t slash = path.rfind('/');
-  return errno == ENOENT && slash != std::string::npos && slash > 0 &&
-         createDirectories(path.substr(0, slash)) &&
-         (mkdir(path.c_str(), 0700) == 0 || errno == EEXIST);
+  std::string parent = slash == std::string::npos ? "."
+                       : slash == 0               ? "/"
+                                                  : path.substr(0, slash);
+  if (Status created = createDirectories(parent); !created)
+    return created;
+  Result<std::string> resolved = resolvePath(parent);
+  if (!resolved)
+    return resolved.failure();
+  std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
+  if (Status parents = checkParents(*resolved + "/" + name); !parents)
+    return parents;
+  if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
+    return describeError(path);
+  return success();
+}
+
+/// Creates `directory` if needed and opens it; returns its path without links,
+/// and sets `fd`.
+static Result<std::string> openDirectory(const std::string &directory,
+                                         int &fd) {
+  if (Status created = createDirectories(directory); !created)
+    return created.failure();
+  Result<std::string> resolved = resolvePath(directory);
+  if (!resolved)
+    return resolved;
+  FileDescriptor opened(::open(resolved->c_str(), O_RDONLY | O_DIRECTORY |
+                                                      O_CLOEXEC | O_NOFOLLOW));
+  struct stat info;
+  if (opened.fd < 0 || fstat(opened.fd, &info) != 0)
+    return describeError(directory);
+  if (!isTrusted(info))
+    return Failure{EMBEDDING_UNTRUSTED,
+                   "another user could have written to it; expected it to be "
+                   "yours and not writable by others"};
+  if (Status parents = checkParents(*resolved); !parents)
+    return parents.failure();
+  fd = std::exchange(opened.fd, -1);
+  return resolved;
 }
 
 Result<ObjectCache> ObjectCache::open(const std::string &directory,
                                       uint64_t maxBytes) {
-  std::string prefix = "cache directory " + directory + ": ";
-  if (!createDirectories(directory))
-    return invalidArgument(prefix + std::strerror(errno));
-  std::unique_ptr<char, void (*)(void *)> resolved(
-      realpath(directory.c_str(), nullptr), std::free);
-  if (!resolved)
-    return invalidArgument(prefix + std::strerror(errno));
-  int fd =
-      ::open(resolved.get(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-  if (fd < 0)
-    return invalidArgument(prefix + std::strerror(errno));
-  ObjectCache cache(resolved.get(), fd, maxBytes);
-  struct stat info;
-  if (fstat(fd, &info) != 0 || !isTrusted(info))
-    return Failure{EMBEDDING_UNTRUSTED,
-                   prefix + "another user could have written to it; expected "
-                            "it to be yours and not writable by others"};
-  if (Status parents = checkParents(cache.directory); !parents)
-    return parents.failure();
-  return Result<ObjectCache>(std::move(cache));
+  int fd = -1;
+  Result<std::string> resolved = openDirectory(directory, fd);
+  if (!resolved) {
+    Failure failure = std::move(resolved.failure());
+    failure.message = "cache directory " + directory + ": " + failure.message;
+    return failure;
+  }
+  return Result<ObjectCache>(ObjectCache(std::move(*resolved), fd, maxBytes));
 }
 
 ObjectCache::ObjectCache(ObjectCache &&other) noexcept
@@ -165,8 +213,9 @@ static bool writeAll(int fd, std::string_view bytes) {
 std::optional<std::string> ObjectCache::find(const std::string &key,
                                              bool &isRejected) {
   isRejected = false;
-  FileDescriptor file(
-      openat(fd, getFileName(key).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  // A FIFO of this name would block an open that waits.
+  FileDescriptor file(openat(fd, getFileName(key).c_str(),
+                             O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (file.fd < 0) {
     isRejected = errno != ENOENT;
     return std::nullopt;
@@ -175,7 +224,7 @@ std::optional<std::string> ObjectCache::find(const std::string &key,
   struct stat info;
   Header header;
   if (fstat(file.fd, &info) != 0 || !S_ISREG(info.st_mode) ||
-      !isTrusted(info) ||
+      !isTrusted(info) || !isStorable(static_cast<uint64_t>(info.st_size)) ||
       !readAll(file.fd, reinterpret_cast<char *>(&header), sizeof(header)) ||
       std::memcmp(header.magic, kMagic, sizeof(kMagic)) != 0)
     return std::nullopt;
@@ -195,32 +244,61 @@ std::optional<std::string> ObjectCache::find(const std::string &key,
   return object;
 }
 
+bool ObjectCache::isStorable(uint64_t fileBytes) const {
+  return fileBytes <= std::min(maxBytes, kMaxFileBytes);
+}
+
+/// Whether this process may write a file of `size` bytes. Beyond its limit,
+/// SIGXFSZ would end it.
+static bool isWithinLimit(uint64_t size) {
+  rlimit limit;
+  return getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
+         (limit.rlim_cur == RLIM_INFINITY || size <= limit.rlim_cur);
+}
+
+/// A name that no other writer has, nor one that died: process numbers come
+/// again, in containers at once.
+static std::string makeTemporaryName() {
+  static std::atomic<unsigned> counter{0};
+  timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return kTemporaryPrefix + std::to_string(getpid()) + "-" +
+         std::to_string(counter++) + "-" + std::to_string(now.tv_sec) + "-" +
+         std::to_string(now.tv_nsec);
+}
+
 void ObjectCache::insert(const std::string &key, std::string_view object) {
   Header header;
   std::memcpy(header.magic, kMagic, sizeof(kMagic));
   header.keyBytes = key.size();
   header.objectBytes = object.size();
   header.checksum = hash(object, hash(key));
+  uint64_t fileBytes = sizeof(header) + key.size() + object.size();
+  if (isStorable(fileBytes) && isWithinLimit(fileBytes))
+    write(getFileName(key),
+          {{reinterpret_cast<char *>(&header), sizeof(header)}, key, object});
+  // Also where there was no room: what was left by others may take it.
+  evict();
+}
 
+void ObjectCache::write(const std::string &name,
+                        std::initializer_list<std::string_view> pieces) {
   // Written under a name of its own, then renamed: readers see all or nothing.
-  static std::atomic<unsigned> counter{0};
-  std::string temporary = kTemporaryPrefix + std::to_string(getpid()) + "-" +
-                          std::to_string(counter++);
+  // After a power failure the checksum tells what was not yet on disk.
+  std::string temporary = makeTemporaryName();
+  bool isWritten = false;
   {
     FileDescriptor file(openat(fd, temporary.c_str(),
                                O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (file.fd < 0)
       return;
-    if (!writeAll(file.fd,
-                  {reinterpret_cast<char *>(&header), sizeof(header)}) ||
-        !writeAll(file.fd, key) || !writeAll(file.fd, object)) {
-      unlinkat(fd, temporary.c_str(), 0);
-      return;
-    }
+    isWritten =
+        std::all_of(pieces.begin(), pieces.end(), [&](std::string_view piece) {
+          return writeAll(file.fd, piece);
+        });
   }
-  if (renameat(fd, temporary.c_str(), fd, getFileName(key).c_str()) != 0)
+  if (!isWritten || renameat(fd, temporary.c_str(), fd, name.c_str()) != 0)
     unlinkat(fd, temporary.c_str(), 0);
-  evict();
 }
 
 void ObjectCache::evict() {

@@ -11,6 +11,7 @@
 
 #include "Result.h"
 
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,7 +26,8 @@ namespace embedding::runtime {
 /// file that another user could have written is used.
 class ObjectCache {
 public:
-  /// Opens `directory`, creating it (mode 0700) and its parents if needed.
+  /// Opens `directory`, creating it (mode 0700) and its parents if needed, but
+  /// only where the result is to be trusted.
   static Result<ObjectCache> open(const std::string &directory,
                                   uint64_t maxBytes);
 
@@ -47,6 +49,10 @@ private:
   ObjectCache(std::string directory, int fd, uint64_t maxBytes)
       : directory(std::move(directory)), fd(fd), maxBytes(maxBytes) {}
 
+  /// Whether a file of this size may be in the directory at all.
+  bool isStorable(uint64_t fileBytes) const;
+  void write(const std::string &name,
+             std::initializer_list<std::string_view> pieces);
   void evict();
 
   std::string directory;

@@ -8,14 +8,20 @@
 
 #include "TestUtils.h"
 
+#include "ObjectCache.h"
+
 #include <array>
+#include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <thread>
 
 using namespace embedding;
 using namespace embedding::test;
+using embedding::runtime::ObjectCache;
 namespace fs = std::filesystem;
 
 namespace {
@@ -57,9 +63,8 @@ void expectRefused(const std::string &directory, EmbeddingStatusCode code) {
   embedding_engine_destroy(engine);
 }
 
-/// What the program cached-lookup prints in `environment`.
-std::string runCachedLookup(const std::string &environment) {
-  std::string command = environment + " " CACHED_LOOKUP;
+/// What `command` prints.
+std::string run(const std::string &command) {
   FILE *pipe = popen(command.c_str(), "r");
   std::array<char, 512> buffer{};
   std::string text;
@@ -67,6 +72,76 @@ std::string runCachedLookup(const std::string &environment) {
     text += buffer.data();
   pclose(pipe);
   return text;
+}
+
+/// What the program cached-lookup prints in `environment`.
+std::string runCachedLookup(const std::string &environment) {
+  return run(environment + " " CACHED_LOOKUP);
+}
+
+std::string read(const fs::path &path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file),
+          std::istreambuf_iterator<char>()};
+}
+
+void write(const fs::path &path, const std::string &bytes) {
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+/// The start of a file of the cache, after the magic bytes.
+struct Sizes {
+  uint64_t key;
+  uint64_t object;
+  uint64_t checksum;
+};
+constexpr size_t kHeaderBytes = 8 + sizeof(Sizes);
+
+/// `file` with another object in it, and all of the header as it must be.
+std::string withObject(const std::string &file, const std::string &object) {
+  Sizes sizes;
+  std::memcpy(&sizes, file.data() + 8, sizeof(sizes));
+  std::string content = file.substr(kHeaderBytes, sizes.key) + object;
+  sizes.object = object.size();
+  // FNV-1a.
+  sizes.checksum = 0xcbf29ce484222325;
+  for (unsigned char byte : content)
+    sizes.checksum = (sizes.checksum ^ byte) * 0x100000001b3;
+  return file.substr(0, 8) +
+         std::string(reinterpret_cast<char *>(&sizes), sizeof(sizes)) + content;
+}
+
+std::string objectOf(const std::string &file) {
+  Sizes sizes;
+  std::memcpy(&sizes, file.data() + 8, sizeof(sizes));
+  return file.substr(kHeaderBytes + sizes.key);
+}
+
+/// Compiles a module with an engine that uses `directory`, and calls it.
+EmbeddingEngineStatistics callModuleWith(const std::string &directory) {
+  EngineOptions options;
+  options.cache_dir = directory.c_str();
+  options.num_threads = 1;
+  Engine engine(options);
+  Module module(engine, R"mlir(
+    func.func @copy(%from: memref<2xf32>, %to: memref<2xf32>) {
+      memref.copy %from, %to : memref<2xf32> to memref<2xf32>
+      return
+    })mlir");
+  std::vector<float> from = {1, 2}, to(2);
+  module.call("copy",
+              {TensorView(from.data(), {2}), TensorView(to.data(), {2})});
+  EXPECT_EQ(to, from);
+  return engine.statistics();
+}
+
+/// A shell that may mount file systems for itself, or none.
+std::optional<std::string> getMountingShell() {
+  std::string shell = "unshare -rm sh -c ";
+  if (run(shell + "'mount -t tmpfs none /mnt && echo yes' 2>/dev/null") !=
+      "yes\n")
+    return std::nullopt;
+  return shell;
 }
 
 } // namespace
@@ -119,12 +194,7 @@ TEST(Cache, DamagedObjects) {
   TemporaryDirectory directory;
   lookupWith(directory.str());
   fs::path object = objectsIn(directory.str()).at(0);
-  std::ifstream file(object, std::ios::binary);
-  std::string good((std::istreambuf_iterator<char>(file)),
-                   std::istreambuf_iterator<char>());
-  auto write = [&](const std::string &bytes) {
-    std::ofstream(object, std::ios::binary) << bytes;
-  };
+  std::string good = read(object);
   std::vector<std::string> damaged = {
       "", good.substr(0, 7), good.substr(0, good.size() - 1), good + "x"};
   for (size_t at : {size_t(0), size_t(8), size_t(15), size_t(20), size_t(30),
@@ -133,11 +203,99 @@ TEST(Cache, DamagedObjects) {
     damaged.back()[at] ^= 1;
   }
   for (const std::string &bytes : damaged) {
-    write(bytes);
+    write(object, bytes);
     EmbeddingEngineStatistics statistics = lookupWith(directory.str());
     EXPECT_EQ(statistics.kernels_compiled, 1);
     EXPECT_EQ(statistics.objects_rejected, 1);
     EXPECT_EQ(lookupWith(directory.str()).kernels_loaded, 1);
+  }
+}
+
+// An object that is as it was written, but that does not load here.
+TEST(Cache, ObjectsThatDoNotLoad) {
+  using Use = EmbeddingEngineStatistics (*)(const std::string &);
+  const std::pair<Use, std::string> uses[] = {
+      {[](const std::string &directory) { return lookupWith(directory); },
+       "_mlir_ciface_kernel"},
+      {callModuleWith, "embedding_entry_copy"}};
+  for (const auto &[use, function] : uses) {
+    TemporaryDirectory directory;
+    EXPECT_EQ(use(directory.str()).kernels_compiled, 1);
+    fs::path path = objectsIn(directory.str()).at(0);
+    std::string good = read(path), object = objectOf(good);
+    ASSERT_EQ(withObject(good, object), good);
+    // Every prefix of a module's numbers, and an ELF file without its end.
+    std::vector<std::string> objects = {object.substr(0, object.size() - 1),
+                                        std::string(8, '\xff'),
+                                        std::string(16, '\xff')};
+    for (size_t size : {0, 4, 8, 12, 16, 40, 100})
+      objects.push_back(object.substr(0, size));
+    if (use == callModuleWith)
+      objects.push_back(object + "x");
+    // One that loads, but whose function has another name.
+    size_t at = object.rfind(function);
+    ASSERT_NE(at, std::string::npos);
+    objects.push_back(object);
+    objects.back()[at] = 'x';
+    for (const std::string &other : objects) {
+      write(path, withObject(good, other));
+      EmbeddingEngineStatistics statistics = use(directory.str());
+      EXPECT_EQ(statistics.kernels_compiled, 1) << other.size();
+      EXPECT_EQ(statistics.objects_rejected, 1) << other.size();
+      EXPECT_EQ(read(path), good);
+    }
+    EXPECT_EQ(use(directory.str()).kernels_loaded, 1);
+  }
+}
+
+// Of two keys with one hash, the second one finds the file of the first.
+TEST(Cache, KeysAreCompared) {
+  TemporaryDirectory directory;
+  lookupWith(directory.str(), 3);
+  fs::path first = objectsIn(directory.str()).at(0);
+  std::string kept = read(first);
+  fs::remove(first);
+  lookupWith(directory.str(), 4);
+  fs::path second = objectsIn(directory.str()).at(0);
+  ASSERT_NE(first, second);
+  write(second, kept);
+  EmbeddingEngineStatistics statistics = lookupWith(directory.str(), 4);
+  EXPECT_EQ(statistics.kernels_compiled, 1);
+  EXPECT_EQ(statistics.kernels_loaded, 0);
+  EXPECT_EQ(statistics.objects_rejected, 0);
+  EXPECT_EQ(lookupWith(directory.str(), 4).kernels_loaded, 1);
+}
+
+// What is in an object's place neither blocks nor fills the memory.
+TEST(Cache, NoObjects) {
+  TemporaryDirectory directory;
+  std::string environment = "EMBEDDING_CACHE_DIR=" + directory.str();
+  runCachedLookup(environment);
+  fs::path path = objectsIn(directory.str()).at(0);
+  std::string good = read(path);
+  const std::string rejected = "compiled 1 loaded 0 rejected 1 compiler 1\n";
+
+  fs::remove(path);
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  EXPECT_EQ(runCachedLookup(environment + " timeout 60"), rejected);
+  EXPECT_EQ(read(path), good);
+
+  // A hole of 1 TiB, as the header has it.
+  Sizes sizes;
+  std::memcpy(&sizes, good.data() + 8, sizeof(sizes));
+  for (uint64_t bytes : {uint64_t(1) << 40, uint64_t(300) << 20}) {
+    sizes.object = bytes - kHeaderBytes - sizes.key;
+    write(path,
+          good.substr(0, 8) +
+              std::string(reinterpret_cast<char *>(&sizes), sizeof(sizes)) +
+              good.substr(kHeaderBytes, sizes.key));
+    fs::resize_file(path, bytes);
+    EXPECT_EQ(lookupWith(directory.str()).objects_rejected, 1);
+    EXPECT_EQ(read(path), good);
+    fs::resize_file(path, bytes);
+    // Whatever the bound.
+    if (bytes > uint64_t(1) << 30)
+      EXPECT_EQ(lookupWith(directory.str(), 3, UINT64_MAX).objects_rejected, 1);
   }
 }
 
@@ -184,6 +342,56 @@ TEST(Cache, RefusedDirectories) {
   expectRefused("/dev/null/inside", EMBEDDING_INVALID_ARGUMENT);
 }
 
+// Each of them, not the last alone: who may rename one, exchanges the rest.
+TEST(Cache, RefusedParents) {
+  TemporaryDirectory directory;
+  std::string inside = directory.str() + "/a/b/c";
+  EXPECT_EQ(lookupWith(inside).kernels_compiled, 1);
+  for (const char *parent : {"", "/a", "/a/b"}) {
+    std::string path = directory.str() + parent;
+    ASSERT_EQ(chmod(path.c_str(), 0777), 0);
+    expectRefused(inside, EMBEDDING_UNTRUSTED);
+    ASSERT_EQ(chmod(path.c_str(), 01777), 0);
+    EXPECT_EQ(lookupWith(inside).kernels_loaded, 1);
+    // Its owner may rename, and change the mode.
+    if (geteuid() == 0) {
+      ASSERT_EQ(chown(path.c_str(), 12345, 12345), 0);
+      for (mode_t mode : {01777, 01755, 0755}) {
+        ASSERT_EQ(chmod(path.c_str(), mode), 0);
+        expectRefused(inside, EMBEDDING_UNTRUSTED);
+      }
+      ASSERT_EQ(chown(path.c_str(), 0, 0), 0);
+    }
+    ASSERT_EQ(chmod(path.c_str(), 0700), 0);
+  }
+  EXPECT_EQ(lookupWith(inside).kernels_loaded, 1);
+}
+
+// Where nothing could be trusted, nothing is created: `sudo` keeps HOME, and a
+// directory of root's there is in its owner's way.
+TEST(Cache, CreatesNothingThatOthersCouldReplace) {
+  TemporaryDirectory home;
+  std::string environment =
+      "env -u EMBEDDING_CACHE_DIR -u XDG_CACHE_HOME HOME=" + home.str();
+  auto expectNothing = [&] {
+    EXPECT_EQ(runCachedLookup(environment),
+              "compiled 1 loaded 0 rejected 0 compiler 1\n");
+    expectRefused(home.str() + "/.cache/inside", EMBEDDING_UNTRUSTED);
+    EXPECT_TRUE(fs::is_empty(home.str()));
+  };
+  ASSERT_EQ(chmod(home.str().c_str(), 0777), 0);
+  expectNothing();
+  if (geteuid() == 0) {
+    ASSERT_EQ(chmod(home.str().c_str(), 0755), 0);
+    ASSERT_EQ(chown(home.str().c_str(), 12345, 12345), 0);
+    expectNothing();
+    // Below a directory of ours, too.
+    fs::create_directory(home.str() + "/.cache");
+    expectRefused(home.str() + "/.cache/inside", EMBEDDING_UNTRUSTED);
+    EXPECT_TRUE(fs::is_empty(home.str() + "/.cache"));
+  }
+}
+
 TEST(Cache, SizeBound) {
   TemporaryDirectory directory;
   lookupWith(directory.str(), 1);
@@ -206,9 +414,9 @@ TEST(Cache, ManyProcesses) {
   TemporaryDirectory directory;
   std::string environment = "EMBEDDING_CACHE_DIR=" + directory.str();
   std::vector<std::thread> threads;
-  for (int t = 0; t < 4; ++t)
+  for (int t = 0; t < 8; ++t)
     threads.emplace_back([&] {
-      for (int repeat = 0; repeat < 3; ++repeat) {
+      for (int repeat = 0; repeat < 2; ++repeat) {
         std::string text = runCachedLookup(environment);
         EXPECT_NE(text.find(" rejected 0 "), std::string::npos) << text;
       }
@@ -221,4 +429,146 @@ TEST(Cache, ManyProcesses) {
   for (const auto &entry : fs::directory_iterator(directory.str()))
     files += entry.path().filename() != "lock";
   EXPECT_EQ(files, 1u);
+}
+
+// Of one that writes nothing is left but whole objects and its temporary file,
+// wherever it is killed.
+TEST(Cache, KilledWriters) {
+  TemporaryDirectory directory;
+  constexpr int kKeys = 4;
+  auto keyOf = [](int number) { return "key " + std::to_string(number); };
+  auto objectOf = [](int number) {
+    return std::string(size_t(4) << 20, static_cast<char>('a' + number));
+  };
+  auto opened = ObjectCache::open(directory.str(), uint64_t(1) << 30);
+  ASSERT_TRUE(bool(opened));
+  ObjectCache &cache = *opened;
+  std::mt19937_64 random(7);
+  int found = 0;
+  for (int repeat = 0; repeat < 20; ++repeat) {
+    pid_t child = fork();
+    if (child == 0)
+      for (int number = 0;; number = (number + 1) % kKeys)
+        cache.insert(keyOf(number), objectOf(number));
+    usleep(2000 + random() % 20000);
+    kill(child, SIGKILL);
+    ASSERT_EQ(waitpid(child, nullptr, 0), child);
+    for (int number = 0; number < kKeys; ++number) {
+      bool isRejected;
+      std::optional<std::string> object = cache.find(keyOf(number), isRejected);
+      EXPECT_FALSE(isRejected);
+      if (object)
+        EXPECT_EQ(*object == objectOf(number), true);
+      found += object.has_value();
+    }
+  }
+  EXPECT_GT(found, 0);
+  cache.insert("after", "all");
+  bool isRejected;
+  EXPECT_EQ(cache.find("after", isRejected), "all");
+}
+
+// Temporary files are of writers that live, unless they are old.
+TEST(Cache, TemporaryFiles) {
+  TemporaryDirectory directory;
+  auto opened = ObjectCache::open(directory.str(), 1000);
+  ASSERT_TRUE(bool(opened));
+  ObjectCache &cache = *opened;
+  // A process of the same number had died: in containers all are number 1.
+  std::vector<fs::path> left;
+  for (int number = 0; number < 100; ++number) {
+    left.push_back(directory.str() + "/tmp-" + std::to_string(getpid()) + "-" +
+                   std::to_string(number));
+    write(left.back(), "half an obj");
+  }
+  cache.insert("key", "object");
+  bool isRejected;
+  EXPECT_EQ(cache.find("key", isRejected), "object");
+  for (const fs::path &path : left)
+    EXPECT_TRUE(fs::exists(path));
+  for (const fs::path &path : left)
+    fs::last_write_time(path, fs::file_time_type::clock::now() -
+                                  std::chrono::hours(2));
+  // One that is not stored, for want of room, makes room.
+  cache.insert("other", std::string(1000, 'x'));
+  for (const fs::path &path : left)
+    EXPECT_FALSE(fs::exists(path));
+}
+
+// An object that has no room is not stored, and makes no room either.
+TEST(Cache, LargeObjects) {
+  TemporaryDirectory directory;
+  auto cache = ObjectCache::open(directory.str(), 1000);
+  ASSERT_TRUE(bool(cache));
+  bool isRejected;
+  cache->insert("small", std::string(100, 'x'));
+  cache->insert("large", std::string(1000, 'x'));
+  EXPECT_FALSE(cache->find("large", isRejected));
+  EXPECT_TRUE(cache->find("small", isRejected));
+  cache->insert("medium", std::string(1000 - kHeaderBytes - 6, 'x'));
+  EXPECT_TRUE(cache->find("medium", isRejected));
+}
+
+// A limit on the size of files ends the process by a signal if it is met.
+TEST(Cache, LimitedFileSize) {
+  TemporaryDirectory directory;
+  std::string environment = "EMBEDDING_CACHE_DIR=" + directory.str();
+  for (const char *limit : {"0", "1"})
+    EXPECT_EQ(
+        runCachedLookup("ulimit -f " + std::string(limit) + "; " + environment),
+        "compiled 1 loaded 0 rejected 0 compiler 1\n");
+  EXPECT_TRUE(objectsIn(directory.str()).empty());
+  runCachedLookup(environment);
+  EXPECT_EQ(runCachedLookup("ulimit -f 0; " + environment),
+            "compiled 0 loaded 1 rejected 0 compiler 0\n");
+}
+
+TEST(Cache, FullAndReadOnlyDisks) {
+  std::optional<std::string> shell = getMountingShell();
+  if (!shell)
+    GTEST_SKIP() << "no file system can be mounted here";
+  TemporaryDirectory directory;
+  std::string at = directory.str();
+  std::string lookup = "EMBEDDING_CACHE_DIR=" + at + " " CACHED_LOOKUP "; ";
+  std::string compiled = "compiled 1 loaded 0 rejected 0 compiler 1\n";
+  std::string loaded = "compiled 0 loaded 1 rejected 0 compiler 0\n";
+  // All pages are taken, but names are not.
+  EXPECT_EQ(run(*shell + "'mount -t tmpfs -o mode=700,size=64k none " + at +
+                "; head -c 1M /dev/zero > " + at + "/other 2>/dev/null; " +
+                lookup + "ls " + at + "; rm " + at + "/other; " + lookup +
+                lookup + "'"),
+            compiled + "lock\nother\n" + compiled + loaded);
+  EXPECT_EQ(run(*shell + "'mount -t tmpfs -o mode=700 none " + at + "; " +
+                lookup + "mount -o remount,ro " + at + "; " + lookup +
+                "rm -f " + at + "/*.embobj 2>/dev/null; " + lookup +
+                "mount -o remount,rw " + at + "; rm " + at +
+                "/*.embobj; mount -o remount,ro " + at + "; " + lookup + "'"),
+            compiled + loaded + loaded + compiled);
+}
+
+// What is loaded from the cache is of these sources, and so is the compiler
+// that fills it.
+TEST(Cache, CompilerOfOtherSources) {
+  EngineOptions options = uncached();
+  auto messageOf = [&](const char *library) -> std::string {
+    options.compiler_library = library;
+    Engine engine(options);
+    std::vector<float> table(2), out(1);
+    int64_t index = 0;
+    try {
+      engine.lookup(TensorView(table.data(), {2, 1}), TensorView(&index, {1}),
+                    TensorView(out.data(), {1, 1}));
+    } catch (const Error &error) {
+      EXPECT_EQ(error.code(), EMBEDDING_COMPILER_ERROR);
+      return error.what();
+    }
+    return "no error";
+  };
+  EXPECT_EQ(messageOf(OTHER_COMPILER),
+            "compiler: " OTHER_COMPILER " was built from other sources than "
+            "this runtime");
+  EXPECT_EQ(messageOf("libm.so.6"),
+            "compiler: libm.so.6 is not a compiler library");
+  EXPECT_EQ(messageOf("/nowhere/compiler.so").rfind("compiler: /nowhere", 0),
+            0u);
 }
