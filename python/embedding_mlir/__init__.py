@@ -16,11 +16,11 @@ import sys
 from ._compile import Function, Module, compile
 from ._errors import CompilerError, InvalidArgumentError, OutOfRangeError, UnsupportedError
 from ._functions import (coalesce, dense_grad, double_backward, embedding, renorm_,
-                         set_num_threads, sparse_grad, synchronize)
+                         set_memory_pool, set_num_threads, sparse_grad, synchronize)
 
 __all__ = ["embedding", "dense_grad", "sparse_grad", "coalesce", "double_backward",
-           "renorm_", "synchronize", "set_num_threads", "patch_torch", "nn", "compile",
-           "Module", "Function",
+           "renorm_", "synchronize", "set_num_threads", "set_memory_pool", "patch_torch",
+           "nn", "compile", "Module", "Function",
            "OutOfRangeError", "InvalidArgumentError", "UnsupportedError",
            "CompilerError"]
 

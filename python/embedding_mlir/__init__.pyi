@@ -21,8 +21,8 @@ _T = TypeVar("_T", bound=_DLPack)
 _Mode = Literal["check", "assume", "clamp", "zero"]
 
 __all__ = ["embedding", "dense_grad", "sparse_grad", "coalesce", "double_backward",
-           "renorm_", "synchronize", "set_num_threads", "patch_torch", "nn", "compile",
-           "Module", "Function",
+           "renorm_", "synchronize", "set_num_threads", "set_memory_pool", "patch_torch",
+           "nn", "compile", "Module", "Function",
            "OutOfRangeError", "InvalidArgumentError", "UnsupportedError",
            "CompilerError"]
 
@@ -46,4 +46,5 @@ def double_backward(grad_grad_weight: _T, input: _DLPack, padding_idx: int | Non
                     out_of_range: _Mode = "check") -> _T: ...
 def synchronize(device: int = 0, stream: int | None = None) -> None: ...
 def set_num_threads(num_threads: int) -> None: ...
+def set_memory_pool(max_idle_bytes: int | None = None) -> None: ...
 def patch_torch() -> AbstractContextManager[None]: ...

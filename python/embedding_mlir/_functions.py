@@ -133,3 +133,15 @@ def set_num_threads(num_threads):
     or, without PyTorch, of one for each CPU. Results have the same bits with any number.
     To be called before anything else is."""
     _core.set_num_threads(num_threads)
+
+
+def set_memory_pool(max_idle_bytes=None):
+    """How much memory is kept to be used again: that of results on the CPU that are large
+    tensors, and workspace. None is the default, 512 MiB. With 0 results are in PyTorch's own
+    memory, and what was kept is given back to the system. May be called at any time; the
+    environment's EMBEDDING_MEMORY_POOL_BYTES says what it is at first."""
+    _core.set_memory_pool(max_idle_bytes)
+
+
+if "EMBEDDING_MEMORY_POOL_BYTES" in os.environ:
+    set_memory_pool(int(os.environ["EMBEDDING_MEMORY_POOL_BYTES"]))

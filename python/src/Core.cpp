@@ -14,6 +14,7 @@
 #include "Engine.h"
 #include "Module.h"
 #include "Tensor.h"
+#include "TorchStorage.h"
 
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
@@ -327,6 +328,7 @@ NB_MODULE(_core, module) {
              "padding_idx"_a.none(), "max_norm"_a.none(), "norm_type"_a,
              "scale_grad_by_freq"_a, "sparse"_a, "out_of_range"_a);
   module.def("set_num_threads", &setNumThreads, "num_threads"_a);
+  module.def("set_memory_pool", &setMemoryPool, "max_idle_bytes"_a.none());
   module.def("forget_engine", &forgetEngine);
   module.def("set_torch", &Torch::set, "source"_a);
   module.def("set_error_factory", &setErrorFactory, "factory"_a);

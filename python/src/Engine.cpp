@@ -112,6 +112,7 @@ static void parallelFor(void *, int64_t size, int64_t grain,
 static std::atomic<EmbeddingEngine *> engine{nullptr};
 static auto *engineMutex = new std::mutex;
 static int32_t numThreads = 0;
+static uint64_t maxIdleBytes = 0;
 static bool isForked = false;
 
 EmbeddingEngine *embedding::python::getEngine() {
@@ -123,6 +124,7 @@ EmbeddingEngine *embedding::python::getEngine() {
   EmbeddingEngineOptions options;
   embedding_engine_options_init(&options, sizeof(options));
   options.num_threads = numThreads;
+  options.max_idle_buffer_bytes = maxIdleBytes;
   options.cpu = std::getenv("EMBEDDING_CPU");
   if (numThreads == 0 && Torch::get()) {
     if (std::optional<OpenMP> found = OpenMP::find()) {
@@ -146,6 +148,13 @@ void embedding::python::forgetEngine() {
   isForked = true;
   engine.store(nullptr);
   engineMutex = new std::mutex;
+}
+
+void embedding::python::setMaxIdleBytes(uint64_t bytes) {
+  std::lock_guard<std::mutex> lock(*engineMutex);
+  maxIdleBytes = bytes;
+  if (EmbeddingEngine *known = engine.load())
+    embedding_engine_set_max_idle_buffer_bytes(known, bytes, nullptr);
 }
 
 void embedding::python::setNumThreads(int32_t count) {

@@ -26,6 +26,9 @@ EmbeddingEngine *getEngine();
 /// In the child of a fork: the threads of the engine are not there, and its
 /// locks may be held for ever. It is left alone, and a new one made if need be.
 void forgetEngine();
+/// What the engine keeps of memory that is not in use, and engines to come:
+/// max_idle_buffer_bytes of its options.
+void setMaxIdleBytes(uint64_t bytes);
 /// Fails behind the first call.
 void setNumThreads(int32_t count);
 

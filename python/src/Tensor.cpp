@@ -8,6 +8,8 @@
 
 #include "Tensor.h"
 
+#include "TorchStorage.h"
+
 #include <nanobind/stl/string.h>
 
 #include <algorithm>
@@ -23,7 +25,7 @@ namespace {
 /// Names of attributes and methods, made once, and what NumPy has.
 struct Names {
   nb::object dataPtr, shape, stride, dtype, device, isCpu, isCuda, getDevice,
-      isConj, isNeg, resolveConj, resolveNeg, newEmpty, interface;
+      isConj, isNeg, resolveConj, resolveNeg, newEmpty, set, interface;
   nb::object ndarray, empty;
 };
 
@@ -37,14 +39,23 @@ static nb::object intern(const char *name) {
 
 void embedding::python::initializeTensors() {
   nb::object numpy = nb::module_::import_("numpy");
-  names = new Names{intern("data_ptr"),     intern("shape"),
-                    intern("stride"),       intern("dtype"),
-                    intern("device"),       intern("is_cpu"),
-                    intern("is_cuda"),      intern("get_device"),
-                    intern("is_conj"),      intern("is_neg"),
-                    intern("resolve_conj"), intern("resolve_neg"),
-                    intern("new_empty"),    intern("__array_interface__"),
-                    numpy.attr("ndarray"),  numpy.attr("empty")};
+  names = new Names{intern("data_ptr"),
+                    intern("shape"),
+                    intern("stride"),
+                    intern("dtype"),
+                    intern("device"),
+                    intern("is_cpu"),
+                    intern("is_cuda"),
+                    intern("get_device"),
+                    intern("is_conj"),
+                    intern("is_neg"),
+                    intern("resolve_conj"),
+                    intern("resolve_neg"),
+                    intern("new_empty"),
+                    intern("set_"),
+                    intern("__array_interface__"),
+                    numpy.attr("ndarray"),
+                    numpy.attr("empty")};
 }
 
 /// Steals `result`, or throws what the interpreter has raised.
@@ -265,6 +276,32 @@ static nb::object toTuple(const int64_t *sizes, size_t rank) {
   return tuple;
 }
 
+/// The bytes of a compact tensor, or 0 if there are not so many.
+static size_t getBytes(const int64_t *sizes, size_t rank, DLDataType dtype) {
+  size_t bytes = dtype.bits / 8;
+  for (size_t i = 0; i < rank; ++i)
+    if (sizes[i] < 0 ||
+        __builtin_mul_overflow(bytes, static_cast<size_t>(sizes[i]), &bytes))
+      return 0;
+  return bytes;
+}
+
+/// A tensor of PyTorch on a CPU, of the shape `sizes`, in memory that is used
+/// again, and otherwise as `makeEmpty` has it of a shape of its own; null if
+/// PyTorch's own is as good.
+template <typename Make>
+static nb::object makePooled(const nb::object &sizes, size_t bytes,
+                             Make makeEmpty) {
+  nb::object storage = makeTorchStorage(bytes);
+  if (!storage)
+    return {};
+  nb::object tensor = makeEmpty(nb::make_tuple(0)), offset = nb::int_(0);
+  PyObject *arguments[] = {tensor.ptr(), storage.ptr(), offset.ptr(),
+                           sizes.ptr()};
+  return check(
+      PyObject_VectorcallMethod(names->set.ptr(), arguments, 4, nullptr));
+}
+
 Tensor::Tensor(const Tensor &like, const std::vector<int64_t> &sizes)
     : isArrayOfNumPy(like.isArrayOfNumPy) {
   tensor.byte_offset = 0;
@@ -277,9 +314,17 @@ Tensor::Tensor(const Tensor &like, const std::vector<int64_t> &sizes)
     return;
   }
   // Of its attributes only the address is not known.
-  PyObject *arguments[] = {like.object.ptr(), tuple.ptr()};
-  object = check(
-      PyObject_VectorcallMethod(names->newEmpty.ptr(), arguments, 2, nullptr));
+  auto makeEmpty = [&](const nb::object &shape) {
+    PyObject *arguments[] = {like.object.ptr(), shape.ptr()};
+    return check(PyObject_VectorcallMethod(names->newEmpty.ptr(), arguments, 2,
+                                           nullptr));
+  };
+  if (like.tensor.device.device_type == kDLCPU)
+    object = makePooled(tuple,
+                        getBytes(sizes.data(), sizes.size(), like.tensor.dtype),
+                        makeEmpty);
+  if (!object)
+    object = makeEmpty(tuple);
   setShape(tuple.ptr(), "out");
   setCompactStrides();
   tensor.dtype = like.tensor.dtype;
@@ -336,8 +381,14 @@ nb::object embedding::python::makeTorchTensor(const int64_t *shape, int rank,
           ? nb::object(
                 nb::str(("cuda:" + std::to_string(device.device_id)).c_str()))
           : nb::object(nb::str("cpu"));
-  using namespace nb::literals;
-  return nb::module_::import_("torch").attr("empty")(
-      toTuple(shape, static_cast<size_t>(rank)),
-      "dtype"_a = nb::handle(found->first), "device"_a = where);
+  auto makeEmpty = [&](const nb::object &sizes) {
+    using namespace nb::literals;
+    return nb::object(nb::module_::import_("torch").attr("empty")(
+        sizes, "dtype"_a = nb::handle(found->first), "device"_a = where));
+  };
+  nb::object sizes = toTuple(shape, static_cast<size_t>(rank)), made;
+  if (device.device_type == kDLCPU)
+    made = makePooled(sizes, getBytes(shape, static_cast<size_t>(rank), dtype),
+                      makeEmpty);
+  return made ? made : makeEmpty(sizes);
 }

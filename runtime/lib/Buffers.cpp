@@ -1,4 +1,4 @@
-//===- Buffers.cpp - embedding_buffer_allocate and _deallocate ------------===//
+//===- Buffers.cpp - Memory for results and workspace ---------------------===//
 //
 // Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -21,6 +21,16 @@ EmbeddingStatusCode embedding_buffer_allocate(EmbeddingEngine *engine,
     if (!buffer)
       return buffer.failure();
     *out_memory = buffer->release();
+    return success();
+  });
+}
+
+EmbeddingStatusCode embedding_engine_set_max_idle_buffer_bytes(
+    EmbeddingEngine *engine, uint64_t bytes, EmbeddingStatus *out_status) {
+  return callAtBoundary(out_status, [&]() -> Status {
+    if (!engine)
+      return invalidArgument("expected engine not to be null");
+    engine->engine->setMaxIdleBufferBytes(bytes);
     return success();
   });
 }

@@ -11,6 +11,7 @@
 #include "CompilerFingerprint.h"
 #include "Device.h"
 #include "Fork.h"
+#include "HugePages.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -28,7 +29,9 @@ using namespace embedding::runtime;
 
 static constexpr uint64_t kDefaultCacheMaxBytes = uint64_t(256) << 20;
 
-static constexpr uint64_t kDefaultMaxIdleBytes = uint64_t(512) << 20;
+static uint64_t getMaxIdleBytes(uint64_t option) {
+  return option ? option : uint64_t(512) << 20;
+}
 
 static void *allocateFromPool(void *pool, size_t size, size_t) {
   return static_cast<BufferPool *>(pool)->allocate(size);
@@ -121,8 +124,7 @@ Engine::create(const EmbeddingEngineOptions &options) {
     return invalidArgument(
         "options: expected both of allocate and deallocate, or none");
   if (!engine->allocateFunction) {
-    uint64_t maxIdleBytes = options.max_idle_buffer_bytes;
-    engine->buffers.emplace(maxIdleBytes ? maxIdleBytes : kDefaultMaxIdleBytes);
+    engine->buffers.emplace(getMaxIdleBytes(options.max_idle_buffer_bytes));
     engine->allocateFunction = allocateFromPool;
     engine->deallocateFunction = deallocateToPool;
     engine->allocatorContext = &*engine->buffers;
@@ -407,6 +409,22 @@ Result<Workspace> Engine::allocate(size_t size) {
     return Failure{EMBEDDING_OUT_OF_MEMORY,
                    "the allocator has no " + std::to_string(size) + " bytes"};
   return Result<Workspace>(Workspace(*this, memory, size));
+}
+
+void Engine::touch(void *memory, size_t size) {
+  if (size < kHugePageBytes || !buffers || !buffers->takeFresh(memory))
+    return;
+  parallelFor(
+      static_cast<int64_t>(size), kHugePageBytes,
+      [](void *begin, int64_t from, int64_t to) {
+        populatePages(static_cast<char *>(begin) + from, to - from);
+      },
+      memory);
+}
+
+void Engine::setMaxIdleBufferBytes(uint64_t bytes) {
+  if (buffers)
+    buffers->setMaxIdleBytes(getMaxIdleBytes(bytes));
 }
 
 Result<void *> Engine::allocateOnDevice(Device &device, void *stream,

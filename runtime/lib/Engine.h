@@ -70,6 +70,11 @@ public:
                    void *context);
 
   Result<Workspace> allocate(size_t size);
+  /// Has the system make the pages of what is about to be written whole, if it
+  /// lies in a buffer of the pool that has none yet.
+  void touch(void *memory, size_t size);
+  /// As the option; the caller's allocator keeps what it likes.
+  void setMaxIdleBufferBytes(uint64_t bytes);
 
   /// The GPU `id`, whose driver is loaded if need be.
   Result<Device *> getDevice(int32_t id) { return devices->get(id); }

@@ -20,6 +20,17 @@ inline constexpr size_t kHugePageBytes = size_t(2) << 20;
 /// Whether the system took the advice.
 bool adviseHugePages(void *memory, size_t size);
 
+/// Fresh memory of whole huge pages, or null. It is advised to have them if the
+/// system has them at hand: to look for them among others, which it does when
+/// they are touched, was seen to take a second.
+void *mapPages(size_t size);
+void unmapPages(void *memory, size_t size);
+
+/// Has the system make all pages of [memory, memory + size) now, which takes
+/// less time than a fault for each, and leaves nothing of them in the caches
+/// that stores around them would have to write first.
+void populatePages(void *memory, size_t size);
+
 } // namespace embedding::runtime
 
 #endif // EMBEDDING_RUNTIME_LIB_HUGEPAGES_H

@@ -205,6 +205,8 @@ static Status lookup(Engine &engine, const LookupArguments &arguments) {
     indexData = copied->data();
   }
 
+  if (out.isContiguous())
+    engine.touch(out.data(), out.numElements() * out.elementBytes());
   RowRuns rows(out);
   int64_t elementBytes = table.elementBytes();
   int64_t rowLength = arguments.rowLength();

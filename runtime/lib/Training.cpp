@@ -241,6 +241,13 @@ public:
         if (!rows.isWritten)
           copyToCompact(*rows.tensor, memory->data() + rows.copyOffset);
       }
+    // The others may write less.
+    if (spec.kind != KernelKind::sparseGrad &&
+        spec.kind != KernelKind::coalesce)
+      for (const Rows &rows : operands)
+        if (rows.isWritten && rows.tensor->isContiguous())
+          engine.touch(rows.tensor->data(), rows.tensor->numElements() *
+                                                rows.tensor->elementBytes());
     {
       KernelScope scope(engine);
       reinterpret_cast<KernelOf<void>>((*kernel)->function)(arguments...,

@@ -6,8 +6,11 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "BufferPool.h"
+#include "HugePages.h"
 #include "TestUtils.h"
 
+#include <algorithm>
 #include <cstring>
 #include <sys/mman.h>
 #include <thread>
@@ -213,4 +216,147 @@ TEST(HugePages, Errors) {
   EXPECT_EQ(std::string(status.message).substr(0, 23),
             "memory: no huge pages: ");
   EXPECT_THROW(adviseHugePages(memory, size), Error);
+}
+
+//===----------------------------------------------------------------------===//
+// The pool itself
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+constexpr size_t kMiB = size_t(1) << 20;
+
+/// How many of the pages are there.
+size_t countPages(void *memory, size_t size) {
+  std::vector<unsigned char> pages(size / 4096);
+  EXPECT_EQ(mincore(memory, size, pages.data()), 0);
+  return std::count_if(pages.begin(), pages.end(),
+                       [](unsigned char page) { return page & 1; });
+}
+
+} // namespace
+
+TEST(BufferPool, GivesWhatIsLargerIfNotByMuch) {
+  runtime::BufferPool pool(512 * kMiB);
+  void *first = pool.allocate(40 * kMiB);
+  pool.deallocate(first, 40 * kMiB);
+  EXPECT_EQ(pool.allocate(30 * kMiB), first);
+  EXPECT_EQ(pool.getIdleBytes(), 0u);
+  pool.deallocate(first, 30 * kMiB);
+  // All of it is kept, and is not for what is less than half.
+  EXPECT_EQ(pool.getIdleBytes(), 40 * kMiB);
+  void *small = pool.allocate(18 * kMiB);
+  EXPECT_NE(small, first);
+  // Of several the smallest.
+  pool.deallocate(small, 18 * kMiB);
+  EXPECT_EQ(pool.allocate(17 * kMiB), small);
+  EXPECT_EQ(pool.allocate(21 * kMiB), first);
+  pool.deallocate(small, 17 * kMiB);
+  pool.deallocate(first, 21 * kMiB);
+}
+
+TEST(BufferPool, HoldsNotMuchMoreThanWasInUse) {
+  runtime::BufferPool pool(512 * kMiB);
+  // Each is too large for what is there.
+  for (size_t size : {20, 44, 92, 188}) {
+    pool.deallocate(pool.allocate(size * kMiB), size * kMiB);
+    EXPECT_LE(pool.getIdleBytes(), (size + 32) * kMiB);
+    EXPECT_GE(pool.getIdleBytes(), size * kMiB);
+  }
+  // What was given back the longest ago goes for what is asked for now.
+  void *other = pool.allocate(60 * kMiB);
+  EXPECT_LE(pool.getIdleBytes(), (188 + 32 - 60) * kMiB);
+  pool.deallocate(other, 60 * kMiB);
+  EXPECT_EQ(pool.allocate(60 * kMiB), other);
+  pool.deallocate(other, 60 * kMiB);
+  // Two at once are kept both.
+  void *both[] = {pool.allocate(100 * kMiB), pool.allocate(100 * kMiB)};
+  for (void *memory : both)
+    pool.deallocate(memory, 100 * kMiB);
+  EXPECT_GE(pool.getIdleBytes(), 200 * kMiB);
+}
+
+TEST(BufferPool, IsBoundedAtAnyTime) {
+  Engine engine(uncached());
+  void *memory = allocate(engine, 4 * kMiB);
+  deallocate(engine, memory, 4 * kMiB);
+  EXPECT_EQ(engine.statistics().idle_buffer_bytes, 4 * kMiB);
+  EmbeddingStatus status;
+  auto setBound = [&](uint64_t bytes) {
+    EXPECT_EQ(embedding_engine_set_max_idle_buffer_bytes(engine.get(), bytes,
+                                                         &status),
+              EMBEDDING_OK);
+  };
+  setBound(4 * kMiB);
+  EXPECT_EQ(engine.statistics().idle_buffer_bytes, 4 * kMiB);
+  setBound(1);
+  EXPECT_EQ(engine.statistics().idle_buffer_bytes, 0);
+  deallocate(engine, allocate(engine, 4 * kMiB), 4 * kMiB);
+  EXPECT_EQ(engine.statistics().idle_buffer_bytes, 0);
+  setBound(0); // The default.
+  deallocate(engine, allocate(engine, 4 * kMiB), 4 * kMiB);
+  EXPECT_EQ(engine.statistics().idle_buffer_bytes, 4 * kMiB);
+  EXPECT_EQ(embedding_engine_set_max_idle_buffer_bytes(nullptr, 1, &status),
+            EMBEDDING_INVALID_ARGUMENT);
+}
+
+TEST(BufferPool, KnowsWhatIsFresh) {
+  runtime::BufferPool pool(512 * kMiB);
+  auto *memory = static_cast<char *>(pool.allocate(4 * kMiB));
+  EXPECT_FALSE(pool.takeFresh(memory - 1));
+  EXPECT_FALSE(pool.takeFresh(memory + 4 * kMiB));
+  EXPECT_TRUE(pool.takeFresh(memory + 64));
+  EXPECT_FALSE(pool.takeFresh(memory));
+  pool.deallocate(memory, 4 * kMiB);
+  EXPECT_FALSE(pool.takeFresh(memory));
+  EXPECT_EQ(pool.allocate(4 * kMiB), memory);
+  EXPECT_FALSE(pool.takeFresh(memory));
+  pool.deallocate(memory, 4 * kMiB);
+}
+
+TEST(BufferPool, PagesOfWhatIsWrittenAreMadeFirst) {
+  void *probe = runtime::mapPages(2 * kMiB);
+  runtime::populatePages(probe, 2 * kMiB);
+  bool canPopulate = countPages(probe, 2 * kMiB) > 0;
+  runtime::unmapPages(probe, 2 * kMiB);
+  if (!canPopulate)
+    GTEST_SKIP() << "Linux before 5.14 makes no pages when asked";
+  Engine engine(uncached());
+  std::vector<float> table(1024 * 64);
+  // More than is looked up: that has no pages.
+  size_t size = 16 * kMiB;
+  void *memory = nullptr;
+  ASSERT_EQ(embedding_buffer_allocate(engine.get(), size, &memory, nullptr),
+            EMBEDDING_OK);
+  EXPECT_EQ(countPages(memory, size), 0u);
+  std::vector<int64_t> indices(4 * kMiB / 256);
+  indices.back() = 1024;
+  TensorView out(static_cast<float *>(memory),
+                 {static_cast<int64_t>(indices.size()), 64});
+  EXPECT_THROW(engine.lookup(TensorView(table.data(), {1024, 64}),
+                             TensorView(indices.data(),
+                                        {static_cast<int64_t>(indices.size())}),
+                             out),
+               Error);
+  EXPECT_GE(countPages(memory, size), 4 * kMiB / 4096);
+  EXPECT_LE(countPages(memory, size), 6 * kMiB / 4096);
+  embedding_buffer_deallocate(engine.get(), memory, size);
+}
+
+TEST(HugePages, AreAlignedAndWhole) {
+  for (size_t size : {2 * kMiB, 6 * kMiB}) {
+    void *memory = runtime::mapPages(size);
+    ASSERT_NE(memory, nullptr);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(memory) % (2 * kMiB), 0u);
+    EXPECT_EQ(countPages(memory, size), 0u);
+    runtime::populatePages(static_cast<char *>(memory) + 64, size - 64);
+    // Linux before 5.14 does not.
+    size_t pages = countPages(memory, size);
+    EXPECT_TRUE(pages == size / 4096 || pages == 0);
+    std::memset(memory, 1, size);
+    runtime::unmapPages(memory, size);
+    EXPECT_EQ(msync(memory, size, MS_ASYNC), -1);
+  }
+  EXPECT_EQ(runtime::mapPages(SIZE_MAX / 2), nullptr);
+  EXPECT_EQ(runtime::mapPages(SIZE_MAX - 4096), nullptr);
 }

@@ -136,7 +136,8 @@ typedef struct EmbeddingEngineOptions {
    * this library. It is loaded when a kernel is compiled, not before. */
   const char *compiler_library;
   /** Bytes of workspace and buffers given back that the engine keeps to use
-   * again. 0, the default, is 512 MiB; 1 keeps nothing. */
+   * again. 0, the default, is 512 MiB; 1 keeps nothing. It keeps no more than
+   * brings the whole to what was in use at once, and 32 MiB. */
   uint64_t max_idle_buffer_bytes;
   /** CUDA's driver. Null, the default, is the environment's
    * EMBEDDING_CUDA_LIBRARY or, without it, libcuda.so.1. It is loaded when a
@@ -239,6 +240,13 @@ embedding_buffer_allocate(EmbeddingEngine *engine, size_t size,
  * fine. */
 EMBEDDING_RUNTIME_EXPORT void
 embedding_buffer_deallocate(EmbeddingEngine *engine, void *memory, size_t size);
+
+/** Changes the option max_idle_buffer_bytes, and gives what is more than that
+ * back to the system at once. */
+EMBEDDING_RUNTIME_EXPORT EmbeddingStatusCode
+embedding_engine_set_max_idle_buffer_bytes(EmbeddingEngine *engine,
+                                           uint64_t bytes,
+                                           EmbeddingStatus *out_status);
 
 /** Asks the system to put [memory, memory + size), a table above all, on pages
  * of 2 MiB: a lookup in a large table otherwise costs a miss of the translation
