@@ -137,7 +137,7 @@ def set_num_threads(num_threads):
 
 def set_memory_pool(max_idle_bytes=None):
     """How much memory is kept to be used again: that of results on the CPU that are large
-    tensors, and workspace. None is the default, 512 MiB. With 0 results are in PyTorch's own
+    tensors, and workspace. None is the default, 1 GiB. With 0 results are in PyTorch's own
     memory, and what was kept is given back to the system. May be called at any time; the
     environment's EMBEDDING_MEMORY_POOL_BYTES says what it is at first."""
     _core.set_memory_pool(max_idle_bytes)

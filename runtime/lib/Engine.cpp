@@ -30,7 +30,7 @@ using namespace embedding::runtime;
 static constexpr uint64_t kDefaultCacheMaxBytes = uint64_t(256) << 20;
 
 static uint64_t getMaxIdleBytes(uint64_t option) {
-  return option ? option : uint64_t(512) << 20;
+  return option ? option : uint64_t(1) << 30;
 }
 
 static void *allocateFromPool(void *pool, size_t size, size_t) {

@@ -276,6 +276,20 @@ TEST(BufferPool, HoldsNotMuchMoreThanWasInUse) {
   EXPECT_GE(pool.getIdleBytes(), 200 * kMiB);
 }
 
+TEST(BufferPool, GivesBackWhatWasNotAskedForTheLongest) {
+  runtime::BufferPool pool(100 * kMiB);
+  void *first = pool.allocate(40 * kMiB), *second = pool.allocate(20 * kMiB),
+       *third = pool.allocate(50 * kMiB);
+  pool.deallocate(first, 40 * kMiB);
+  pool.deallocate(second, 20 * kMiB);
+  pool.deallocate(third, 50 * kMiB);
+  EXPECT_EQ(pool.getIdleBytes(), 70 * kMiB);
+  EXPECT_EQ(pool.allocate(20 * kMiB), second);
+  EXPECT_EQ(pool.allocate(50 * kMiB), third);
+  pool.deallocate(second, 20 * kMiB);
+  pool.deallocate(third, 50 * kMiB);
+}
+
 TEST(BufferPool, IsBoundedAtAnyTime) {
   Engine engine(uncached());
   void *memory = allocate(engine, 4 * kMiB);
@@ -355,7 +369,8 @@ TEST(HugePages, AreAlignedAndWhole) {
     EXPECT_TRUE(pages == size / 4096 || pages == 0);
     std::memset(memory, 1, size);
     runtime::unmapPages(memory, size);
-    EXPECT_EQ(msync(memory, size, MS_ASYNC), -1);
+    for (size_t at = 0; at < size; at += 4096)
+      EXPECT_EQ(msync(static_cast<char *>(memory) + at, 4096, MS_ASYNC), -1);
   }
   EXPECT_EQ(runtime::mapPages(SIZE_MAX / 2), nullptr);
   EXPECT_EQ(runtime::mapPages(SIZE_MAX - 4096), nullptr);

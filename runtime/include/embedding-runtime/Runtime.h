@@ -136,7 +136,7 @@ typedef struct EmbeddingEngineOptions {
    * this library. It is loaded when a kernel is compiled, not before. */
   const char *compiler_library;
   /** Bytes of workspace and buffers given back that the engine keeps to use
-   * again. 0, the default, is 512 MiB; 1 keeps nothing. It keeps no more than
+   * again. 0, the default, is 1 GiB; 1 keeps nothing. It keeps no more than
    * brings the whole to what was in use at once, and 32 MiB. */
   uint64_t max_idle_buffer_bytes;
   /** CUDA's driver. Null, the default, is the environment's
