@@ -36,3 +36,5 @@ foreach(package EmbeddingMLIR EmbeddingRuntime)
                 ${PROJECT_BINARY_DIR}/${package}ConfigVersion.cmake
           DESTINATION ${destination})
 endforeach()
+install(FILES ${PROJECT_SOURCE_DIR}/cmake/EmbeddingCheckCompiler.cmake
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/EmbeddingMLIR)

@@ -4,12 +4,10 @@ find_package(MLIR 22.1 REQUIRED CONFIG
              HINTS /usr/lib/llvm-22/lib/cmake/mlir)
 message(STATUS "Using MLIR in ${MLIR_DIR}")
 
-# MLIR tells traits apart by the compiler's spelling of their names: compiled by
-# GCC, no constant of Debian's libMLIR, which Clang compiled, looks like one.
-if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
-  message(FATAL_ERROR "Use the compiler that built libMLIR: configure with "
-                      "cmake --preset release, or with "
-                      "-DCMAKE_C_COMPILER=clang-22 -DCMAKE_CXX_COMPILER=clang++-22")
+include(EmbeddingCheckCompiler)
+embedding_check_compiler(reason)
+if(reason)
+  message(FATAL_ERROR "${reason}, or with cmake --preset release")
 endif()
 
 list(APPEND CMAKE_MODULE_PATH ${MLIR_CMAKE_DIR} ${LLVM_CMAKE_DIR})

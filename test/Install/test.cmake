@@ -13,6 +13,22 @@ file(REMOVE_RECURSE ${WORK_DIR})
 run(${CMAKE_COMMAND} --install ${BUILD_DIR} --prefix ${WORK_DIR}/first)
 file(RENAME ${WORK_DIR}/first ${WORK_DIR}/prefix)
 
+function(configure output_of_failure with_mlir build)
+  set(command ${CMAKE_COMMAND} -G ${GENERATOR} -S ${SOURCE_DIR} -B ${build} ${ARGN}
+      -DWITH_MLIR=${with_mlir} -DCMAKE_PREFIX_PATH=${WORK_DIR}/prefix
+      -DMLIR_DIR=${MLIR_DIR} -DDLPACK_INCLUDE_DIR=${DLPACK_INCLUDE_DIR})
+  if(NOT output_of_failure)
+    run(${command})
+    return()
+  endif()
+  execute_process(COMMAND ${command} RESULT_VARIABLE result OUTPUT_VARIABLE output
+                  ERROR_VARIABLE output)
+  string(REGEX REPLACE "[ \n]+" " " output "${output}")
+  if(result EQUAL 0 OR NOT output MATCHES "${output_of_failure}")
+    message(FATAL_ERROR "expected '${output_of_failure}', but got\n${output}")
+  endif()
+endfunction()
+
 foreach(with_mlir ON OFF)
   set(compiler)
   set(program uses-runtime)
@@ -21,12 +37,16 @@ foreach(with_mlir ON OFF)
     set(program uses-dialect)
   endif()
   set(build ${WORK_DIR}/${program})
-  run(${CMAKE_COMMAND} -G ${GENERATOR} -S ${SOURCE_DIR} -B ${build} ${compiler}
-      -DWITH_MLIR=${with_mlir} -DCMAKE_PREFIX_PATH=${WORK_DIR}/prefix
-      -DMLIR_DIR=${MLIR_DIR} -DDLPACK_INCLUDE_DIR=${DLPACK_INCLUDE_DIR})
+  configure("" ${with_mlir} ${build} ${compiler})
   run(${CMAKE_COMMAND} --build ${build})
   run(${build}/${program})
 endforeach()
+
+# GCC's code would take none of libMLIR's constants for one. It is refused, and
+# does not stop a project that can do without.
+configure("expected the compiler that built libMLIR, Clang, but got 'GNU'"
+          ON ${WORK_DIR}/gcc -DCMAKE_CXX_COMPILER=g++)
+configure("" IF_FOUND ${WORK_DIR}/gcc-if-found -DCMAKE_CXX_COMPILER=g++)
 
 # The installed tools run where they are.
 file(WRITE ${WORK_DIR}/f.mlir

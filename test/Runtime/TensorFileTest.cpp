@@ -181,17 +181,47 @@ TEST(Npy, Errors) {
 }
 
 TEST(Npy, WritesWhatItReads) {
-  for (const char *type : {"f64", "f32", "f16", "i64", "i32", "i16", "i8", "i1",
-                           "complex<f32>", "complex<f64>"}) {
-    std::string header = writeNpyHeader(type, {3, 5});
+  const std::pair<const char *, int64_t> types[] = {
+      {"f64", 8},          {"f32", 4},          {"f16", 2}, {"i64", 8},
+      {"i32", 4},          {"i16", 2},          {"i8", 1},  {"i1", 1},
+      {"complex<f32>", 8}, {"complex<f64>", 16}};
+  for (auto [type, bytes] : types) {
+    std::string header = writeNpyHeader(type, bytes, {3, 5});
     EXPECT_EQ(header.size() % 64, 0u);
     llvm::Expected<TensorHeader> read =
         parseNpy(header + std::string(15 * 16, 'x'));
     ASSERT_TRUE(bool(read)) << llvm::toString(read.takeError());
     EXPECT_EQ(read->elementType, type);
+    EXPECT_EQ(read->elementBytes, bytes);
     EXPECT_EQ(read->shape, llvm::SmallVector<int64_t>({3, 5}));
     EXPECT_EQ(read->dataOffset, header.size());
   }
+}
+
+// As Python spells them: (3) is a number there, and no tuple.
+TEST(Npy, WritesLiterals) {
+  auto fields = [](const char *type, int64_t bytes,
+                   llvm::ArrayRef<int64_t> shape) {
+    std::string header = writeNpyHeader(type, bytes, shape);
+    size_t end = header.find('}');
+    EXPECT_NE(end, std::string::npos);
+    return header.substr(10, end + 1 - 10);
+  };
+  EXPECT_EQ(fields("f32", 4, {}),
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (), }");
+  EXPECT_EQ(fields("f32", 4, {3}),
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }");
+  EXPECT_EQ(fields("i8", 1, {3, 0}),
+            "{'descr': '|i1', 'fortran_order': False, 'shape': (3, 0), }");
+  // Types that NumPy has no name for, by what an element takes.
+  EXPECT_EQ(fields("index", 8, {1}),
+            "{'descr': '<i8', 'fortran_order': False, 'shape': (1,), }");
+  EXPECT_EQ(fields("bf16", 2, {1}),
+            "{'descr': '<V2', 'fortran_order': False, 'shape': (1,), }");
+  EXPECT_EQ(fields("f8E5M2", 1, {1}),
+            "{'descr': '|V1', 'fortran_order': False, 'shape': (1,), }");
+  EXPECT_EQ(fields("i40", 8, {1}),
+            "{'descr': '<V8', 'fortran_order': False, 'shape': (1,), }");
 }
 
 TEST(Npy, Fuzz) { fuzz(npy(kGoodHeader, std::string(24, 'x')), parseNpy); }

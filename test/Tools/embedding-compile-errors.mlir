@@ -20,7 +20,30 @@
 // RUN: %{fail} --op=lookup --linker=false 2>&1 | FileCheck %s --check-prefix=FAILED
 // FAILED: error: 'false' failed
 // RUN: not embedding-compile --op=lookup -o %t/nowhere/libx.so 2>&1 | FileCheck %s --check-prefix=FOLDER
-// FOLDER: error: cannot write '{{.*}}/nowhere/libx.so'
+// FOLDER: error: -o: {{.*}}/nowhere/libx.so: No such file or directory
+// RUN: %{fail} --op=lookup --header=%t/nowhere/x.h 2>&1 | FileCheck %s --check-prefix=HEADER
+// HEADER: error: --header: {{.*}}/nowhere/x.h: No such file or directory
+// RUN: not embedding-compile --op=lookup 2>&1 | FileCheck %s --check-prefix=NOOUTPUT
+// NOOUTPUT: for the -o option: must be specified at least once!
+// RUN: not embedding-compile --op=lookup -o "" 2>&1 | FileCheck %s --check-prefix=NONAME
+// NONAME: error: -o: expected the name of a file, but got ''
+// RUN: not embedding-compile --op=lookup -o - 2>&1 | FileCheck %s --check-prefix=STDOUT
+// STDOUT: error: --header: expected a file for the header of a library that goes to standard output
+
+// RUN: %{fail} --op=lookup --chips=sm_80,90 2>&1 | FileCheck %s --check-prefix=CHIPNAME
+// CHIPNAME: error: --chips: expected sm_80 or later, but got '90'
+// RUN: %{fail} --op=lookup --row-length=-5 2>&1 | FileCheck %s --check-prefix=LENGTH
+// LENGTH: error: --row-length: expected at least 0, but got -5
+// RUN: %{fail} --op=lookup --index-rank=64 2>&1 | FileCheck %s --check-prefix=INDEXRANK
+// INDEXRANK: error: --index-rank: expected at most 63, but got 64
+// RUN: %{fail} --op=lookup --index-type=i8 2>&1 | FileCheck %s --check-prefix=INDEXTYPE
+// INDEXTYPE: error: 'embedding.lookup' op operand #1 must be {{.*}}, but got 'memref<?xi8>'
+// RUN: %{fail} --op=lookup --element-type=f33 2>&1 | FileCheck %s --check-prefix=ELEMENTTYPE
+// ELEMENTTYPE: --op:{{.*}}: error: expected non-function type
+// RUN: %{fail} --op=lookup '--element-type=complex<f32>' 2>&1 | FileCheck %s --check-prefix=COMPLEX
+// COMPLEX: error: cannot be called from outside, because of values of type 'memref<?x?xcomplex<f32>>'
+// RUN: %{fail} --op=lookup --op=lookup 2>&1 | FileCheck %s --check-prefix=TWICE
+// TWICE: error: redefinition of symbol named 'lookup'
 
 // RUN: split-file %s %t
 // RUN: %{fail} %t/type.mlir 2>&1 | FileCheck %s --check-prefix=TYPE
@@ -31,12 +54,21 @@
 // NAME: error: cannot be a function of C, because of its name
 // RUN: %{fail} %t/empty.mlir 2>&1 | FileCheck %s --check-prefix=EMPTY
 // EMPTY: error: the file has no public function
-// RUN: not ls %t/libx.so
+// RUN: %{fail} %t/syntax.mlir 2>&1 | FileCheck %s --check-prefix=SYNTAX
+// SYNTAX: syntax.mlir:{{[12]}}:{{[0-9]+}}: error: expected operation name in quotes
+// RUN: ls -A %t | FileCheck %s --check-prefix=LEFT --implicit-check-not={{.}}
+// LEFT:      empty.mlir
+// LEFT-NEXT: half.mlir
+// LEFT-NEXT: name.mlir
+// LEFT-NEXT: syntax.mlir
+// LEFT-NEXT: type.mlir
 
 //--- type.mlir
 func.func @f(%x: tensor<*xf32>) {
   return
 }
+//--- syntax.mlir
+func.func @f(%a: f32) {
 //--- half.mlir
 func.func @f(%x: f16) {
   return

@@ -11,7 +11,11 @@
 // RUN: not embedding-run %t/nothing.mlir 2>&1 | FileCheck %s --check-prefix=NOFILE
 // NOFILE: error: cannot open input file
 // RUN: %{fail}=COUNT
-// COUNT: error: 'f' takes 1 arguments, but there are 0 --input
+// COUNT: error: expected 1 --input, one for each argument of 'f', but got 0
+// RUN: not embedding-run %s --function=f --input=1x3xf32 --input=1x3xf32 2>&1 | FileCheck %s --check-prefix=MORE
+// MORE: error: expected 1 --input, one for each argument of 'f', but got 2
+// RUN: not embedding-run %s --function=f --emit=mlir --output=@%t/x.npy 2>&1 | FileCheck %s --check-prefix=EMIT
+// EMIT: error: --output: nothing runs with --emit
 // RUN: not embedding-run %s --function=unsupported --input=f32 2>&1 | FileCheck %s --check-prefix=TYPE
 // TYPE: error: cannot be run, because of values of type 'tensor<*xf32>'
 
@@ -40,9 +44,11 @@
 // REDEFINE: %{arguments} = --input=@%t/none.npy
 // RUN: %{fail}=MISSING
 // MISSING: error: --input 0: {{.*}}none.npy: No such file or directory
+// REDEFINE: %{arguments} = --input=@%t/
+// RUN: %{fail}=EXTENSION
 // REDEFINE: %{arguments} = --input=@%t/file.txt
 // RUN: %{fail}=EXTENSION
-// EXTENSION: error: --input 0: {{.*}}file.txt: expected FILE.npy or FILE.safetensors:TENSOR
+// EXTENSION: error: --input 0: {{.*}}: expected FILE.npy or FILE.safetensors:TENSOR
 // REDEFINE: %{arguments} = --input=@%t/big_endian.npy
 // RUN: %{fail}=ENDIAN
 // ENDIAN: error: --input 0: {{.*}}big_endian.npy: descr: big-endian type '>f4' at byte {{[0-9]+}} is not supported
@@ -52,12 +58,21 @@
 // REDEFINE: %{arguments} = --input=@%t/model.safetensors:other
 // RUN: %{fail}=TENSOR
 // TENSOR: error: --input 0: {{.*}}model.safetensors: other: no tensor of this name; there are: gap, unaligned, wte.weight
+// What is no file is not waited for.
+// RUN: mkdir -p %t/folder.npy && rm -f %t/fifo.npy %t/fifo.safetensors && mkfifo %t/fifo.npy %t/fifo.safetensors
+// REDEFINE: %{arguments} = --input=@%t/folder.npy
+// RUN: %{fail}=NOREGULAR
+// REDEFINE: %{arguments} = --input=@%t/fifo.npy
+// RUN: %{fail}=NOREGULAR
+// REDEFINE: %{arguments} = --input=@%t/fifo.safetensors:x
+// RUN: %{fail}=NOREGULAR
+// NOREGULAR: error: --input 0: {{.*}}/f{{.*}}: expected a regular file
 // REDEFINE: %{arguments} = --input=1x3xf32 --output=@%t/x.txt
 // RUN: %{fail}=OUTPUT
 // OUTPUT: error: --output 0: expected @FILE.npy or -, but got
 // REDEFINE: %{arguments} = --input=1x3xf32 --output=- --output=-
 // RUN: %{fail}=OUTPUTS
-// OUTPUTS: error: there are 2 --output, but 1 outputs: results, then memref arguments
+// OUTPUTS: error: expected at most 1 --output, for the results and the memref arguments of 'f', but got 2
 // REDEFINE: %{arguments} = --input=1x3xf32 --output=@%t/none/x.npy
 // RUN: %{fail}=SAVE
 // SAVE: error: --output 0: {{.*}}/none/x.npy: No such file or directory

@@ -28,6 +28,15 @@
 // RUN: embedding-run %s --function=identity --input=@%t/model.safetensors:unaligned --output=@%t/out.npy
 // RUN: %python %S/Inputs/same_array.py %t/out.npy %t/c.npy
 
+// Of any rank and type, as NumPy reads it.
+// RUN: embedding-run %s --function=each_rank --input="f64=7" --input="3xf64=1 2 3" --input="2xindex=5 6" --input="2xi60=5 6" --output=@%t/0.npy --output=@%t/1.npy --output=@%t/2.npy --output=@%t/3.npy
+// RUN: %python -c "import numpy as np, sys; a = [np.load(f'{sys.argv[1]}/{i}.npy') for i in range(4)]; assert a[0].shape == () and a[0] == 7 and a[1].tolist() == [1, 2, 3] and a[2].dtype == 'i8' and a[2].tolist() == [5, 6] and a[3].shape == (2,) and a[3].itemsize == 8" %t
+
+// Elements of a file that are where no such element may be are copied.
+// RUN: embedding-run %s --function=misalignment --input=@%t/model.safetensors:unaligned | FileCheck %s --check-prefix=ALIGNED
+// RUN: embedding-run %s --function=misalignment --input=@%t/odd.safetensors:t | FileCheck %s --check-prefix=ALIGNED
+// ALIGNED: index=0
+
 // A function that writes to its argument leaves the file as it was.
 // RUN: embedding-run %s --function=in_place --input=@%t/bytes.npy --output=- | FileCheck %s --check-prefix=INPLACE
 // RUN: embedding-run %s --function=in_place --input=@%t/bytes.npy --output=- | FileCheck %s --check-prefix=INPLACE
@@ -42,6 +51,18 @@
 
 func.func @identity(%a: tensor<?x?xf32>) -> tensor<?x?xf32> {
   return %a : tensor<?x?xf32>
+}
+
+func.func @each_rank(%a: tensor<f64>, %b: tensor<?xf64>, %c: tensor<2xindex>, %d: tensor<2xi60>)
+    -> (tensor<f64>, tensor<?xf64>, tensor<2xindex>, tensor<2xi60>) {
+  return %a, %b, %c, %d : tensor<f64>, tensor<?xf64>, tensor<2xindex>, tensor<2xi60>
+}
+
+func.func @misalignment(%a: memref<?x?xf32>) -> index {
+  %address = memref.extract_aligned_pointer_as_index %a : memref<?x?xf32> -> index
+  %bytes = arith.constant 4 : index
+  %rest = arith.remui %address, %bytes : index
+  return %rest : index
 }
 
 func.func @scalars(%a: i32, %b: f64, %c: i1) -> (i32, f64, i1) {

@@ -8,6 +8,8 @@
 
 #include "CeilingKernels.h"
 #include "Measure.h"
+#include "OutputFiles.h"
+#include "Tool.h"
 #include "TorchPeer.h"
 #include "embedding-runtime/Runtime.hpp"
 
@@ -54,10 +56,21 @@ static std::string getProcessorName() {
   return "unknown";
 }
 
+static int fail(llvm::Twine message) {
+  llvm::errs() << "embedding-bench: error: " << message << "\n";
+  return 1;
+}
+
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
+  embedding::tools::setVersionPrinter();
   cl::HideUnrelatedOptions(category);
   cl::ParseCommandLineOptions(argc, argv, "Measures the runtime\n");
+  // Before half an hour of measurements.
+  embedding::tools::OutputFiles files;
+  if (!jsonFile.empty())
+    if (llvm::Error error = files.add(jsonFile))
+      return fail("--json: " + llvm::toString(std::move(error)));
   std::vector<int> threads(numThreads.begin(), numThreads.end());
   if (threads.empty())
     threads = {1};
@@ -86,24 +99,21 @@ int main(int argc, char **argv) {
           benchmark(settings);
     }
   } catch (const embedding::Error &error) {
-    llvm::errs() << "embedding-bench: error: " << error.what() << "\n";
-    return 1;
+    return fail(error.what());
   }
-  if (!jsonFile.empty()) {
-    std::error_code error;
-    llvm::raw_fd_ostream os(jsonFile, error);
-    if (error) {
-      llvm::errs() << "embedding-bench: error: " << jsonFile << ": "
-                   << error.message() << "\n";
-      return 1;
-    }
-    llvm::json::Object document{{"processor", getProcessorName()},
-                                {"ceiling", getCeilingKernels().name},
-                                {"torch", torch ? torch->version : ""},
-                                {"repeats", int64_t(settings.repeats)},
-                                {"results", std::move(settings.results)}};
+  llvm::json::Object document{{"processor", getProcessorName()},
+                              {"ceiling", getCeilingKernels().name},
+                              {"torch", torch ? torch->version : ""},
+                              {"repeats", int64_t(settings.repeats)},
+                              {"results", std::move(settings.results)}};
+  auto write = [&](size_t, llvm::raw_ostream &os) {
     os << llvm::formatv("{0:2}", llvm::json::Value(std::move(document)))
        << "\n";
-  }
+    return llvm::Error::success();
+  };
+  if (llvm::Error error = files.commit(write))
+    return fail(llvm::toString(std::move(error)));
+  if (llvm::Error error = embedding::tools::flushStandardOutput())
+    return fail(llvm::toString(std::move(error)));
   return 0;
 }

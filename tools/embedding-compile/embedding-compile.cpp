@@ -14,6 +14,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "CInterface.h"
+#include "OutputFiles.h"
+#include "Tool.h"
 
 #include "embedding/InitAll.h"
 #include "embedding/Target/CPU.h"
@@ -29,10 +31,11 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Program.h"
 #include "llvm/Support/SourceMgr.h"
-#include "llvm/Support/ToolOutputFile.h"
+#include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
 using ::embedding::tools::CFunction;
+using ::embedding::tools::OutputFiles;
 using mlir::embedding::CPUTarget;
 namespace cl = llvm::cl;
 
@@ -130,6 +133,14 @@ func.func @{0}({1}) {{
 
 /// A function of the one operation that `text` names, on memrefs.
 static FailureOr<std::string> getOperationIR(StringRef text) {
+  // As many as NumPy has.
+  constexpr unsigned kMaxIndexRank = 63;
+  if (indexRank > kMaxIndexRank)
+    return fail("--index-rank: expected at most " + llvm::Twine(kMaxIndexRank) +
+                ", but got " + llvm::Twine(indexRank));
+  if (rowLength < 0)
+    return fail("--row-length: expected at least 0, but got " +
+                llvm::Twine(rowLength));
   auto [name, attributes] = text.split(' ');
   std::string length = rowLength == 0 ? "?" : std::to_string(rowLength);
   std::string indexShape;
@@ -242,12 +253,16 @@ public:
   /// Writes an object to a new file in the folder.
   LogicalResult addObject(ArrayRef<char> object) {
     std::string name = folder + "/" + std::to_string(objects.size()) + ".o";
-    std::string message;
-    auto file = openOutputFile(name, &message);
-    if (!file)
-      return fail(message);
-    file->os().write(object.data(), object.size());
-    file->keep();
+    std::error_code error;
+    llvm::raw_fd_ostream os(name, error);
+    if (!error) {
+      os.write(object.data(), object.size());
+      os.close();
+      error = os.error();
+      os.clear_error();
+    }
+    if (error)
+      return fail(name + ": " + error.message());
     objects.push_back(name);
     return success();
   }
@@ -352,15 +367,15 @@ static std::string getLauncher(const char *argv0) {
   return path.str().str();
 }
 
-static LogicalResult link(const char *argv0, const ScratchFolder &scratch) {
+/// Links the objects to `linked`.
+static LogicalResult link(const char *argv0, const ScratchFolder &scratch,
+                          const std::string &linked) {
   llvm::ErrorOr<std::string> program =
       llvm::sys::findProgramByName(linker.getValue());
   if (!program)
     return fail("--linker: no program named '" + linker + "'");
   SmallVector<StringRef> arguments = {*program};
   std::string launcher = getLauncher(argv0);
-  // Complete before it has its name.
-  std::string linked = scratch.path() + "/linked";
   bool isObject = StringRef(outputFile).ends_with(".o");
   if (isObject)
     arguments.append({"-r", "-nostdlib"});
@@ -381,31 +396,47 @@ static LogicalResult link(const char *argv0, const ScratchFolder &scratch) {
   if (status != 0)
     return fail("'" + linker + "' failed" +
                 (message.empty() ? "" : ": " + message));
-  if (std::error_code error = llvm::sys::fs::copy_file(linked, outputFile))
-    return fail("cannot write '" + outputFile + "': " + error.message());
   return success();
 }
 
-static LogicalResult writeHeader(ArrayRef<CFunction> functions,
-                                 ArrayRef<int> chipNumbers) {
-  SmallString<256> path(headerFile);
-  if (path.empty()) {
-    path = llvm::sys::path::parent_path(outputFile);
-    llvm::sys::path::append(path, getLibraryName() + ".h");
-  }
-  std::string message;
-  auto file = openOutputFile(path, &message);
-  if (!file)
-    return fail(message);
-  printHeader(file->os(), functions, chipNumbers);
-  file->keep();
+/// Where the header goes.
+static std::string getHeaderFile() {
+  if (!headerFile.empty())
+    return headerFile;
+  SmallString<256> path = llvm::sys::path::parent_path(outputFile);
+  llvm::sys::path::append(path, getLibraryName() + ".h");
+  return path.str().str();
+}
+
+/// Adds the library and the header.
+static LogicalResult addOutputs(OutputFiles &files) {
+  StringRef input = operations.empty() ? StringRef(inputFile) : StringRef();
+  if (outputFile == "-" && headerFile.empty())
+    return fail("--header: expected a file for the header of a library that "
+                "goes to standard output");
+  if (llvm::Error error = files.add(outputFile, input))
+    return fail("-o: " + llvm::toString(std::move(error)));
+  if (llvm::Error error = files.add(getHeaderFile(), input))
+    return fail("--header: " + llvm::toString(std::move(error)));
+  return success();
+}
+
+static LogicalResult writeOutputs(OutputFiles &files, StringRef library,
+                                  StringRef header) {
+  auto write = [&](size_t number, llvm::raw_ostream &os) {
+    os << (number == 0 ? library : header);
+    return llvm::Error::success();
+  };
+  if (llvm::Error error = files.commit(write))
+    return fail(llvm::toString(std::move(error)));
   return success();
 }
 
 static LogicalResult run(const char *argv0, MLIRContext &context) {
   FailureOr<SmallVector<int>> chipNumbers = parseChips();
   FailureOr<std::unique_ptr<llvm::MemoryBuffer>> input = readInput();
-  if (failed(chipNumbers) || failed(input))
+  OutputFiles files;
+  if (failed(chipNumbers) || failed(input) || failed(addOutputs(files)))
     return failure();
   llvm::SourceMgr sources;
   sources.AddNewSourceBuffer(std::move(*input), llvm::SMLoc());
@@ -436,15 +467,24 @@ static LogicalResult run(const char *argv0, MLIRContext &context) {
   for (int chip : targets)
     if (failed(compile(*module, functions, chip, *target, scratch)))
       return failure();
+  std::string linked = scratch.path() + "/linked";
   if (failed(compileInterface(context, functions, *chipNumbers, *target,
                               scratch)) ||
-      failed(link(argv0, scratch)))
+      failed(link(argv0, scratch, linked)))
     return failure();
-  return writeHeader(functions, *chipNumbers);
+  auto library = llvm::MemoryBuffer::getFile(linked, /*IsText=*/false,
+                                             /*RequiresNullTerminator=*/false);
+  if (!library)
+    return fail(linked + ": " + library.getError().message());
+  std::string header;
+  llvm::raw_string_ostream os(header);
+  printHeader(os, functions, *chipNumbers);
+  return writeOutputs(files, (*library)->getBuffer(), header);
 }
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
+  ::embedding::tools::setVersionPrinter();
   cl::HideUnrelatedOptions(category);
   cl::ParseCommandLineOptions(
       argc, argv,

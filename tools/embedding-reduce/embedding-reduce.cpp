@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Tool.h"
 #include "embedding/InitAll.h"
 
 #include "mlir/IR/DialectRegistry.h"
@@ -14,6 +15,7 @@
 #include "mlir/Tools/mlir-reduce/MlirReduceMain.h"
 
 int main(int argc, char **argv) {
+  ::embedding::tools::setVersionPrinter();
   mlir::registerAllPasses();
   mlir::embedding::registerPassesAndPipelines();
   mlir::DialectRegistry registry;

@@ -285,8 +285,9 @@ Expected<HostTensor> HostTensor::parse(StringRef text, Type type) {
   return tensor;
 }
 
-HostTensor HostTensor::copy(Type elementType, llvm::ArrayRef<int64_t> shape,
-                            const char *data) {
+Expected<HostTensor> HostTensor::copy(Type elementType,
+                                      llvm::ArrayRef<int64_t> shape,
+                                      const char *data) {
   HostTensor tensor;
   tensor.elementType = elementType;
   tensor.shape.assign(shape.begin(), shape.end());
@@ -294,8 +295,11 @@ HostTensor HostTensor::copy(Type elementType, llvm::ArrayRef<int64_t> shape,
                                     std::multiplies<>()) *
                     getElementBytes(elementType);
   tensor.owner = allocate(tensor.numBytes);
+  if (!tensor.owner)
+    return createError("no memory for {0} bytes", tensor.numBytes);
   tensor.address = static_cast<char *>(tensor.owner.get());
-  std::memcpy(tensor.address, data, tensor.numBytes);
+  if (tensor.numBytes != 0)
+    std::memcpy(tensor.address, data, tensor.numBytes);
   return tensor;
 }
 
@@ -341,17 +345,8 @@ void HostTensor::print(llvm::raw_ostream &os) const {
   os << "\n";
 }
 
-llvm::Error HostTensor::save(const std::string &path) const {
-  std::error_code error;
-  llvm::raw_fd_ostream os(path, error);
-  if (!error) {
-    os << writeNpyHeader(toString(elementType), shape);
-    os.write(address, numBytes);
-    os.close();
-    error = os.error();
-    os.clear_error();
-  }
-  if (error)
-    return createError("{0}: {1}", path, error.message());
-  return llvm::Error::success();
+void HostTensor::save(llvm::raw_ostream &os) const {
+  os << writeNpyHeader(toString(elementType), getElementBytes(elementType),
+                       shape);
+  os.write(address, numBytes);
 }

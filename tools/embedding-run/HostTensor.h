@@ -23,8 +23,8 @@ public:
   static llvm::Expected<HostTensor> parse(llvm::StringRef text,
                                           mlir::Type type);
   /// Copies `bytes` of `shape` from `data`, row-major.
-  static HostTensor copy(mlir::Type elementType, llvm::ArrayRef<int64_t> shape,
-                         const char *data);
+  static llvm::Expected<HostTensor>
+  copy(mlir::Type elementType, llvm::ArrayRef<int64_t> shape, const char *data);
 
   mlir::Type getElementType() const { return elementType; }
   llvm::ArrayRef<int64_t> getShape() const { return shape; }
@@ -37,7 +37,7 @@ public:
   /// Prints as `2x3xf32=[1 2 3][4 5 6]`.
   void print(llvm::raw_ostream &os) const;
   /// Writes a .npy file.
-  llvm::Error save(const std::string &path) const;
+  void save(llvm::raw_ostream &os) const;
 
 private:
   mlir::Type elementType;

@@ -232,21 +232,23 @@ Expected<TensorHeader> embedding::tools::parseNpy(StringRef file) {
 }
 
 std::string embedding::tools::writeNpyHeader(StringRef elementType,
+                                             int64_t elementBytes,
                                              llvm::ArrayRef<int64_t> shape) {
-  // bf16 and the 8-bit floats have no name in NumPy.
   std::string descr = llvm::StringSwitch<std::string>(elementType)
                           .Case("f64", "<f8")
                           .Case("f32", "<f4")
                           .Case("f16", "<f2")
-                          .Case("bf16", "<V2")
-                          .Case("i64", "<i8")
+                          .Cases({"i64", "index"}, "<i8")
                           .Case("i32", "<i4")
                           .Case("i16", "<i2")
                           .Case("i8", "|i1")
                           .Case("i1", "|b1")
                           .Case("complex<f32>", "<c8")
                           .Case("complex<f64>", "<c16")
-                          .Default("|V1");
+                          .Default("");
+  // Others, such as bf16 and the 8-bit floats, have no name in NumPy.
+  if (descr.empty())
+    descr = (elementBytes == 1 ? "|V" : "<V") + std::to_string(elementBytes);
   std::string sizes;
   for (int64_t size : shape)
     sizes += (sizes.empty() ? "" : ", ") + std::to_string(size);
@@ -386,7 +388,8 @@ Expected<TensorHeader> embedding::tools::parseSafetensors(StringRef file,
 //===----------------------------------------------------------------------===//
 
 Expected<MappedFile> MappedFile::open(const std::string &path) {
-  int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // An open of a FIFO waits for who writes to it, unless it is told not to.
+  int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0)
     return createError("{0}", std::strerror(errno));
   struct stat info;
@@ -394,7 +397,7 @@ Expected<MappedFile> MappedFile::open(const std::string &path) {
   int error = fstat(fd, &info) == 0 ? 0 : errno;
   if (!error && !S_ISREG(info.st_mode)) {
     close(fd);
-    return createError("not a file");
+    return createError("expected a regular file");
   }
   if (!error && info.st_size > 0) {
     data = mmap(nullptr, info.st_size, PROT_READ | PROT_WRITE,

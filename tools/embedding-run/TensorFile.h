@@ -9,23 +9,16 @@
 #ifndef EMBEDDING_TOOLS_EMBEDDING_RUN_TENSORFILE_H
 #define EMBEDDING_TOOLS_EMBEDDING_RUN_TENSORFILE_H
 
+#include "Errors.h"
+
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringRef.h"
-#include "llvm/Support/Error.h"
-#include "llvm/Support/FormatVariadic.h"
 
 #include <memory>
 #include <string>
 
 namespace embedding::tools {
-
-/// An error with a message in the style of llvm::formatv.
-template <typename... Args>
-llvm::Error createError(const char *format, Args &&...args) {
-  return llvm::createStringError(
-      llvm::formatv(format, std::forward<Args>(args)...).str());
-}
 
 /// What a file says about a tensor: its type, and where in the file it is.
 struct TensorHeader {
@@ -52,8 +45,9 @@ llvm::Expected<TensorHeader> parseNpy(llvm::StringRef file);
 llvm::Expected<TensorHeader> parseSafetensors(llvm::StringRef file,
                                               llvm::StringRef name);
 
-/// The start of a NumPy file for a row-major tensor of `elementType`.
-std::string writeNpyHeader(llvm::StringRef elementType,
+/// The start of a NumPy file for a row-major tensor of `elementType`, of
+/// `elementBytes` each.
+std::string writeNpyHeader(llvm::StringRef elementType, int64_t elementBytes,
                            llvm::ArrayRef<int64_t> shape);
 
 /// A whole file, mapped into memory. Writes go to private copies of the pages

@@ -12,6 +12,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "HostTensor.h"
+#include "OutputFiles.h"
+#include "Tool.h"
 
 #include "Device.h"
 #include "ObjectLoader.h"
@@ -31,7 +33,6 @@
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/SourceMgr.h"
-#include "llvm/Support/ToolOutputFile.h"
 
 #include <chrono>
 #include <cstdlib>
@@ -44,6 +45,7 @@ using ::embedding::runtime::DeviceCall;
 using ::embedding::runtime::Driver;
 using ::embedding::runtime::LoadedObject;
 using ::embedding::tools::HostTensor;
+using ::embedding::tools::OutputFiles;
 namespace cl = llvm::cl;
 
 //===----------------------------------------------------------------------===//
@@ -259,7 +261,12 @@ static void takeResult(int64_t number, const int64_t *descriptor) {
       return;
     data = downloaded.data();
   }
-  outcome.results[number] = HostTensor::copy(element, shape, data);
+  llvm::Expected<HostTensor> copy = HostTensor::copy(element, shape, data);
+  if (copy)
+    outcome.results[number] = std::move(*copy);
+  else
+    (void)fail("result " + llvm::Twine(number) + ": " +
+               llvm::toString(copy.takeError()));
 }
 
 static void *allocateBuffer(uint64_t bytes, void *, bool) {
@@ -327,10 +334,9 @@ static FailureOr<SmallVector<HostTensor>> parseInputs(func::FuncOp function) {
         return failure();
       }
   if (inputs.size() != function.getNumArguments())
-    return fail("'" + function.getName() + "' takes " +
-                llvm::Twine(function.getNumArguments()) +
-                " arguments, but there are " + llvm::Twine(inputs.size()) +
-                " --input");
+    return fail("expected " + llvm::Twine(function.getNumArguments()) +
+                " --input, one for each argument of '" + function.getName() +
+                "', but got " + llvm::Twine(inputs.size()));
   SmallVector<HostTensor> tensors;
   for (auto [number, text] : llvm::enumerate(inputs)) {
     auto tensor = HostTensor::parse(text, function.getArgumentTypes()[number]);
@@ -361,29 +367,49 @@ static void runBenchmark(llvm::function_ref<void()> call, size_t resultBytes) {
                                 resultBytes / median * 1e-9);
 }
 
-static LogicalResult writeOutputs(ArrayRef<const HostTensor *> tensors,
-                                  size_t numResults) {
-  if (outputs.size() > tensors.size())
-    return fail("there are " + llvm::Twine(outputs.size()) + " --output, but " +
-                llvm::Twine(tensors.size()) +
-                " outputs: results, then memref arguments");
-  for (auto [number, tensor] : llvm::enumerate(tensors)) {
-    StringRef destination =
-        number < outputs.size() ? StringRef(outputs[number]) : "-";
-    if (number >= outputs.size() && number >= numResults)
-      break;
-    if (destination == "-") {
-      tensor->print(llvm::outs());
-      continue;
-    }
-    if (!destination.consume_front("@") || !destination.ends_with(".npy"))
+/// Where output `number` goes: a file, or - to print it.
+static StringRef getDestination(size_t number) {
+  StringRef destination =
+      number < outputs.size() ? StringRef(outputs[number]) : "-";
+  destination.consume_front("@");
+  return destination;
+}
+
+/// Adds the outputs of `function`, its results and then its memref arguments,
+/// as far as they are wanted.
+static LogicalResult addOutputs(func::FuncOp function, OutputFiles &files) {
+  size_t numResults = function.getNumResults();
+  size_t numOutputs = numResults + llvm::count_if(function.getArgumentTypes(),
+                                                  llvm::IsaPred<MemRefType>);
+  if (outputs.size() > numOutputs)
+    return fail("expected at most " + llvm::Twine(numOutputs) +
+                " --output, for the results and the memref arguments of '" +
+                function.getName() + "', but got " +
+                llvm::Twine(outputs.size()));
+  for (auto [number, output] : llvm::enumerate(outputs))
+    if (output != "-" && !(StringRef(output).starts_with("@") &&
+                           StringRef(output).ends_with(".npy")))
       return fail("--output " + llvm::Twine(number) +
-                  ": expected @FILE.npy or -, but got '" + outputs[number] +
-                  "'");
-    if (llvm::Error error = tensor->save(destination.str()))
+                  ": expected @FILE.npy or -, but got '" + output + "'");
+  for (size_t number = 0; number < std::max(outputs.size(), numResults);
+       ++number)
+    if (llvm::Error error = files.add(getDestination(number), inputFile))
       return fail("--output " + llvm::Twine(number) + ": " +
                   llvm::toString(std::move(error)));
-  }
+  return success();
+}
+
+static LogicalResult writeOutputs(ArrayRef<const HostTensor *> tensors,
+                                  OutputFiles &files) {
+  auto write = [&](size_t number, llvm::raw_ostream &os) {
+    if (getDestination(number) == "-")
+      tensors[number]->print(os);
+    else
+      tensors[number]->save(os);
+    return llvm::Error::success();
+  };
+  if (llvm::Error error = files.commit(write))
+    return fail(llvm::toString(std::move(error)));
   return success();
 }
 
@@ -468,8 +494,13 @@ static LogicalResult run(MLIRContext &context) {
   SmallVector<Type> argumentTypes(function->getArgumentTypes());
 
   SmallVector<HostTensor> arguments;
+  OutputFiles files;
   mlir::embedding::Entries entries;
+  if (emitKind != Emit::none && !outputs.empty())
+    return fail("--output: nothing runs with --emit");
   if (emitKind == Emit::none) {
+    if (failed(addOutputs(*function, files)))
+      return failure();
     if (targetKind == Target::cuda && failed(openDevice()))
       return failure();
     FailureOr<SmallVector<HostTensor>> parsed = parseInputs(*function);
@@ -539,7 +570,7 @@ static LogicalResult run(MLIRContext &context) {
   for (auto [argument, type] : llvm::zip_equal(arguments, argumentTypes))
     if (isa<MemRefType>(type))
       tensors.push_back(&argument);
-  if (failed(writeOutputs(tensors, outcome.results.size())))
+  if (failed(writeOutputs(tensors, files)))
     return failure();
   if (benchmark > 0) {
     outcome.wantsResults = false;
@@ -556,6 +587,7 @@ static LogicalResult run(MLIRContext &context) {
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
+  ::embedding::tools::setVersionPrinter();
   cl::HideUnrelatedOptions(category);
   cl::ParseCommandLineOptions(
       argc, argv, "Compiles a function of an IR file and runs it\n");
@@ -563,6 +595,8 @@ int main(int argc, char **argv) {
   mlir::embedding::registerAllDialects(registry);
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
   LogicalResult result = run(context);
+  if (llvm::Error error = ::embedding::tools::flushStandardOutput())
+    result = fail(llvm::toString(std::move(error)));
   // Before the driver takes its leave.
   device.reset();
   return failed(result);

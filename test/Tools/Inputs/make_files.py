@@ -25,3 +25,8 @@ header = json.dumps({
 header += b" " * (-len(header) % 8)
 (work / "model.safetensors").write_bytes(
     struct.pack("<Q", len(header)) + header + data + b"x" + data)
+
+# A header of odd length.
+header = json.dumps({"t": {"dtype": "F32", "shape": [4, 3], "data_offsets": [0, 48]}}).encode()
+header += b" " * (1 - len(header) % 2)
+(work / "odd.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + data)
