@@ -313,6 +313,10 @@ def test_all_or_none():
                 fail("standard output: No space left on device", *two,
                      *(f"--output={output}" for output in outputs), stdout=full)
             fail("standard output: No space left on device", *two, "--emit=llvm", stdout=full)
+        # And nothing is printed if a file cannot be written.
+        for outputs in ["-", f"@{first}"], [f"@{first}", "-"]:
+            done = run(*two, *(f"--output={output}" for output in outputs), limit=1 << 20)
+            assert done.returncode == 1 and done.stdout == b"", done
         assert first.read_bytes() == OLD and names(work) == before
         second = work / "second.npy"
         succeed(*two, f"--output=@{first}", f"--output=@{second}")
