@@ -12,6 +12,9 @@
 #include "mlir/Target/LLVMIR/Export.h"
 
 #include "llvm/ADT/StringMap.h"
+#include "llvm/IR/DiagnosticHandler.h"
+#include "llvm/IR/DiagnosticInfo.h"
+#include "llvm/IR/DiagnosticPrinter.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
@@ -35,6 +38,8 @@ FailureOr<CPUTarget> CPUTarget::get(Location loc, StringRef cpu) {
   static const bool isInitialized = [] {
     llvm::InitializeNativeTarget();
     llvm::InitializeNativeTargetAsmPrinter();
+    // For inline assembly, which ends the process without it.
+    llvm::InitializeNativeTargetAsmParser();
     return true;
   }();
   (void)isInitialized;
@@ -107,9 +112,33 @@ unsigned CPUTarget::getX86Level() const {
   return info->checkFeatures("+sse4.2") ? 2 : 1;
 }
 
+namespace {
+
+/// Keeps the first error. LLVM's own handler ends the process over one.
+struct FirstError : llvm::DiagnosticHandler {
+  explicit FirstError(std::string &error) : error(error) {}
+
+  bool handleDiagnostics(const llvm::DiagnosticInfo &info) override {
+    if (info.getSeverity() != llvm::DS_Error || !error.empty())
+      return true;
+    llvm::raw_string_ostream stream(error);
+    llvm::DiagnosticPrinterRawOStream printer(stream);
+    info.print(printer);
+    if (error.empty())
+      error = "unknown error";
+    return true;
+  }
+
+  std::string &error;
+};
+
+} // namespace
+
 LogicalResult CPUTarget::emit(ModuleOp module, unsigned optLevel, Output kind,
                               SmallVectorImpl<char> &output) const {
   llvm::LLVMContext context;
+  std::string error;
+  context.setDiagnosticHandler(std::make_unique<FirstError>(error));
   std::unique_ptr<llvm::Module> llvmModule =
       translateModuleToLLVMIR(module, context);
   if (!llvmModule)
@@ -128,9 +157,9 @@ LogicalResult CPUTarget::emit(ModuleOp module, unsigned optLevel, Output kind,
                                      : llvm::CodeGenOptLevel::Default);
   auto optimize =
       makeOptimizingTransformer(optLevel, /*sizeLevel=*/0, machine.get());
-  if (llvm::Error error = optimize(llvmModule.get()))
+  if (llvm::Error failed = optimize(llvmModule.get()))
     return module.emitError("LLVM's optimizer failed: ")
-           << llvm::toString(std::move(error));
+           << llvm::toString(std::move(failed));
 
   llvm::raw_svector_ostream stream(output);
   if (kind == Output::llvmIR) {
@@ -144,5 +173,7 @@ LogicalResult CPUTarget::emit(ModuleOp module, unsigned optLevel, Output kind,
                                        : llvm::CodeGenFileType::AssemblyFile))
     return module.emitError("the target emits no files of this kind");
   codegen.run(*llvmModule);
+  if (!error.empty())
+    return module.emitError("LLVM's code generator failed: ") << error;
   return success();
 }

@@ -184,6 +184,35 @@ std::string FunctionInterface::getEntryName(int chip) const {
 // From text to an object
 //===----------------------------------------------------------------------===//
 
+/// The deepest that brackets may be in each other. MLIR's parser calls itself
+/// for each, and a stack has an end.
+static constexpr int64_t kMaxNesting = 1000;
+
+/// The place of the bracket in `text` that is in more than `kMaxNesting`
+/// others, those in strings and comments apart, or null.
+static const char *findTooDeep(StringRef text) {
+  int64_t depth = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    char c = text[i];
+    if (c == '"') {
+      while (++i < text.size() && text[i] != '"')
+        i += text[i] == '\\';
+    } else if (text.substr(i).starts_with("//")) {
+      i = text.find('\n', i);
+      if (i == StringRef::npos)
+        break;
+    } else if (text.substr(i).starts_with("->")) {
+      ++i;
+    } else if (StringRef("([{<").contains(c)) {
+      if (++depth > kMaxNesting)
+        return text.data() + i;
+    } else if (StringRef(")]}>").contains(c)) {
+      depth = std::max<int64_t>(depth - 1, 0);
+    }
+  }
+  return nullptr;
+}
+
 OwningOpRef<ModuleOp>
 mlir::embedding::parseModule(const llvm::SourceMgr &sources,
                              MLIRContext &context, AsmParserState &state) {
@@ -192,6 +221,14 @@ mlir::embedding::parseModule(const llvm::SourceMgr &sources,
       *sources.getMemoryBuffer(sources.getMainFileID());
   if (isBytecode(buffer))
     return parseSourceFile<ModuleOp>(sources, config);
+  if (const char *place = findTooDeep(buffer.getBuffer())) {
+    auto [line, column] = sources.getLineAndColumn(
+        llvm::SMLoc::getFromPointer(place), sources.getMainFileID());
+    emitError(FileLineColLoc::get(&context, buffer.getBufferIdentifier(), line,
+                                  column))
+        << "expected brackets to be nested at most " << kMaxNesting << " deep";
+    return nullptr;
+  }
   Block block;
   if (failed(parseAsmSourceFile(sources, &block, config, &state)))
     return nullptr;

@@ -31,6 +31,7 @@ using CompileKernel = void (*)(const KernelSpec *spec, const char *cpu,
                                const CompilerOutput *output);
 inline constexpr char kCompileKernelName[] = "embedding_compile_kernel";
 
+/// Of embedding_compile_module, which compileInProcess calls in a child.
 struct ModuleOutput {
   void *context;
   /// Take the object; each function, by its signature and names (see
@@ -50,12 +51,6 @@ struct ModuleTarget {
   bool isNaive;
   bool atomicGradients;
 };
-
-/// Compiles the public functions of `ir`, text or bytecode of `size` bytes.
-using CompileModule = void (*)(const char *ir, size_t size,
-                               const ModuleTarget *target,
-                               const ModuleOutput *output);
-inline constexpr char kCompileModuleName[] = "embedding_compile_module";
 
 /// Names the sources of the compiler and its LLVM: the library must have been
 /// built from the same as the runtime, whose cache it fills.

@@ -9,6 +9,7 @@
 #include "Engine.h"
 
 #include "CompilerFingerprint.h"
+#include "CompilerProcess.h"
 #include "Device.h"
 #include "Fork.h"
 #include "HugePages.h"
@@ -277,12 +278,15 @@ static std::string getLibraryDirectory() {
   return slash == std::string::npos ? "" : path.substr(0, slash + 1);
 }
 
+std::string Engine::getCompilerPath() const {
+  return compilerLibrary ? *compilerLibrary
+                         : getLibraryDirectory() + kCompilerLibraryName;
+}
+
 Status Engine::loadCompiler() {
   if (compileKernel)
     return success();
-  std::string path = compilerLibrary
-                         ? *compilerLibrary
-                         : getLibraryDirectory() + kCompilerLibraryName;
+  std::string path = getCompilerPath();
   // Never closed: LLVM does not expect to be unloaded.
   void *library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library)
@@ -292,9 +296,7 @@ Status Engine::loadCompiler() {
       dlsym(library, kCompilerFingerprintName));
   auto compile =
       reinterpret_cast<CompileKernel>(dlsym(library, kCompileKernelName));
-  auto compileModules =
-      reinterpret_cast<CompileModule>(dlsym(library, kCompileModuleName));
-  if (!fingerprint || !compile || !compileModules)
+  if (!fingerprint || !compile)
     return Failure{EMBEDDING_COMPILER_ERROR,
                    "compiler: " + path + " is not a compiler library"};
   if (std::strcmp(fingerprint(), kCompilerFingerprint) != 0)
@@ -302,7 +304,6 @@ Status Engine::loadCompiler() {
                    "compiler: " + path +
                        " was built from other sources than this runtime"};
   compileKernel = compile;
-  compileModule = compileModules;
   return success();
 }
 
@@ -345,36 +346,13 @@ Result<LoadedModule> Engine::getModule(std::string_view ir, int32_t chip,
     objectsRejected += isRejected;
   }
 
-  {
-    std::lock_guard<std::mutex> lock(mutex);
-    if (Status loaded = loadCompiler(); !loaded)
-      return loaded.failure();
-  }
-  struct Collected {
-    ModuleCode code;
-    std::string error;
-  } collected;
-  ModuleOutput output;
-  output.context = &collected;
-  output.setObject = [](void *context, const char *bytes, size_t size) {
-    static_cast<Collected *>(context)->code.object.assign(bytes, size);
-  };
-  output.addFunction = [](void *context, const int64_t *fields,
-                          size_t numFields, const char *names, size_t namesSize,
-                          const char *entry) {
-    static_cast<Collected *>(context)->code.functions.push_back(
-        {{fields, fields + numFields}, {names, namesSize}, entry});
-  };
-  output.setError = [](void *context, const char *message) {
-    static_cast<Collected *>(context)->error = message;
-  };
-  compileModule(ir.data(), ir.size(), &target, &output);
-  if (!collected.error.empty())
-    return Failure{EMBEDDING_COMPILER_ERROR, collected.error};
+  Result<ModuleCode> code =
+      compileInProcess(getCompilerPath(), kCompilerFingerprint, ir, target);
+  if (!code)
+    return code.failure();
   ++kernelsCompiled;
-  std::string written = collected.code.write();
-  Result<LoadedModule> loaded =
-      LoadedModule::load(std::move(collected.code), resolve);
+  std::string written = code->write();
+  Result<LoadedModule> loaded = LoadedModule::load(std::move(*code), resolve);
   if (loaded && cache)
     cache->insert(key, written);
   return loaded;

@@ -99,6 +99,7 @@ private:
 
   const Kernel *findLoaded(const KernelSpec &spec) const;
   Result<LoadedObject> loadOrCompile(const KernelSpec &spec);
+  std::string getCompilerPath() const;
   Status loadCompiler();
 
   EmbeddingLowering lowering = EMBEDDING_LOWERING_OPTIMIZED;
@@ -127,7 +128,6 @@ private:
   std::mutex mutex;
   std::deque<LoadedObject> kept;
   CompileKernel compileKernel = nullptr;
-  CompileModule compileModule = nullptr;
 
   std::atomic<int64_t> kernelsCompiled{0};
   std::atomic<int64_t> kernelsLoaded{0};

@@ -132,6 +132,25 @@ TEST(Engine, CPUsThatCannotRun) {
       << error;
 }
 
+// Whoever calls has a stack for calls, and not one for compilers.
+TEST(Engine, SmallStack) {
+  pthread_attr_t attributes;
+  ASSERT_EQ(pthread_attr_init(&attributes), 0);
+  ASSERT_EQ(pthread_attr_setstacksize(&attributes, size_t(96) << 10), 0);
+  pthread_t thread;
+  ASSERT_EQ(pthread_create(
+                &thread, &attributes,
+                [](void *) -> void * {
+                  Engine engine(uncached(1));
+                  expectWorks(engine);
+                  return nullptr;
+                },
+                nullptr),
+            0);
+  EXPECT_EQ(pthread_join(thread, nullptr), 0);
+  pthread_attr_destroy(&attributes);
+}
+
 TEST(Engine, ManyEnginesCompileAtOnce) {
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t)

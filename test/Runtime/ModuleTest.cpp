@@ -8,6 +8,7 @@
 
 #include "TestUtils.h"
 
+#include <csignal>
 #include <fstream>
 #include <gmock/gmock.h>
 #include <thread>
@@ -234,6 +235,88 @@ TEST(Module, BadModules) {
 }
 
 // Another engine finds it; damage is found too.
+static std::string errorOfModule(const std::string &ir) {
+  Engine engine(uncached());
+  return getMessage([&] { Module(engine, ir); }, EMBEDDING_COMPILER_ERROR);
+}
+
+static std::string repeat(std::string_view text, int count) {
+  std::string all;
+  for (int i = 0; i < count; ++i)
+    all += text;
+  return all;
+}
+
+// What would end the process, were it compiled in it.
+TEST(Module, RefusesWhatLLVMDoesNotExpect) {
+  EXPECT_THAT(
+      errorOfModule("func.func @f(%t: memref<?x4611686018427387904xf32>, "
+                    "%i: memref<?xi64>, "
+                    "%o: memref<?x4611686018427387904xf32>) {\n"
+                    "  embedding.lookup ins(%t, %i : "
+                    "memref<?x4611686018427387904xf32>, memref<?xi64>) "
+                    "outs(%o : memref<?x4611686018427387904xf32>)\n"
+                    "  return\n}"),
+      HasSubstr("expected operand #0 to have fewer than 2^63 bytes"));
+  EXPECT_THAT(errorOfModule("func.func @f() -> index {\n"
+                            "  %0 = vector.vscale\n"
+                            "  return %0 : index\n}"),
+              HasSubstr("expected no scalable vectors"));
+  EXPECT_THAT(
+      errorOfModule("func.func @f(%x: i64) -> tensor<4611686018427387904xi8> "
+                    "{\n  %0 = arith.constant dense<1> : "
+                    "tensor<4611686018427387904xi8>\n"
+                    "  return %0 : tensor<4611686018427387904xi8>\n}"),
+      HasSubstr("expected a constant of at most 1 GiB"));
+  EXPECT_THAT(errorOfModule("func.func @f(%x: i64) {\n"
+                            "  llvm.inline_asm has_side_effects "
+                            "\"no such instruction\", \"\" : () -> ()\n"
+                            "  return\n}"),
+              HasSubstr("LLVM's code generator failed: "));
+}
+
+TEST(Module, RefusesDeepNesting) {
+  EXPECT_EQ(errorOfModule("// [[[ \n\"" + repeat("[", 100000) + "\" " +
+                          repeat("[", 100000)),
+            "line 2, column 101004: expected brackets to be nested at most "
+            "1000 deep");
+  Engine engine(uncached());
+  Module module(engine, "func.func @f(%x: i64) -> i64 attributes {a = " +
+                            repeat("[", 900) + repeat("]", 900) +
+                            "} {\n  return %x : i64\n}");
+  EXPECT_EQ(module.functions().size(), 1u);
+}
+
+// The parser calls itself for each sign: its stack is full, and it is not ours.
+TEST(Module, CompilerEndsAlone) {
+  std::string ir = "func.func private @f() attributes {a = affine_map<() -> (" +
+                   repeat("- ", 2000000) + "1)>}";
+  EXPECT_THAT(errorOfModule(ir),
+              HasSubstr("compiler: it ended by signal 11, Segmentation fault "
+                        "without an answer"));
+  Engine engine(uncached());
+  Module module(engine, kFunctions);
+  EXPECT_EQ(module.functions().size(), 3u);
+}
+
+// Whoever asks for a child's end, the code is there.
+TEST(Module, ChildrenAreIgnored) {
+  auto *before = std::signal(SIGCHLD, SIG_IGN);
+  Engine engine(uncached());
+  Module module(engine, kFunctions);
+  EXPECT_EQ(module.functions().size(), 3u);
+  std::signal(SIGCHLD, before);
+}
+
+TEST(Module, CompilerIsMissing) {
+  EngineOptions options = uncached();
+  options.compiler_library = "/nonexistent/libembedding-compiler.so";
+  Engine engine(options);
+  EXPECT_THAT(
+      getMessage([&] { Module(engine, kFunctions); }, EMBEDDING_COMPILER_ERROR),
+      HasSubstr("/nonexistent/libembedding-compiler.so"));
+}
+
 TEST(Module, IsKeptOnDisk) {
   TemporaryDirectory directory;
   EngineOptions options;

@@ -10,8 +10,30 @@
 
 #include "embedding/InitAll.h"
 
+#include <pthread.h>
+
 using namespace mlir;
 using namespace ::embedding::runtime;
+
+/// Of a thread that compiles. A page of it takes memory when it is used.
+static constexpr size_t kStackBytes = size_t(64) << 20;
+
+bool ::embedding::runtime::runOnLargeStack(llvm::function_ref<void()> body) {
+  pthread_attr_t attributes;
+  if (pthread_attr_init(&attributes) != 0)
+    return false;
+  pthread_t thread;
+  bool isStarted = pthread_attr_setstacksize(&attributes, kStackBytes) == 0 &&
+                   pthread_create(
+                       &thread, &attributes,
+                       [](void *body) -> void * {
+                         (*static_cast<llvm::function_ref<void()> *>(body))();
+                         return nullptr;
+                       },
+                       &body) == 0;
+  pthread_attr_destroy(&attributes);
+  return isStarted && pthread_join(thread, nullptr) == 0;
+}
 
 /// The dialects are registered once; a context for each compilation is cheap.
 static const DialectRegistry &getRegistry() {

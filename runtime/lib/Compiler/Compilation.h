@@ -18,6 +18,11 @@
 
 namespace embedding::runtime {
 
+/// Runs `body` on a thread of its own, whose stack has room for what the parser
+/// and LLVM do recursively; the stack of a caller may be small. Fails if there
+/// is no such thread to be had.
+bool runOnLargeStack(llvm::function_ref<void()> body);
+
 /// A context of its own, and the first error in it.
 class Compilation {
 public:

@@ -308,12 +308,16 @@ static LogicalResult compile(Compilation &compilation, const KernelSpec &spec,
 extern "C" EMBEDDING_RUNTIME_EXPORT void
 embedding_compile_kernel(const KernelSpec *spec, const char *cpu,
                          const CompilerOutput *output) {
-  Compilation compilation;
-  SmallVector<char, 0> object;
-  if (succeeded(compile(compilation, *spec, cpu, object)))
-    output->setObject(output->context, object.data(), object.size());
-  else
-    output->setError(output->context, compilation.getError());
+  bool isRun = runOnLargeStack([&] {
+    Compilation compilation;
+    SmallVector<char, 0> object;
+    if (succeeded(compile(compilation, *spec, cpu, object)))
+      output->setObject(output->context, object.data(), object.size());
+    else
+      output->setError(output->context, compilation.getError());
+  });
+  if (!isRun)
+    output->setError(output->context, "cannot start a thread");
 }
 
 extern "C" EMBEDDING_RUNTIME_EXPORT const char *

@@ -75,7 +75,11 @@ extern "C" EMBEDDING_RUNTIME_EXPORT void
 embedding_compile_module(const char *ir, size_t size,
                          const ModuleTarget *target,
                          const ModuleOutput *output) {
-  Compilation compilation;
-  if (failed(compile(compilation, {ir, size}, *target, *output)))
-    output->setError(output->context, compilation.getError());
+  bool isRun = runOnLargeStack([&] {
+    Compilation compilation;
+    if (failed(compile(compilation, {ir, size}, *target, *output)))
+      output->setError(output->context, compilation.getError());
+  });
+  if (!isRun)
+    output->setError(output->context, "cannot start a thread");
 }

@@ -1,0 +1,91 @@
+//===- Main.cpp - The compiler library as a program -----------------------===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The other end of compileInProcess. A library with an entry is a program to
+// the dynamic loader, as libc.so.6 is: there is no second file to install and
+// find.
+//
+//===----------------------------------------------------------------------===//
+
+#include "../CompilerProcess.h"
+#include "CompilerFingerprint.h"
+
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+using namespace embedding::runtime;
+
+extern "C" void embedding_compile_module(const char *ir, size_t size,
+                                         const ModuleTarget *target,
+                                         const ModuleOutput *output);
+
+/// Writes to file 1, first what it is and last what makes it whole.
+static int answer(uint64_t kind, llvm::StringRef body) {
+  CompilerAnswer header = {kind, body.size()};
+  llvm::StringRef pieces[] = {
+      {reinterpret_cast<const char *>(&header), sizeof(header)}, body};
+  for (llvm::StringRef piece : pieces)
+    while (!piece.empty()) {
+      ssize_t written = write(STDOUT_FILENO, piece.data(), piece.size());
+      if (written <= 0)
+        return 1;
+      piece = piece.drop_front(written);
+    }
+  return 0;
+}
+
+/// Arguments: the fingerprint of the caller, and the fields of a ModuleTarget.
+int main(int argc, char **argv) {
+  // What ends this process is an error of the caller's module, and no more.
+  rlimit none = {0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (argc != 6 || std::strcmp(argv[1], kCompilerFingerprint) != 0)
+    return answer(CompilerAnswer::kError,
+                  "compiler: it was built from other sources than the runtime");
+  auto ir = llvm::MemoryBuffer::getOpenFile(
+      llvm::sys::fs::convertFDToNativeFile(STDIN_FILENO), "module",
+      /*FileSize=*/-1);
+  if (!ir)
+    return answer(CompilerAnswer::kError, "compiler: cannot read the module: " +
+                                              ir.getError().message());
+  ModuleTarget target = {argv[2], std::atoi(argv[3]), argv[4][0] == '1',
+                         argv[5][0] == '1'};
+  struct Collected {
+    ModuleCode code;
+    std::string error;
+  } collected;
+  ModuleOutput output;
+  output.context = &collected;
+  output.setObject = [](void *context, const char *bytes, size_t size) {
+    static_cast<Collected *>(context)->code.object.assign(bytes, size);
+  };
+  output.addFunction = [](void *context, const int64_t *fields,
+                          size_t numFields, const char *names, size_t namesSize,
+                          const char *entry) {
+    static_cast<Collected *>(context)->code.functions.push_back(
+        {{fields, fields + numFields}, {names, namesSize}, entry});
+  };
+  output.setError = [](void *context, const char *message) {
+    static_cast<Collected *>(context)->error = message;
+  };
+  embedding_compile_module((*ir)->getBufferStart(), (*ir)->getBufferSize(),
+                           &target, &output);
+  int status = collected.error.empty()
+                   ? answer(CompilerAnswer::kCode, collected.code.write())
+                   : answer(CompilerAnswer::kError, collected.error);
+  // LLVM's destructors have nothing to save.
+  _exit(status);
+}
