@@ -1,0 +1,90 @@
+"""Functions of IR through the runtime's C API, by ctypes, on NumPy's arrays."""
+
+import ctypes
+
+import numpy as np
+
+
+class DLTensor(ctypes.Structure):
+    _fields_ = [
+        ("data", ctypes.c_void_p),
+        ("device_type", ctypes.c_int32),
+        ("device_id", ctypes.c_int32),
+        ("ndim", ctypes.c_int32),
+        ("code", ctypes.c_uint8),
+        ("bits", ctypes.c_uint8),
+        ("lanes", ctypes.c_uint16),
+        ("shape", ctypes.POINTER(ctypes.c_int64)),
+        ("strides", ctypes.POINTER(ctypes.c_int64)),
+        ("byte_offset", ctypes.c_uint64),
+    ]
+
+
+class Status(ctypes.Structure):
+    _fields_ = [
+        ("code", ctypes.c_int),
+        ("position", ctypes.c_int64),
+        ("index", ctypes.c_int64),
+        ("count", ctypes.c_int64),
+        ("message", ctypes.c_char * 488),
+    ]
+
+
+COMPILER_ERROR = 6
+
+
+class Error(Exception):
+    def __init__(self, status):
+        super().__init__(status.message.decode(errors="replace"))
+        self.status = status
+
+
+def check(function, *arguments):
+    status = Status()
+    if function(*arguments, ctypes.byref(status)) != 0:
+        raise Error(status)
+
+
+def view(array):
+    """A DLTensor that borrows the memory of `array`."""
+    code = {"i": 0, "u": 1, "f": 2}[array.dtype.kind]
+    sizes = ctypes.c_int64 * max(array.ndim, 1)
+    return DLTensor(
+        array.ctypes.data, 1, 0, array.ndim, code, 8 * array.itemsize, 1,
+        sizes(*array.shape), sizes(*(s // array.itemsize for s in array.strides)), 0,
+    )
+
+
+class Engine:
+    """One without a cache, as its default options have it."""
+
+    def __init__(self, library):
+        self.library = ctypes.CDLL(library)
+        self.engine = ctypes.c_void_p()
+        check(self.library.embedding_engine_create, None, ctypes.byref(self.engine))
+
+    def __del__(self):
+        if getattr(self, "engine", None):
+            self.library.embedding_engine_destroy(self.engine)
+
+
+class Module:
+    """The functions of `ir`, bytes."""
+
+    def __init__(self, engine, ir):
+        self.engine = engine
+        self.module = ctypes.c_void_p()
+        check(engine.library.embedding_module_compile, engine.engine, ir,
+              ctypes.c_size_t(len(ir)), None, ctypes.byref(self.module))
+
+    def __del__(self):
+        if self.module:
+            self.engine.library.embedding_module_destroy(self.module)
+
+    def call(self, name, *arrays):
+        """Calls a function on its arguments and memory for its results."""
+        tensors = [view(array) for array in arrays]
+        pointers = (ctypes.c_void_p * len(tensors))(
+            *(ctypes.addressof(tensor) for tensor in tensors))
+        check(self.engine.library.embedding_module_call, self.module, name.encode(),
+              pointers, None)
