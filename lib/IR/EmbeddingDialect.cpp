@@ -12,6 +12,7 @@
 #include "mlir/Transforms/InliningUtils.h"
 
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/CheckedArithmetic.h"
 
 using namespace mlir;
 using namespace mlir::embedding;
@@ -203,6 +204,73 @@ static bool hasFixedWidth(Type type) {
   if (auto vector = dyn_cast<VectorType>(type))
     return !vector.isScalable() && hasFixedWidth(vector.getElementType());
   return type.isIntOrFloat();
+}
+
+/// The bits of a value of `type`, or nothing if there are 2^63 or more. Index
+/// and what has no fixed width counts as 64 bits.
+static std::optional<int64_t> getBits(Type type) {
+  if (auto complex = dyn_cast<ComplexType>(type)) {
+    std::optional<int64_t> part = getBits(complex.getElementType());
+    return part ? llvm::checkedMul<int64_t>(*part, 2) : std::nullopt;
+  }
+  if (auto vector = dyn_cast<VectorType>(type)) {
+    std::optional<int64_t> bits = getBits(vector.getElementType());
+    for (int64_t size : vector.getShape())
+      bits = bits ? llvm::checkedMul(*bits, size) : std::nullopt;
+    return bits;
+  }
+  return type.isIntOrFloat() ? type.getIntOrFloatBitWidth() : 64;
+}
+
+/// The bytes that a shape spans with `strides` in elements, dynamic ones and
+/// sizes being 1; or nothing if there are 2^63 or more.
+static std::optional<int64_t> getSpan(ArrayRef<int64_t> shape,
+                                      ArrayRef<int64_t> strides, int64_t offset,
+                                      int64_t elementBytes) {
+  auto known = [](int64_t value) {
+    return ShapedType::isDynamic(value) ? int64_t(1) : value;
+  };
+  std::optional<int64_t> last = known(offset);
+  for (auto [size, stride] : llvm::zip_equal(shape, strides)) {
+    // The pitch is multiplied by bytes whether there are several or not.
+    auto reach = llvm::checkedMul(std::max<int64_t>(known(size), 1),
+                                  std::abs(known(stride)));
+    last = last && reach ? llvm::checkedAdd(*last, *reach) : std::nullopt;
+  }
+  return last ? llvm::checkedMul(*last, elementBytes) : std::nullopt;
+}
+
+std::string embedding::getObstacleToAddressing(Type type) {
+  auto shaped = dyn_cast<ShapedType>(type);
+  if (!shaped || !shaped.hasRank())
+    return "";
+  std::optional<int64_t> bits = getBits(shaped.getElementType());
+  if (bits == 0)
+    return "elements of at least 1 bit";
+  std::optional<int64_t> bytes;
+  if (bits)
+    bytes = llvm::divideCeil(*bits, 8);
+  std::optional<int64_t> total = bytes;
+  // A row of a table of none is still a row.
+  for (int64_t size : shaped.getShape())
+    if (total && !ShapedType::isDynamic(size))
+      total = llvm::checkedMul(*total, std::max<int64_t>(size, 1));
+  auto memref = dyn_cast<MemRefType>(type);
+  SmallVector<int64_t> strides;
+  int64_t offset = 0;
+  if (memref && total && succeeded(memref.getStridesAndOffset(strides, offset)))
+    total = getSpan(memref.getShape(), strides, offset, *bytes);
+  return total ? "" : "fewer than 2^63 bytes";
+}
+
+LogicalResult embedding::detail::verifyAddressableOperands(Operation *op) {
+  for (auto [number, type] : llvm::enumerate(op->getOperandTypes())) {
+    std::string expected = getObstacleToAddressing(type);
+    if (!expected.empty())
+      return op->emitOpError("expected operand #")
+             << number << " to have " << expected << ", but got " << type;
+  }
+  return success();
 }
 
 OutOfRangeIndices embedding::findOutOfRange(DenseIntElementsAttr indices,

@@ -28,6 +28,7 @@ using namespace mlir::embedding;
 /// Embedding operations to loops and linalg, still on tensors where the input
 /// was.
 static void addEmbeddingToLinalg(OpPassManager &pm) {
+  pm.addPass(createEmbeddingVerifyTypesPass());
   addSimplification(pm);
   pm.addPass(createEmbeddingSplitChecksPass());
   pm.addPass(createConvertEmbeddingToFuncPass());
@@ -37,7 +38,8 @@ static void addEmbeddingToLinalg(OpPassManager &pm) {
 static void addRowLowering(OpPassManager &pm,
                            const CPUPipelineOptions &options) {
   // What writes where the data says becomes loops on memory, not on tensors.
-  pm.addPass(createConvertEmbeddingToLoopsPass());
+  pm.addPass(createConvertEmbeddingToLoopsPass(
+      {options.prefetch, options.prefetchRowsAhead}));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   // While temporary buffers can be told from the outputs.
@@ -89,11 +91,14 @@ static void addLowerToLLVM(OpPassManager &pm,
   arith::ArithExpandOpsPassOptions expandOptions;
   expandOptions.includeBf16 = true;
   pm.addPass(arith::createArithExpandOpsPass(expandOptions));
+  // Broadcasts, transfers of rank 0 and steps, which convert-to-llvm leaves.
+  pm.addPass(createConvertVectorToLLVMPass());
   pm.addPass(createConvertToLLVMPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
   if (options.parallelism == CPUParallelism::callback)
     pm.addPass(createEmbeddingCallParallelForPass());
   pm.addPass(createEmbeddingCopyAsIntegersPass());
+  pm.addPass(createEmbeddingVerifyLoweredPass());
 }
 
 void embedding::buildEmbeddingToCPUPipeline(OpPassManager &pm,

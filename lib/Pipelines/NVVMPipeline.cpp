@@ -32,6 +32,7 @@ static bool hasVectorAtomics(StringRef chip) {
 /// Operations to kernels and launches, by way of memrefs.
 static void addEmbeddingToGPU(OpPassManager &pm,
                               const NVVMPipelineOptions &options) {
+  pm.addPass(createEmbeddingVerifyTypesPass());
   addSimplification(pm);
   addBufferization(pm);
   pm.addPass(createConvertEmbeddingToGPUPass({options.rowAlignment,
@@ -98,6 +99,7 @@ static void addHostLowering(OpPassManager &pm,
   pm.addPass(createGpuToLLVMConversionPass(conversion));
   pm.addPass(createConvertToLLVMPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
+  pm.addPass(createEmbeddingVerifyLoweredPass());
 }
 
 void embedding::buildEmbeddingToNVVMPipeline(

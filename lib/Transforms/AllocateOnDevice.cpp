@@ -24,12 +24,13 @@ using namespace mlir::embedding;
 /// Whether `op` reads or writes memory itself.
 static bool accessesMemory(Operation *op) {
   if (isa<func::CallOp, gpu::LaunchFuncOp, gpu::DeallocOp>(op) ||
-      op->hasTrait<OpTrait::HasRecursiveMemoryEffects>() ||
       op->hasTrait<OpTrait::IsTerminator>())
     return false;
-  auto interface = dyn_cast<MemoryEffectOpInterface>(op);
-  return !interface || interface.hasEffect<MemoryEffects::Read>() ||
-         interface.hasEffect<MemoryEffects::Write>();
+  // Those of linalg have both: effects of their own and of their bodies.
+  if (auto interface = dyn_cast<MemoryEffectOpInterface>(op))
+    return interface.hasEffect<MemoryEffects::Read>() ||
+           interface.hasEffect<MemoryEffects::Write>();
+  return !op->hasTrait<OpTrait::HasRecursiveMemoryEffects>();
 }
 
 namespace {
@@ -56,6 +57,10 @@ struct EmbeddingAllocateOnDevice
         } else if (isa<memref::GetGlobalOp>(op)) {
           op->emitError("expected no constants in memory, which would be the "
                         "host's; pass them as arguments");
+          return WalkResult::interrupt();
+        } else if (isa<memref::AllocaOp>(op)) {
+          op->emitError("expected no buffer on the stack, which is the host's; "
+                        "allocate it with 'memref.alloc'");
           return WalkResult::interrupt();
         } else if (isa<memref::CopyOp>(op)) {
           op->emitError("expected no copy of a buffer, which is on the device; "

@@ -22,9 +22,11 @@ using namespace mlir::embedding;
 
 namespace {
 
-/// op(check) -> find, report, and op(assume) if nothing was found.
+/// op(check) -> find, report, and op(assume) if nothing was found; or, without
+/// a branch, op(clamp): its result is nobody's if something was found.
 struct SplitCheck : OpInterfaceRewritePattern<RowIndexingOpInterface> {
-  using OpInterfaceRewritePattern::OpInterfaceRewritePattern;
+  SplitCheck(MLIRContext *context, bool branch)
+      : OpInterfaceRewritePattern(context), branch(branch) {}
 
   LogicalResult matchAndRewrite(RowIndexingOpInterface op,
                                 PatternRewriter &rewriter) const override {
@@ -32,6 +34,12 @@ struct SplitCheck : OpInterfaceRewritePattern<RowIndexingOpInterface> {
       return failure();
     Location loc = op.getLoc();
     FindOutOfRangeOp found = createCheck(rewriter, op);
+    // A table keeps what it was.
+    if (!branch && !isa<RenormOp, RenormLookupOp>(op)) {
+      rewriter.modifyOpInPlace(op,
+                               [&] { op.setOutOfRange(OutOfRange::clamp); });
+      return success();
+    }
     Value zero = arith::ConstantIntOp::create(rewriter, loc, 0, 64);
     Value inRange = arith::CmpIOp::create(
         rewriter, loc, arith::CmpIPredicate::eq, found.getCount(), zero);
@@ -52,19 +60,24 @@ struct SplitCheck : OpInterfaceRewritePattern<RowIndexingOpInterface> {
     rewriter.replaceOp(op, ifOp);
     return success();
   }
+
+  bool branch;
 };
 
 struct EmbeddingSplitChecks
     : embedding::impl::EmbeddingSplitChecksPassBase<EmbeddingSplitChecks> {
+  using EmbeddingSplitChecksPassBase::EmbeddingSplitChecksPassBase;
+
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    populateSplitChecksPatterns(patterns);
+    populateSplitChecksPatterns(patterns, branch);
     walkAndApplyPatterns(getOperation(), std::move(patterns));
   }
 };
 
 } // namespace
 
-void embedding::populateSplitChecksPatterns(RewritePatternSet &patterns) {
-  patterns.add<SplitCheck>(patterns.getContext());
+void embedding::populateSplitChecksPatterns(RewritePatternSet &patterns,
+                                            bool branch) {
+  patterns.add<SplitCheck>(patterns.getContext(), branch);
 }

@@ -13,6 +13,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Interfaces/LoopLikeInterface.h"
 
 namespace mlir::embedding {
@@ -48,6 +49,42 @@ static int64_t getDivisor(OpFoldResult offset) {
                   getConstantDivisor(loop.getStep()));
 }
 
+/// Fills whole rows, which follow each other, of a line or more at a time with
+/// stores that bypass the caches.
+static void streamFill(LoopBuilder &b, linalg::FillOp fill) {
+  Value rows = fill.getDpsInits()[0], value = fill.getInputs()[0];
+  Type element = value.getType();
+  int64_t elementBytes = getElementBytes(element);
+  int64_t lanes = cost::kLineBytes / elementBytes;
+  auto metadata = memref::ExtractStridedMetadataOp::create(b, rows);
+  Value count = b.numElements(rows);
+  auto flatType = MemRefType::get(
+      {ShapedType::kDynamic}, element,
+      StridedLayoutAttr::get(b.getContext(), ShapedType::kDynamic, {1}));
+  Value flat = memref::ReinterpretCastOp::create(
+      b, flatType, metadata.getBaseBuffer(), OpFoldResult(metadata.getOffset()),
+      ArrayRef<OpFoldResult>{count}, ArrayRef<OpFoldResult>{b.getIndexAttr(1)});
+
+  Value base = memref::ExtractAlignedPointerAsIndexOp::create(
+      b, metadata.getBaseBuffer());
+  Value address =
+      b.add(base, b.mul(metadata.getOffset(), b.index(elementBytes)));
+  Value toLine =
+      b.bitAnd(b.sub(b.index(0), address), b.index(cost::kLineBytes - 1));
+  Value head = b.min(b.div(toLine, b.index(elementBytes)), count);
+  Value lines = b.div(b.sub(count, head), b.index(lanes));
+  Value tail = b.add(head, b.mul(lines, b.index(lanes)));
+  b.loop(b.index(0), head, [&](Value i) { b.store(value, flat, i); });
+  Value values =
+      vector::BroadcastOp::create(b, VectorType::get({lanes}, element), value);
+  b.loop(head, tail, b.index(lanes), [&](Value i) {
+    vector::StoreOp::create(b, values, flat, ValueRange{i},
+                            /*nontemporal=*/true,
+                            llvm::MaybeAlign(cost::kLineBytes));
+  });
+  b.loop(tail, count, [&](Value i) { b.store(value, flat, i); });
+}
+
 /// What `memref` is a view of.
 static Value getViewed(Value memref) {
   while (auto view = memref.getDefiningOp<memref::SubViewOp>())
@@ -61,7 +98,8 @@ namespace {
 struct Destination {
   Value output;
   /// The alignment of the row if that of the output and its outer strides are
-  /// no less.
+  /// no less; 0 for rows that are filled together, which must follow each
+  /// other.
   int64_t alignment;
 };
 
@@ -82,6 +120,8 @@ struct EmbeddingStreamStores
     for (linalg::LinalgOp op : ops) {
       FailureOr<Destination> destination = getDestination(op);
       if (failed(destination))
+        destination = getFilledRows(op);
+      if (failed(destination))
         continue;
       auto [output, alignment] = *destination;
       auto streaming = getSchedule(op).getStreaming();
@@ -95,13 +135,16 @@ struct EmbeddingStreamStores
       b.ifTrue(
           condition,
           [&, alignment = alignment] {
+            if (alignment == 0)
+              return streamFill(b, cast<linalg::FillOp>(op));
             b.clone(*op.getOperation())
                 ->setAttr(kStreamedAttrName, b.getI64IntegerAttr(alignment));
           },
           [&] { b.clone(*op.getOperation()); });
       Operation *choice = op->getPrevNode();
       op.erase();
-      fences.insert({getLastUse(choice, condition), condition});
+      fences.insert({getLastUse(choice, condition, /*isLoop=*/alignment == 0),
+                     condition});
       ++numStreamed;
     }
     for (auto [lastUse, condition] : fences) {
@@ -147,6 +190,41 @@ struct EmbeddingStreamStores
     return Destination{row, alignment};
   }
 
+  /// What `op` fills whole rows of, if streaming is an option.
+  static FailureOr<Destination> getFilledRows(linalg::LinalgOp op) {
+    auto fill = dyn_cast<linalg::FillOp>(op.getOperation());
+    auto view = fill ? fill.getDpsInits()[0].getDefiningOp<memref::SubViewOp>()
+                     : nullptr;
+    if (!view || view.getType().getRank() != 2 ||
+        view.getSourceType().getRank() != 2 || !isOutput(view.getSource()))
+      return failure();
+    Value output = view.getSource();
+    MemRefType type = view.getSourceType();
+    SmallVector<OpFoldResult> strides = view.getMixedStrides();
+    OpFoldResult width = view.getMixedSizes().back();
+    bool isWhole = isZeroInteger(view.getMixedOffsets().back()) &&
+                   (getConstantIntValue(width) == type.getDimSize(1) ||
+                    isRowLength(width, output));
+    int64_t bytes = getElementBytes(type.getElementType());
+    if (!isWhole || !type.isLastDimUnitStride() ||
+        !llvm::all_of(strides, [](OpFoldResult stride) {
+          return isConstantIntValue(stride, 1);
+        }))
+      return failure();
+    if (!type.getElementType().isIntOrFloat() || bytes > cost::kLineBytes ||
+        bytes * 8 != type.getElementTypeBitWidth() ||
+        !llvm::isPowerOf2_64(bytes))
+      return failure();
+    return Destination{output, /*alignment=*/0};
+  }
+
+  /// Whether `width` is `memref.dim %output, 1`.
+  static bool isRowLength(OpFoldResult width, Value output) {
+    auto value = dyn_cast<Value>(width);
+    auto dim = value ? value.getDefiningOp<memref::DimOp>() : nullptr;
+    return dim && dim.getSource() == output && dim.getConstantIndex() == 1;
+  }
+
   /// Whether `memref` outlives the function: an argument, or an allocation that
   /// nobody frees here. What does not is about to be read.
   static bool isOutput(Value memref) {
@@ -158,7 +236,8 @@ struct EmbeddingStreamStores
            });
   }
 
-  /// Whether `output` has at least `bound` bytes, and its rows are aligned.
+  /// Whether `output` has at least `bound` bytes, and its rows are aligned, or
+  /// for an alignment of 0 whether they follow each other.
   Value buildCondition(Value output, int64_t alignment, int64_t bound) {
     OpBuilder builder(&getContext());
     builder.setInsertionPointAfterValue(output);
@@ -167,6 +246,11 @@ struct EmbeddingStreamStores
     Value elementBytes = b.index(type.getElementTypeBitWidth() / 8);
     auto metadata = memref::ExtractStridedMetadataOp::create(b, output);
     Value isLarge = b.hasBytes(output, bound);
+    if (alignment == 0) {
+      Value rowLength =
+          b.value(embedding::getMixedSize(b, b.getLoc(), output, 1));
+      return b.bitAnd(isLarge, b.equal(metadata.getStrides()[0], rowLength));
+    }
     // A bit below the alignment in any of them is one in the address of a row.
     Value bits = memref::ExtractAlignedPointerAsIndexOp::create(b, output);
     bits = b.bitOr(bits, b.mul(metadata.getOffset(), elementBytes));
@@ -177,12 +261,13 @@ struct EmbeddingStreamStores
     return b.bitAnd(isLarge, isAligned);
   }
 
-  /// Where the thread that runs `choice` is done with its rows: at the end of
-  /// an iteration of a parallel loop that has loops of its own, else behind the
-  /// outermost loop in which the output and `condition` stay what they are.
-  /// (Threads that share the iterations of the latter meet at its end, which
-  /// takes a locked instruction and so a fence.)
-  static Operation *getLastUse(Operation *choice, Value condition) {
+  /// Where the thread that runs `choice`, which may be a loop itself, is done
+  /// with its rows: at the end of an iteration of a parallel loop that has
+  /// loops of its own, else behind the outermost loop in which the output and
+  /// `condition` stay what they are. (Threads that share the iterations of the
+  /// latter meet at its end, which takes a locked instruction and so a fence.)
+  static Operation *getLastUse(Operation *choice, Value condition,
+                               bool isLoop) {
     Operation *outermost = choice;
     for (Operation *current = choice;
          current->getBlock() != condition.getParentBlock();) {
@@ -190,7 +275,7 @@ struct EmbeddingStreamStores
       if (isa<func::FuncOp>(current))
         break;
       if (auto forall = dyn_cast<scf::ForallOp>(current);
-          forall && isa<scf::ForOp>(outermost))
+          forall && (isLoop || isa<scf::ForOp>(outermost)))
         return forall.getTerminator();
       if (isa<LoopLikeOpInterface>(current))
         outermost = current;

@@ -24,8 +24,8 @@ static LogicalResult verifyNoCheck(RowIndexingOpInterface op) {
     return success();
   return op->emitOpError("cannot be tiled in 'check' mode, because the "
                          "positions that it reports would become those "
-                         "within the tile; run 'embedding-split-checks' "
-                         "first");
+                         "within the tile; run "
+                         "'embedding-split-checks=branch=false' first");
 }
 
 namespace {

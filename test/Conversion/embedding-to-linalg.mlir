@@ -146,13 +146,49 @@ func.func @one_row_into_empty(%table: tensor<10x3xf32>, %indices: tensor<1x1xi64
   return %0 : tensor<1x1x3xf32>
 }
 
-// CHECK-LABEL: func @check
-func.func @check(%table: memref<10x3xf32>, %indices: memref<4xi64>,
-                 %out: memref<4x3xf32>) {
-  // CHECK: embedding.lookup ins
-  embedding.lookup ins(%table, %indices : memref<10x3xf32>, memref<4xi64>)
-    outs(%out : memref<4x3xf32>)
-  return
+// The nearest row of a table that has one is a slice too.
+// CHECK-LABEL: func @one_row_clamped
+// CHECK-SAME: %[[TABLE:.*]]: tensor<10x3xf32>
+func.func @one_row_clamped(%table: tensor<10x3xf32>, %any: tensor<?x3xf32>,
+                           %indices: tensor<1xi64>) -> (tensor<1x3xf32>, tensor<1x3xf32>) {
+  // CHECK: %[[TEN:.*]] = arith.constant 10 : index
+  // CHECK: %[[ONE:.*]] = arith.constant 1 : index
+  // CHECK: %[[LAST:.*]] = arith.subi %[[TEN]], %[[ONE]]
+  // CHECK: %[[LOW:.*]] = arith.minsi %{{.*}}, %[[LAST]]
+  // CHECK: %[[ROW:.*]] = arith.maxsi %[[LOW]]
+  // CHECK-NOT: linalg.copy
+  // CHECK: tensor.extract_slice %[[TABLE]][%[[ROW]], 0] [1, 3] [1, 1]
+  // CHECK: scf.forall
+  // CHECK: scf.if
+  // CHECK: linalg.copy
+  // CHECK: else
+  // CHECK: linalg.fill
+  %init = tensor.empty() : tensor<1x3xf32>
+  %0 = embedding.lookup out_of_range(clamp)
+         ins(%table, %indices : tensor<10x3xf32>, tensor<1xi64>)
+         outs(%init : tensor<1x3xf32>) -> tensor<1x3xf32>
+  %1 = embedding.lookup out_of_range(clamp)
+         ins(%any, %indices : tensor<?x3xf32>, tensor<1xi64>)
+         outs(%init : tensor<1x3xf32>) -> tensor<1x3xf32>
+  return %0, %1 : tensor<1x3xf32>, tensor<1x3xf32>
+}
+
+// A dimension of 0 anywhere among those of the indices: nothing to copy, and
+// nothing out of range.
+// CHECK-LABEL: func @no_indices
+func.func @no_indices(%table: memref<10x3xf32>, %none: memref<?x0xi64>, %some: memref<?x?xi64>,
+                      %out: memref<?x?x3xf32>, %no_out: memref<0x?x3xf32>, %n: index)
+    -> (i64, i64, i64) {
+  // CHECK-NOT: scf.for
+  // CHECK-DAG: %[[MINUS_ONE:.*]] = arith.constant -1 : i64
+  // CHECK-DAG: %[[ZERO:.*]] = arith.constant 0 : i64
+  // CHECK: return %[[MINUS_ONE]], %[[ZERO]], %[[ZERO]]
+  embedding.lookup out_of_range(assume)
+    ins(%table, %none : memref<10x3xf32>, memref<?x0xi64>) outs(%out : memref<?x?x3xf32>)
+  embedding.lookup out_of_range(assume)
+    ins(%table, %some : memref<10x3xf32>, memref<?x?xi64>) outs(%no_out : memref<0x?x3xf32>)
+  %0:3 = embedding.find_out_of_range %none, %n : memref<?x0xi64>
+  return %0#0, %0#1, %0#2 : i64, i64, i64
 }
 
 // CHECK-LABEL: func @find

@@ -1,6 +1,8 @@
 // What each operation is composed of. That it computes the right thing is tested
 // by running it.
 // RUN: embedding-opt %s --convert-embedding-to-loops --canonicalize --split-input-file | FileCheck %s
+// RUN: embedding-opt %s --convert-embedding-to-loops=prefetch=false --split-input-file | FileCheck %s --check-prefix=PLAIN --implicit-check-not=memref.prefetch
+// RUN: embedding-opt %s --convert-embedding-to-loops=prefetch-rows-ahead=3 --canonicalize --split-input-file | FileCheck %s --check-prefix=THREE
 
 // A radix sort: pairs, then for each digit counts, their sums and the moves.
 // CHECK-LABEL: func @group
@@ -151,10 +153,16 @@ func.func @dense_grad(%dy: memref<?x64xbf16>, %i: memref<?xi64>, %g: memref<?x64
   // CHECK:     arith.addf {{.*}} : f32
   // CHECK:   linalg.copy {{.*}}
   // CHECK: scf.forall
-  // CHECK:   vector.store {{.*}}nontemporal = true
+  // The gap before a row, which embedding-stream-stores may stream.
+  // CHECK:   %[[GAP:.*]] = memref.subview %[[GRAD]][%{{.*}}, 0] [%{{.*}}, 64] [1, 1]
+  // CHECK:   linalg.fill {{.*}} outs(%[[GAP]]
   // CHECK:   memref.subview %[[GRAD]]
   // CHECK:   linalg.generic
   // CHECK:     arith.truncf {{.*}} : f32 to bf16
+  // CHECK-NOT: nontemporal
+  // CHECK-NOT: memref.prefetch
+  // CHECK-NOT: llvm.fence
+  // CHECK: return
   embedding.dense_grad out_of_range(assume) ins(%dy, %i : memref<?x64xbf16>, memref<?xi64>)
     outs(%g : memref<?x64xbf16>)
   return
@@ -164,6 +172,12 @@ func.func @dense_grad(%dy: memref<?x64xbf16>, %i: memref<?xi64>, %g: memref<?x64
 
 // Gradients are added in the order of positions, to sums that are where they
 // belong or in slots behind; rows without any are cleared at the end.
+// PLAIN-LABEL: func @scatter
+// THREE-LABEL: func @scatter
+// THREE: %[[AHEAD:.*]] = arith.constant 3 : index
+// THREE: %[[LATER:.*]] = arith.addi %{{.*}}, %[[AHEAD]] : index
+// THREE: arith.minsi %[[LATER]]
+// THREE: memref.prefetch
 // CHECK-LABEL: func @scatter
 // CHECK-SAME: %[[DY:.*]]: memref<?x64xf32>, %[[INDICES:.*]]: memref<?xi64>, %[[GRAD:.*]]: memref<?x64xf32>
 func.func @scatter(%dy: memref<?x64xf32>, %i: memref<?xi64>, %g: memref<?x64xf32>) {
@@ -208,20 +222,6 @@ func.func @renorm_lookup(%t: memref<?x8xf32>, %i: memref<?xi64>, %o: memref<?x8x
 
 // -----
 
-// What is on tensors or unchecked is left alone.
-// CHECK-LABEL: func @not_ready
-func.func @not_ready(%t: tensor<5x8xf32>, %m: memref<5x8xf32>, %i: tensor<3xi64>,
-                     %j: memref<3xi64>) -> tensor<5x8xf32> {
-  // CHECK: embedding.renorm
-  // CHECK: embedding.renorm
-  %0 = embedding.renorm max_norm(1.0) out_of_range(assume)
-         ins(%i : tensor<3xi64>) outs(%t : tensor<5x8xf32>) -> tensor<5x8xf32>
-  embedding.renorm max_norm(1.0) ins(%j : memref<3xi64>) outs(%m : memref<5x8xf32>)
-  return %0 : tensor<5x8xf32>
-}
-
-// -----
-
 // Tables without rows or with empty ones.
 // CHECK-LABEL: func @empty
 func.func @empty(%none: memref<0x8xf32>, %narrow: memref<5x0xf32>, %i: memref<3xi64>,
@@ -239,5 +239,52 @@ func.func @empty(%none: memref<0x8xf32>, %narrow: memref<5x0xf32>, %i: memref<3x
     outs(%none, %o : memref<0x8xf32>, memref<3x8xf32>)
   embedding.dense_grad out_of_range(zero) ins(%dy, %i : memref<3x8xf32>, memref<3xi64>)
     outs(%none : memref<0x8xf32>)
+  return
+}
+
+// -----
+
+// A dimension of 0 among those of the indices, or of what has a row for each:
+// gradients are zeros, counts are 0, and tables stay what they are.
+// CHECK-LABEL: func @no_indices
+// CHECK-SAME: %[[GRAD:[a-z0-9]*]]: memref<?x8xf32>
+// CHECK-SAME: %[[OFFSETS:[a-z0-9]*]]: memref<?xi64>, %[[COUNT:[a-z0-9]*]]: memref<i64>
+func.func @no_indices(%t: memref<?x8xf32>, %n: index, %i: memref<?x0xi64>, %j: memref<0x5xi32>,
+                      %k: memref<?x?xi64>, %dy: memref<?x0x8xf32>, %out: memref<?x?x8xf32>,
+                      %rows: memref<?xi64>, %values: memref<?x8xf32>,
+                      %offsets: memref<?xi64>, %count: memref<i64>,
+                      %no_values: memref<0x8xf32>, %l: memref<0xi64>) {
+  // CHECK-DAG: %[[NONE:.*]] = arith.constant 0 : i64
+  // CHECK-DAG: %[[ZERO:.*]] = arith.constant 0.0
+  // CHECK-NOT: scf
+  // CHECK: linalg.fill ins(%[[ZERO]] : f32) outs(%[[GRAD]]
+  // CHECK-NEXT: linalg.fill ins(%[[ZERO]] : f32) outs(%[[GRAD]]
+  // CHECK-NEXT: memref.store %[[NONE]], %[[COUNT]]
+  // CHECK-NEXT: memref.store %[[NONE]], %[[COUNT]]
+  // CHECK-NEXT: memref.store %[[NONE]], %[[COUNT]]
+  // CHECK-NEXT: memref.store %[[NONE]], %[[OFFSETS]]
+  // CHECK-NEXT: return
+  embedding.dense_grad out_of_range(assume) ins(%dy, %i : memref<?x0x8xf32>, memref<?x0xi64>)
+    outs(%t : memref<?x8xf32>)
+  embedding.dense_grad out_of_range(assume) ins(%dy, %k : memref<?x0x8xf32>, memref<?x?xi64>)
+    outs(%t : memref<?x8xf32>)
+  embedding.renorm max_norm(1.0) out_of_range(assume) ins(%j : memref<0x5xi32>)
+    outs(%t : memref<?x8xf32>)
+  embedding.renorm_lookup max_norm(1.0) out_of_range(assume) ins(%i : memref<?x0xi64>)
+    outs(%t, %out : memref<?x8xf32>, memref<?x?x8xf32>)
+  embedding.renorm_lookup max_norm(1.0) out_of_range(assume) ins(%k : memref<?x?xi64>)
+    outs(%t, %dy : memref<?x8xf32>, memref<?x0x8xf32>)
+  embedding.double_backward padding_idx(0) out_of_range(assume)
+    ins(%t, %k : memref<?x8xf32>, memref<?x?xi64>) outs(%dy : memref<?x0x8xf32>)
+  embedding.double_backward padding_idx(0) out_of_range(assume)
+    ins(%t, %j : memref<?x8xf32>, memref<0x5xi32>) outs(%out : memref<?x?x8xf32>)
+  embedding.sparse_grad num_rows(%n) out_of_range(assume)
+    ins(%dy, %k : memref<?x0x8xf32>, memref<?x?xi64>)
+    outs(%rows, %values, %count : memref<?xi64>, memref<?x8xf32>, memref<i64>)
+  embedding.coalesce num_rows(%n) out_of_range(assume)
+    ins(%l, %no_values : memref<0xi64>, memref<0x8xf32>)
+    outs(%rows, %values, %count : memref<?xi64>, memref<?x8xf32>, memref<i64>)
+  embedding.group num_rows(%n) out_of_range(assume) ins(%i : memref<?x0xi64>)
+    outs(%rows, %offsets, %rows, %count : memref<?xi64>, memref<?xi64>, memref<?xi64>, memref<i64>)
   return
 }

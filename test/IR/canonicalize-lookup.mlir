@@ -153,3 +153,23 @@ func.func @splat_table(%indices: tensor<4xi64>, %init: tensor<4x3xf32>)
          outs(%init : tensor<4x3xf32>) -> tensor<4x3xf32>
   return %0 : tensor<4x3xf32>
 }
+
+// The rows are known, and whether the indices name them is not: in no other mode
+// does it fold.
+// CHECK-LABEL: func @splat_table_checked
+func.func @splat_table_checked(%indices: tensor<4xi64>, %init: tensor<4x3xf32>)
+    -> (tensor<4x3xf32>, tensor<4x3xf32>, tensor<4x3xf32>) {
+  // CHECK: embedding.lookup ins
+  // CHECK: embedding.lookup out_of_range(clamp)
+  // CHECK: embedding.lookup out_of_range(zero)
+  %table = arith.constant dense<2.0> : tensor<10x3xf32>
+  %0 = embedding.lookup ins(%table, %indices : tensor<10x3xf32>, tensor<4xi64>)
+         outs(%init : tensor<4x3xf32>) -> tensor<4x3xf32>
+  %1 = embedding.lookup out_of_range(clamp)
+         ins(%table, %indices : tensor<10x3xf32>, tensor<4xi64>)
+         outs(%init : tensor<4x3xf32>) -> tensor<4x3xf32>
+  %2 = embedding.lookup out_of_range(zero)
+         ins(%table, %indices : tensor<10x3xf32>, tensor<4xi64>)
+         outs(%init : tensor<4x3xf32>) -> tensor<4x3xf32>
+  return %0, %1, %2 : tensor<4x3xf32>, tensor<4x3xf32>, tensor<4x3xf32>
+}

@@ -1,6 +1,7 @@
 // What may be hoisted out of a loop that may not run, and what may not.
 // RUN: embedding-opt %s --loop-invariant-code-motion | FileCheck %s
 // RUN: embedding-opt %s --cse | FileCheck %s --check-prefix=CSE
+// RUN: embedding-opt %s --affine-scalrep | FileCheck %s --check-prefix=STORES
 
 // CHECK-LABEL: func @hoist
 func.func @hoist(%table: tensor<10x3xf32>, %indices: tensor<4xi64>,
@@ -40,19 +41,42 @@ func.func @same(%table: tensor<10x3xf32>, %indices: tensor<4xi64>,
   return %0, %1 : tensor<4x3xf32>, tensor<4x3xf32>
 }
 
-// A renorm reads the table that it writes: what was stored before it stays. A
-// gradient overwrites its destination.
-// CSE-LABEL: func @reads_and_writes
-func.func @reads_and_writes(%t: memref<10x3xf32>, %i: memref<4xi64>, %k: index)
-    -> (f32, f32) {
-  // CSE: memref.load
-  // CSE: embedding.renorm
-  // CSE: memref.load
-  %0 = memref.load %t[%k, %k] : memref<10x3xf32>
+// A renorm reads the table that it writes: what was stored before it stays. (That
+// the indices are another buffer is known.)
+// STORES-LABEL: func @reads_and_writes
+// STORES: affine.store
+// STORES: embedding.renorm
+// STORES: affine.store
+// STORES: embedding.renorm_lookup
+// STORES: affine.store
+func.func @reads_and_writes(%t: memref<10x3xf32>, %x: f32) {
+  %i = memref.alloc() : memref<4xi64>
+  %o = memref.alloc() : memref<4x3xf32>
+  affine.store %x, %t[0, 0] : memref<10x3xf32>
   embedding.renorm max_norm(1.0) out_of_range(assume) ins(%i : memref<4xi64>)
     outs(%t : memref<10x3xf32>)
-  %1 = memref.load %t[%k, %k] : memref<10x3xf32>
-  return %0, %1 : f32, f32
+  affine.store %x, %t[0, 0] : memref<10x3xf32>
+  embedding.renorm_lookup max_norm(1.0) out_of_range(assume) ins(%i : memref<4xi64>)
+    outs(%t, %o : memref<10x3xf32>, memref<4x3xf32>)
+  affine.store %x, %t[0, 0] : memref<10x3xf32>
+  return
+}
+
+// A gradient overwrites its destination, and does not read it: the first of two
+// stores around it is dead.
+// STORES-LABEL: func @overwrites
+// STORES-SAME: %[[X:[a-z0-9]*]]: f32, %[[Y:[a-z0-9]*]]: f32
+// STORES-NOT: affine.store
+// STORES: embedding.dense_grad
+// STORES-NEXT: affine.store %[[Y]]
+func.func @overwrites(%g: memref<10x3xf32>, %x: f32, %y: f32) {
+  %i = memref.alloc() : memref<4xi64>
+  %dy = memref.alloc() : memref<4x3xf32>
+  affine.store %x, %g[0, 0] : memref<10x3xf32>
+  embedding.dense_grad out_of_range(assume)
+    ins(%dy, %i : memref<4x3xf32>, memref<4xi64>) outs(%g : memref<10x3xf32>)
+  affine.store %y, %g[0, 0] : memref<10x3xf32>
+  return
 }
 
 // On tensors it has no effect but its check.

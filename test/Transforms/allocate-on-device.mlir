@@ -43,3 +43,35 @@ func.func @constant() -> memref<2xi64> {
   %indices = memref.get_global @indices : memref<2xi64>
   return %indices : memref<2xi64>
 }
+
+// -----
+
+// Effects of its own, though those of its body count too.
+func.func @linalg(%buffer: memref<4xf32>) {
+  // expected-error @below {{but got 'linalg.generic'}}
+  linalg.generic {indexing_maps = [affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
+    outs(%buffer : memref<4xf32>) {
+  ^bb0(%x: f32):
+    %0 = arith.addf %x, %x : f32
+    linalg.yield %0 : f32
+  }
+  return
+}
+
+// -----
+
+func.func @in_loop(%buffer: memref<4xf32>, %x: f32, %n: index) {
+  scf.for %i = %n to %n step %n {
+    // expected-error @below {{but got 'linalg.fill'}}
+    linalg.fill ins(%x : f32) outs(%buffer : memref<4xf32>)
+  }
+  return
+}
+
+// -----
+
+func.func @stack() {
+  // expected-error @below {{expected no buffer on the stack, which is the host's; allocate it with 'memref.alloc'}}
+  %buffer = memref.alloca() : memref<4xf32>
+  return
+}

@@ -40,3 +40,16 @@ module attributes {gpu.container_module} {
   // expected-error @below {{expected one object, but got 2}}
   gpu.binary @kernels [#gpu.object<#nvvm.target<chip = "sm_80">, assembly = "a">, #gpu.object<#nvvm.target<chip = "sm_90">, assembly = "b">]
 }
+
+// -----
+
+module attributes {gpu.container_module} {
+  gpu.module @kernels {
+    gpu.func @fill() kernel { gpu.return }
+  }
+  func.func @not_serialized(%n: index) {
+    // expected-error @below {{expected the kernel to be in a gpu.binary}}
+    gpu.launch_func @kernels::@fill blocks in (%n, %n, %n) threads in (%n, %n, %n)
+    return
+  }
+}

@@ -93,3 +93,21 @@ func.func @gradients(%dy: tensor<4x3xf32>, %i: tensor<4xi64>, %r: tensor<4xi64>,
   return %0#0, %0#1, %0#2, %1
     : tensor<4xi64>, tensor<4x3xf32>, tensor<i64>, tensor<9x3xf32>
 }
+
+// -----
+
+// A table that may not be written: the copy that is updated has its values.
+// CHECK-LABEL: func @renorm_lookup_of_constant
+// CHECK-SAME: %[[TABLE:.*]]: memref<5x3xf32>, %[[I:.*]]: memref<2xi64>, %[[O:.*]]: memref<2x3xf32>
+func.func @renorm_lookup_of_constant(%t: tensor<5x3xf32> {bufferization.writable = false},
+                                     %i: tensor<2xi64>, %o: tensor<2x3xf32>)
+    -> (tensor<5x3xf32>, tensor<2x3xf32>) {
+  // CHECK: %[[COPY:.*]] = memref.alloc() {{.*}} : memref<5x3xf32>
+  // CHECK: memref.copy %[[TABLE]], %[[COPY]]
+  // CHECK: embedding.renorm_lookup {{.*}} outs(%[[COPY]], %[[O]]
+  // CHECK: return %[[COPY]], %[[O]]
+  %0:2 = embedding.renorm_lookup max_norm(1.0) ins(%i : tensor<2xi64>)
+           outs(%t, %o : tensor<5x3xf32>, tensor<2x3xf32>)
+           -> tensor<5x3xf32>, tensor<2x3xf32>
+  return %0#0, %0#1 : tensor<5x3xf32>, tensor<2x3xf32>
+}

@@ -21,7 +21,8 @@ func.func @one_line(%table: memref<?x16xf32>, %indices: memref<?xi64>,
   // CHECK: scf.if %[[LARGE]] {
   // CHECK: %[[DISTANCE:.*]] = arith.constant 64 : index
   // CHECK: %[[AHEAD:.*]] = arith.addi %[[I]], %[[DISTANCE]]
-  // CHECK: %[[LAST:.*]] = arith.subi %[[END]], %{{.*}}
+  // CHECK: %[[ONE:.*]] = arith.constant 1 : index
+  // CHECK: %[[LAST:.*]] = arith.subi %[[END]], %[[ONE]]
   // CHECK: %[[LATER:.*]] = arith.minsi %[[AHEAD]], %[[LAST]]
   // CHECK: %[[INDEX:.*]] = memref.load %[[INDICES]][%[[LATER]]]
   // CHECK: %[[K:.*]] = arith.index_cast %[[INDEX]]
@@ -29,12 +30,17 @@ func.func @one_line(%table: memref<?x16xf32>, %indices: memref<?xi64>,
   // CHECK-NOT: memref.prefetch
   // CHECK: memref.load %[[INDICES]][%[[I]]]
   // The last iterations, which have nothing to prefetch, are a loop of their own.
+  // PEELED: %[[BEGIN:.*]] = arith.constant 0 : index
   // PEELED: %[[END:.*]] = memref.dim %[[INDICES]]
-  // PEELED: %[[STOP:.*]] = arith.subi %[[END]], %{{.*}}
+  // PEELED: %[[DISTANCE:.*]] = arith.constant 64 : index
+  // PEELED: %[[STOP:.*]] = arith.subi %[[END]], %[[DISTANCE]]
   // PEELED: %[[LAST:.*]] = arith.minsi %[[N]], %[[STOP]]
-  // PEELED: %[[MIDDLE:.*]] = arith.maxsi %{{.*}}, %[[LAST]]
-  // PEELED: scf.for %{{.*}} = %{{.*}} to %[[MIDDLE]] step
+  // PEELED: %[[MIDDLE:.*]] = arith.maxsi %[[BEGIN]], %[[LAST]]
+  // PEELED: scf.for %[[I:.*]] = %[[BEGIN]] to %[[MIDDLE]] step
   // PEELED-NOT: arith.minsi
+  // PEELED: %[[AHEAD:.*]] = arith.constant 64 : index
+  // PEELED: %[[LATER:.*]] = arith.addi %[[I]], %[[AHEAD]]
+  // PEELED: memref.load %[[INDICES]][%[[LATER]]]
   // PEELED: memref.prefetch
   // PEELED: linalg.copy
   // PEELED: scf.for %{{.*}} = %[[MIDDLE]] to %[[N]] step
@@ -165,7 +171,8 @@ func.func @strided_piece(%table: memref<?x16xf32>, %indices: memref<?xi64>,
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
   // CHECK: scf.for
-  // CHECK: %[[LAST:.*]] = arith.subi %[[N]]
+  // CHECK: %[[ONE:.*]] = arith.constant 1 : index
+  // CHECK: %[[LAST:.*]] = arith.subi %[[N]], %[[ONE]]
   // CHECK: arith.minsi %{{.*}}, %[[LAST]]
   // CHECK: memref.prefetch
   scf.for %i = %c0 to %n step %c1 {

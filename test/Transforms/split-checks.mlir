@@ -1,4 +1,5 @@
 // RUN: embedding-opt %s --embedding-split-checks | FileCheck %s
+// RUN: embedding-opt %s --embedding-split-checks=branch=false | FileCheck %s --check-prefix=FLAT
 
 // CHECK-LABEL: func @tensor
 // CHECK-SAME: %[[TABLE:.*]]: tensor<?x64xf32>, %[[INDICES:.*]]: tensor<8x?xi64>, %[[INIT:.*]]: tensor<8x?x64xf32>
@@ -15,6 +16,12 @@ func.func @tensor(%table: tensor<?x64xf32>, %indices: tensor<8x?xi64>,
   // CHECK: else
   // CHECK: scf.yield %[[INIT]]
   // CHECK: return %[[RESULT]]
+  // Without a branch the result of a failed check is some row or other.
+  // FLAT-LABEL: func @tensor
+  // FLAT: embedding.report_out_of_range
+  // FLAT-NOT: scf.if
+  // FLAT: %[[ROWS:.*]] = embedding.lookup padding_idx(3) out_of_range(clamp) {tag = "x"}
+  // FLAT-NEXT: return %[[ROWS]]
   %0 = embedding.lookup padding_idx(3) {tag = "x"}
          ins(%table, %indices : tensor<?x64xf32>, tensor<8x?xi64>)
          outs(%init : tensor<8x?x64xf32>) -> tensor<8x?x64xf32>
@@ -54,6 +61,16 @@ func.func @training(%t: memref<5x3xf32>, %i: memref<2xi64>, %dy: memref<2x3xf32>
   // CHECK: %[[IN_RANGE:.*]] = arith.cmpi eq, %[[COUNT]]
   // CHECK: scf.if %[[IN_RANGE]] {
   // CHECK:   embedding.renorm max_norm(1.000000e+00) norm_type(1.000000e+00) out_of_range(assume)
+  // A table keeps what it was, so that its update keeps the branch.
+  // FLAT-LABEL: func @training
+  // FLAT: embedding.report_out_of_range
+  // FLAT: scf.if
+  // FLAT-NEXT: embedding.renorm {{.*}} out_of_range(assume)
+  // FLAT: embedding.report_out_of_range
+  // FLAT-NOT: scf.if
+  // FLAT: embedding.sparse_grad {{.*}} out_of_range(clamp)
+  // FLAT: scf.if
+  // FLAT-NEXT: embedding.renorm_lookup {{.*}} out_of_range(assume)
   embedding.renorm max_norm(1.0) norm_type(1.0) ins(%i : memref<2xi64>)
     outs(%t : memref<5x3xf32>)
   // CHECK: embedding.find_out_of_range %[[I]], %{{.*}}

@@ -6,12 +6,20 @@
 // A row of 400 bytes: 16 divides it. The condition: large, and base and stride
 // aligned.
 // CHECK-LABEL: func @argument
-// CHECK-SAME: %[[OUT:[a-z0-9]*]]: memref<?x100xf32>, %[[ROW:[a-z0-9]*]]:
+// CHECK-SAME: %[[OUT:[a-z0-9]*]]: memref<?x100xf32, {{.*}}>, %[[ROW:[a-z0-9]*]]:
+// CHECK: %[[BYTES:.*]] = arith.constant 4 : index
+// CHECK: %{{.*}}, %[[START:.*]], %{{.*}}:2, %[[STRIDES:.*]]:2 = memref.extract_strided_metadata %[[OUT]]
 // CHECK: %[[MIN:.*]] = arith.constant 8388608 : index
 // CHECK: %[[LARGE:.*]] = arith.cmpi sle, %[[MIN]]
 // CHECK: %[[POINTER:.*]] = memref.extract_aligned_pointer_as_index %[[OUT]]
+// CHECK: %[[OFFSET:.*]] = arith.muli %[[START]], %[[BYTES]]
+// CHECK: %[[BITS:.*]] = arith.ori %[[POINTER]], %[[OFFSET]]
+// CHECK: %[[STRIDE:.*]] = arith.muli %[[STRIDES]]#0, %[[BYTES]]
+// CHECK: %[[ALL:.*]] = arith.ori %[[BITS]], %[[STRIDE]]
 // CHECK: %[[MASK:.*]] = arith.constant 15 : index
-// CHECK: %[[ALIGNED:.*]] = arith.cmpi eq
+// CHECK: %[[BELOW:.*]] = arith.andi %[[ALL]], %[[MASK]]
+// CHECK: %[[NONE:.*]] = arith.constant 0 : index
+// CHECK: %[[ALIGNED:.*]] = arith.cmpi eq, %[[BELOW]], %[[NONE]]
 // CHECK: %[[STREAMED:.*]] = arith.andi %[[LARGE]], %[[ALIGNED]] : i1
 // CHECK: scf.for
 // CHECK: scf.if %[[STREAMED]] {
@@ -23,11 +31,12 @@
 // CHECK-NOT: llvm.fence
 // SMALL-LABEL: func @argument
 // SMALL: arith.constant 4096 : index
-func.func @argument(%out: memref<?x100xf32>, %row: memref<100xf32>, %n: index) {
+func.func @argument(%out: memref<?x100xf32, strided<[?, 1], offset: ?>>,
+                    %row: memref<100xf32>, %n: index) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
   scf.for %i = %c0 to %n step %c1 {
-    %dest = memref.subview %out[%i, 0] [1, 100] [1, 1] : memref<?x100xf32> to memref<100xf32, #row>
+    %dest = memref.subview %out[%i, 0] [1, 100] [1, 1] : memref<?x100xf32, strided<[?, 1], offset: ?>> to memref<100xf32, #row>
     linalg.copy ins(%row : memref<100xf32>) outs(%dest : memref<100xf32, #row>)
   }
   return
@@ -185,6 +194,78 @@ func.func @scheduled(%out: memref<?x64xf32>, %row: memref<64xf32>, %n: index) {
     %dest = memref.subview %out[%i, 0] [1, 64] [1, 1] : memref<?x64xf32> to memref<64xf32, #row>
     linalg.copy {embedding.schedule = #embedding.schedule<streaming = never>}
       ins(%row : memref<64xf32>) outs(%dest : memref<64xf32, #row>)
+  }
+  return
+}
+
+// -----
+
+#rows = strided<[?, 1], offset: ?>
+
+// Rows that are filled together, of any length: streamed if they follow each
+// other, which a wider table's columns do not. The thread that does it fences.
+// CHECK-LABEL: func @gap
+// CHECK-SAME: %[[OUT:[a-z0-9]*]]: memref<?x17xf32, {{.*}}>, %[[BEGIN:[a-z0-9]*]]: index
+// CHECK: %{{.*}}, %[[START:.*]], %{{.*}}:2, %[[STRIDES:.*]]:2 = memref.extract_strided_metadata %[[OUT]]
+// CHECK: %[[MIN:.*]] = arith.constant 8388608 : index
+// CHECK: %[[LARGE:.*]] = arith.cmpi sle, %[[MIN]]
+// CHECK: %[[LENGTH:.*]] = arith.constant 17 : index
+// CHECK: %[[DENSE:.*]] = arith.cmpi eq, %[[STRIDES]]#0, %[[LENGTH]]
+// CHECK: %[[STREAMED:.*]] = arith.andi %[[LARGE]], %[[DENSE]]
+// CHECK: scf.forall
+// CHECK: %[[ROWS:.*]] = memref.subview %[[OUT]]
+// CHECK: scf.if %[[STREAMED]] {
+// Up to a line that is whole, lines, and the rest.
+// CHECK: %[[LINE:.*]] = arith.constant 63 : index
+// CHECK: %[[TO_LINE:.*]] = arith.andi %{{.*}}, %[[LINE]]
+// CHECK: %[[SIZE:.*]] = arith.constant 4 : index
+// CHECK: %[[ELEMENTS:.*]] = arith.divui %[[TO_LINE]], %[[SIZE]]
+// CHECK: %[[HEAD:.*]] = arith.minsi %[[ELEMENTS]], %[[COUNT:.*]] : index
+// CHECK: scf.for %{{.*}} = %{{.*}} to %[[HEAD]] step
+// CHECK-NEXT: memref.store
+// CHECK: scf.for %{{.*}} = %[[HEAD]] to %[[TAIL:.*]] step
+// CHECK-NEXT: vector.store %{{.*}} {alignment = 64 : i64, nontemporal = true} : {{.*}}, vector<16xf32>
+// CHECK: scf.for %{{.*}} = %[[TAIL]] to %[[COUNT]] step
+// CHECK-NEXT: memref.store
+// CHECK: } else {
+// CHECK-NEXT: linalg.fill
+// CHECK-NEXT: }
+// CHECK-NEXT: scf.if %[[STREAMED]] {
+// CHECK-NEXT: llvm.fence seq_cst
+// CHECK-NEXT: }
+// CHECK-NEXT: }
+// CHECK-NEXT: return
+func.func @gap(%out: memref<?x17xf32, #rows>, %begin: index, %size: index) {
+  %zero = arith.constant 0.0 : f32
+  scf.forall (%block) in (4) {
+    %rows = memref.subview %out[%begin, 0] [%size, 17] [1, 1] : memref<?x17xf32, #rows> to memref<?x17xf32, #rows>
+    linalg.fill ins(%zero : f32) outs(%rows : memref<?x17xf32, #rows>)
+  }
+  return
+}
+
+// -----
+
+// Of dynamic length too, if it is that of the output.
+// CHECK-LABEL: func @dynamic_gap
+// CHECK: vector.store {{.*}} nontemporal = true
+// CHECK-NOT: nontemporal
+func.func @dynamic_gap(%out: memref<?x?xf32>, %n: index, %d: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %zero = arith.constant 0.0 : f32
+  %length = memref.dim %out, %c1 : memref<?x?xf32>
+  scf.for %i = %c0 to %n step %c1 {
+    %0 = memref.subview %out[%i, 0] [%i, %length] [1, 1] : memref<?x?xf32> to memref<?x?xf32, strided<[?, 1], offset: ?>>
+    linalg.fill ins(%zero : f32) outs(%0 : memref<?x?xf32, strided<[?, 1], offset: ?>>)
+    %1 = memref.subview %out[%i, 0] [%i, %d] [1, 1] : memref<?x?xf32> to memref<?x?xf32, strided<[?, 1], offset: ?>>
+    linalg.fill ins(%zero : f32) outs(%1 : memref<?x?xf32, strided<[?, 1], offset: ?>>)
+    %2 = memref.subview %out[%i, 1] [%i, %length] [1, 1] : memref<?x?xf32> to memref<?x?xf32, strided<[?, 1], offset: ?>>
+    linalg.fill ins(%zero : f32) outs(%2 : memref<?x?xf32, strided<[?, 1], offset: ?>>)
+    %3 = memref.subview %out[%i, 0] [%i, %length] [2, 1] : memref<?x?xf32> to memref<?x?xf32, strided<[?, 1], offset: ?>>
+    linalg.fill ins(%zero : f32) outs(%3 : memref<?x?xf32, strided<[?, 1], offset: ?>>)
+    %4 = memref.subview %out[%i, 0] [%i, %length] [1, 1] : memref<?x?xf32> to memref<?x?xf32, strided<[?, 1], offset: ?>>
+    linalg.fill {embedding.schedule = #embedding.schedule<streaming = never>} ins(%zero : f32) outs(%4 : memref<?x?xf32, strided<[?, 1], offset: ?>>)
   }
   return
 }

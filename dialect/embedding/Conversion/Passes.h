@@ -83,7 +83,9 @@ void populateEmbeddingToLinalgPatterns(RewritePatternSet &patterns);
 
 /// The patterns of `convert-embedding-to-loops`, to be applied one set after
 /// the other: to groups and loops over them, and from groups to loops.
-void populateEmbeddingToGroupsPatterns(RewritePatternSet &patterns);
+void populateEmbeddingToGroupsPatterns(
+    RewritePatternSet &patterns,
+    const ConvertEmbeddingToLoopsPassOptions &options);
 void populateEmbeddingGroupToLoopsPatterns(RewritePatternSet &patterns);
 
 /// The patterns of `convert-embedding-to-gpu`.

@@ -28,8 +28,8 @@ def ConvertEmbeddingToLinalgPass : Pass<"convert-embedding-to-linalg"> {
     `embedding.find_out_of_range` becomes a loop that counts, and a search for
     the first one that runs only where the count is not zero.
 
-    A lookup in `check` mode is left alone: `embedding-split-checks` takes its
-    check out first.
+    A lookup in `check` mode is an error: `embedding-split-checks` takes its check
+    out first. Operations that `convert-embedding-to-loops` converts stay.
 
     Example:
 
@@ -89,8 +89,9 @@ def ConvertEmbeddingToLoopsPass : Pass<"convert-embedding-to-loops"> {
     slices of memrefs with elementwise linalg operations on them, as in
     `convert-embedding-to-linalg`.
 
-    Operations must be on memrefs and their checks taken out: `one-shot-bufferize`
-    and `embedding-split-checks` come before. Buffers in between are allocated and
+    Operations must be on memrefs and their checks taken out, else they are
+    errors: `one-shot-bufferize` and `embedding-split-checks` come before. Buffers
+    in between are allocated and
     deallocated here, outside the loops.
 
     Example:
@@ -119,12 +120,18 @@ def ConvertEmbeddingToLoopsPass : Pass<"convert-embedding-to-loops"> {
     }
     ```
   }];
+  let options = [
+    Option<"prefetch", "prefetch", "bool", /*default=*/"true",
+           "Have a scatter prefetch the sums that later positions add to">,
+    Option<"prefetchRowsAhead", "prefetch-rows-ahead", "int64_t", /*default=*/"0",
+           "Positions between that prefetch and its use; 0 chooses by the bytes "
+           "of a row">,
+  ];
   let dependentDialects = [
     "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
     "::mlir::complex::ComplexDialect", "::mlir::linalg::LinalgDialect",
-    "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect",
-    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
-    "::mlir::tensor::TensorDialect", "::mlir::vector::VectorDialect"
+    "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"
   ];
 }
 

@@ -45,6 +45,24 @@ std::optional<int64_t> getStaticNumRows(Value tableOrNumRows);
 OpFoldResult getMixedNumRows(OpBuilder &builder, Location loc,
                              Value tableOrNumRows);
 
+/// Why a value of `type` could have no memory: its bytes, or those that its
+/// strides span, are 2^63 or more, or its elements have none. Empty if it
+/// could.
+std::string getObstacleToAddressing(Type type);
+
+namespace detail {
+LogicalResult verifyAddressableOperands(Operation *op);
+} // namespace detail
+
+/// Operands of operations of the dialect are memory, or can become it.
+template <typename ConcreteOp>
+struct AddressableOperands
+    : OpTrait::TraitBase<ConcreteOp, AddressableOperands> {
+  static LogicalResult verifyTrait(Operation *op) {
+    return detail::verifyAddressableOperands(op);
+  }
+};
+
 } // namespace mlir::embedding
 
 #include "embedding/IR/EmbeddingInterfaces.h.inc"

@@ -30,6 +30,9 @@ def Embedding_Dialect : Dialect {
     the value of the destination after the operation; on memrefs the destination
     is written in place and there is no result.
 
+    What is static of an operand must have addresses: its bytes, and those that its
+    strides span, are fewer than 2^63, and no element has 0 bits.
+
     An index outside `[0, V)` is *out of range*. There is no wrap-around:
     negative indices are out of range too.
   }];
@@ -39,7 +42,13 @@ def Embedding_Dialect : Dialect {
   let useDefaultAttributePrinterParser = 1;
 }
 
+/// Every operand has an address for each of its bytes.
+def Embedding_AddressableOperands : NativeOpTrait<"AddressableOperands"> {
+  let cppNamespace = "::mlir::embedding";
+}
+
 class Embedding_Op<string mnemonic, list<Trait> traits = []>
-    : Op<Embedding_Dialect, mnemonic, traits>;
+    : Op<Embedding_Dialect, mnemonic,
+         traits # [Embedding_AddressableOperands]>;
 
 #endif // EMBEDDING_IR_EMBEDDINGBASE

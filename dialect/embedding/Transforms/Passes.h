@@ -77,7 +77,8 @@ inline constexpr llvm::StringLiteral kStreamedAttrName("embedding.streamed");
 #include "embedding/Transforms/Passes.h.inc"
 
 /// The patterns of `embedding-split-checks`.
-void populateSplitChecksPatterns(RewritePatternSet &patterns);
+void populateSplitChecksPatterns(RewritePatternSet &patterns,
+                                 bool branch = true);
 
 /// The patterns of `embedding-fuse-renorm-lookup`.
 void populateFuseRenormLookupPatterns(RewritePatternSet &patterns);

@@ -67,8 +67,14 @@ def EmbeddingSplitChecksPass : Pass<"embedding-split-checks"> {
     A lookup in `check` mode, or any other operation of the dialect, becomes `embedding.find_out_of_range` over all of
     its indices, `embedding.report_out_of_range`, and, only if every index is in
     range, the operation in `assume` mode. So nothing is written before every index
-    is known to be in range. The loop over rows then carries no test,
-    and the lookup may be tiled: flat positions stay those of the whole operand.
+    is known to be in range. The loop over rows then carries no test.
+
+    A lookup behind a branch cannot be fused with what reads its result. With
+    `branch=false` it stays where it is, in mode `clamp`: nothing out of range is
+    read, and the result of a lookup with an index out of range, which is
+    reported, is unspecified. It may then be tiled and fused: flat positions stay
+    those of the whole operand. A renorm keeps its branch, since it must not
+    change the table.
 
     Example: on memrefs,
 
@@ -92,6 +98,11 @@ def EmbeddingSplitChecksPass : Pass<"embedding-split-checks"> {
     }
     ```
   }];
+  let options = [
+    Option<"branch", "branch", "bool", /*default=*/"true",
+           "Run operations behind a branch on what was found; without it those "
+           "that update no table run in mode `clamp`">,
+  ];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect",
     "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"
@@ -109,6 +120,10 @@ def EmbeddingStreamStoresPass
     between the two by a condition computed once: the output has at least
     `min-bytes`, and its rows are aligned to the largest power of two (at least
     16, at most 64 bytes) that divides their length.
+
+    Whole rows that are filled together, as the gap between two rows of a dense
+    gradient is, are streamed line by line instead, if they follow each other in
+    memory; then any length of a row will do.
 
     Outputs are arguments of the function and allocations that nobody frees in
     it; other buffers are read soon. The second form carries the attribute
@@ -136,7 +151,8 @@ def EmbeddingStreamStoresPass
   let dependentDialects = [
     "::mlir::embedding::EmbeddingDialect",
     "::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
-    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+    "::mlir::vector::VectorDialect"
   ];
   let statistics = [
     Statistic<"numStreamed", "num-streamed",
@@ -575,6 +591,52 @@ def EmbeddingCallLaunchKernelPass
                            "::mlir::gpu::GPUDialect",
                            "::mlir::LLVM::LLVMDialect",
                            "::mlir::memref::MemRefDialect"];
+}
+
+def EmbeddingVerifyTypesPass
+    : Pass<"embedding-verify-types", "::mlir::ModuleOp"> {
+  let summary = "Refuse types and constants that no code can be made for";
+  let description = [{
+    The first pass of the pipelines. Upstream's conversions and LLVM expect of
+    their input what this pass checks of every value, type and constant of a
+    module, and end the process where it does not hold:
+
+    - what is static of a tensor, memref or vector has fewer than 2^63 bytes, and
+      its elements have at least 1 bit;
+    - an integer has at most 2^23 bits;
+    - a vector is not scalable;
+    - a constant that is one value throughout has at most 1 GiB.
+
+    Example:
+
+    ```mlir
+    %0 = vector.vscale   // expected no scalable vectors
+    ```
+  }];
+}
+
+def EmbeddingVerifyLoweredPass
+    : Pass<"embedding-verify-lowered", "::mlir::ModuleOp"> {
+  let summary = "Check that nothing is left to lower";
+  let description = [{
+    The last pass of the pipelines. What cannot be translated to LLVM IR is an
+    error that names the operation and says why it is left, since conversions
+    pass over what they do not know. The dialects `llvm` and `omp` can be, and so
+    can launches of kernels that are in a `gpu.binary`. Scripts of the
+    `transform` dialect are nobody's code.
+
+    Example: of
+
+    ```mlir
+    func.func @f(%t: tensor<*xf32>) -> index {
+      %rank = tensor.rank %t : tensor<*xf32>
+      return %rank : index
+    }
+    ```
+
+    each operation that the pipeline has not lowered is an error, such as
+    `'tensor.rank' op is left by the pipeline: it is on tensors`.
+  }];
 }
 
 #endif // EMBEDDING_TRANSFORMS_PASSES

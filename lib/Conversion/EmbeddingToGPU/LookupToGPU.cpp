@@ -130,7 +130,9 @@ struct ReportToGPU : OpRewritePattern<ReportOutOfRangeOp> {
     auto find = op.getPosition().getDefiningOp<FindOutOfRangeOp>();
     if (!find || isa<TensorType>(find.getIndices().getType()) ||
         ValueRange(op->getOperands()) != ValueRange(find->getResults()))
-      return rewriter.notifyMatchFailure(op, "expected what was found");
+      return rewriter.notifyMatchFailure(
+          op, "expected the results of 'embedding.find_out_of_range' on a "
+              "memref");
     LoopBuilder host(op, rewriter);
     DeviceIndices indices(host, find.getIndices(), find.getNumRows(),
                           OutOfRange::check);

@@ -18,6 +18,11 @@ namespace mlir::embedding {
 
 using GPUOptions = ConvertEmbeddingToGPUPassOptions;
 
+/// If there is no index, since one of several dimensions is known to be 0,
+/// gives `op` indices of one dimension, and what has a row for each of them: no
+/// position has coordinates then.
+void flattenIfEmpty(RewriterBase &rewriter, RowIndexingOpInterface op);
+
 /// A pattern that takes its operation, on memrefs, to kernels and launches of
 /// them.
 template <typename OpTy> struct ToGPUPattern : OpRewritePattern<OpTy> {
@@ -28,11 +33,17 @@ template <typename OpTy> struct ToGPUPattern : OpRewritePattern<OpTy> {
                                 PatternRewriter &rewriter) const override {
     for (Type type : op->getOperandTypes()) {
       if (isa<TensorType>(type))
-        return rewriter.notifyMatchFailure(op, "not bufferized yet");
+        return rewriter.notifyMatchFailure(
+            op, "it is on tensors; run 'one-shot-bufferize' first");
       if (auto memref = dyn_cast<MemRefType>(type);
           memref && !VectorType::isValidElementType(memref.getElementType()))
-        return rewriter.notifyMatchFailure(op, "elements of no GPU type");
+        return rewriter.notifyMatchFailure(op, [&](Diagnostic &reason) {
+          reason << "expected elements to be integers or floats on a GPU, but "
+                    "got "
+                 << memref.getElementType();
+        });
     }
+    flattenIfEmpty(rewriter, op);
     LoopBuilder host(op, rewriter);
     lower(op, host);
     rewriter.eraseOp(op);

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "../../Utils/TensorOrMemRef.h"
+#include "../Conversion.h"
 #include "embedding/Conversion/Passes.h"
 #include "embedding/IR/Embedding.h"
 
@@ -16,7 +17,6 @@
 #include "mlir/Dialect/Complex/IR/Complex.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/Transforms/WalkPatternRewriteDriver.h"
 
 namespace mlir::embedding {
 #define GEN_PASS_DEF_CONVERTEMBEDDINGTOLINALGPASS
@@ -144,8 +144,11 @@ struct LookupOfOneRowToSlice : OpRewritePattern<LookupOp> {
 
   LogicalResult matchAndRewrite(LookupOp op,
                                 PatternRewriter &rewriter) const override {
-    if (op.getOutOfRange() != OutOfRange::assume || !op.getResult() ||
-        op.getTableType().getDimSize(0) == 0 ||
+    // The nearest row exists, if the table is known to have one.
+    bool isTotal = op.getOutOfRange() == OutOfRange::assume ||
+                   (op.getOutOfRange() == OutOfRange::clamp &&
+                    ShapedType::isStatic(op.getTableType().getDimSize(0)));
+    if (!isTotal || !op.getResult() || op.getTableType().getDimSize(0) == 0 ||
         !isUninitialized(op.getInit()) ||
         !llvm::all_of(op.getIndicesType().getShape(),
                       [](int64_t size) { return size == 1; }))
@@ -178,12 +181,17 @@ struct LookupToRowLoop : OpRewritePattern<LookupOp> {
   LogicalResult matchAndRewrite(LookupOp op,
                                 PatternRewriter &rewriter) const override {
     if (op.getOutOfRange() == OutOfRange::check)
-      return rewriter.notifyMatchFailure(op, "the check is not split yet");
+      return rewriter.notifyMatchFailure(
+          op, "run 'embedding-split-checks' first, which takes its check out");
     Location loc = op.getLoc();
     bool onTensors = static_cast<bool>(op.getResult());
 
     OpFoldResult rowLength = getRowLength(rewriter, op);
-    if (isZeroInteger(rowLength)) {
+    auto isEmpty = [](ShapedType type) {
+      return llvm::is_contained(type.getShape(), 0);
+    };
+    if (isZeroInteger(rowLength) || isEmpty(op.getIndicesType()) ||
+        isEmpty(op.getInitType())) {
       // Nothing to copy, and no slice of a dimension of size 0.
       if (onTensors)
         rewriter.replaceOp(op, op.getInit());
@@ -247,7 +255,15 @@ struct FindOutOfRangeToLoops : OpRewritePattern<FindOutOfRangeOp> {
                                 PatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
     Type i64 = rewriter.getI64Type();
-    Type element = cast<ShapedType>(op.getIndices().getType()).getElementType();
+    Value none = arith::ConstantIntOp::create(rewriter, loc, 0, 64);
+    Value minusOne = arith::ConstantIntOp::create(rewriter, loc, -1, 64);
+    auto indices = cast<ShapedType>(op.getIndices().getType());
+    // A position of none has no coordinates.
+    if (llvm::is_contained(indices.getShape(), 0)) {
+      rewriter.replaceOp(op, {minusOne, none, none});
+      return success();
+    }
+    Type element = indices.getElementType();
     SmallVector<Value> sizes = getValueOrCreateConstantIndexOp(
         rewriter, loc, getMixedSizes(rewriter, loc, op.getIndices()));
     Value zero = arith::ConstantIndexOp::create(rewriter, loc, 0);
@@ -288,7 +304,6 @@ struct FindOutOfRangeToLoops : OpRewritePattern<FindOutOfRangeOp> {
         arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::sge,
                               looking.results.front(), noSign);
 
-    Value none = arith::ConstantIntOp::create(rewriter, loc, 0, 64);
     auto count = [&](OpBuilder &b) -> Value {
       return scf::buildLoopNest(
                  b, loc, lowerBounds, sizes, steps, none,
@@ -302,7 +317,6 @@ struct FindOutOfRangeToLoops : OpRewritePattern<FindOutOfRangeOp> {
           .results.front();
     };
 
-    Value minusOne = arith::ConstantIntOp::create(rewriter, loc, -1, 64);
     auto loadAt = [&](OpBuilder &b, Value flat) {
       SmallVector<Value> position;
       if (sizes.size() == 1)
@@ -355,7 +369,10 @@ struct ConvertEmbeddingToLinalg
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     populateEmbeddingToLinalgPatterns(patterns);
-    walkAndApplyPatterns(getOperation(), std::move(patterns));
+    ConversionTarget target(getContext());
+    target.addIllegalOp<LookupOp, FindOutOfRangeOp>();
+    if (failed(convert(getOperation(), patterns, target)))
+      signalPassFailure();
   }
 };
 

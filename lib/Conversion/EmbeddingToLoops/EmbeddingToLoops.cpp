@@ -6,13 +6,10 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../Conversion.h"
 #include "Grouping.h"
-#include "embedding/Conversion/Passes.h"
 
 #include "mlir/Dialect/Complex/IR/Complex.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "mlir/Transforms/WalkPatternRewriteDriver.h"
 
 namespace mlir::embedding {
 #define GEN_PASS_DEF_CONVERTEMBEDDINGTOLOOPSPASS
@@ -27,21 +24,28 @@ namespace {
 struct ConvertEmbeddingToLoops
     : embedding::impl::ConvertEmbeddingToLoopsPassBase<
           ConvertEmbeddingToLoops> {
+  using ConvertEmbeddingToLoopsPassBase::ConvertEmbeddingToLoopsPassBase;
+
   void runOnOperation() override {
     // The first set creates what the second converts.
-    for (auto populate : {populateEmbeddingToGroupsPatterns,
-                          populateEmbeddingGroupToLoopsPatterns}) {
-      RewritePatternSet patterns(&getContext());
-      populate(patterns);
-      walkAndApplyPatterns(getOperation(), std::move(patterns));
-    }
+    RewritePatternSet sets[] = {RewritePatternSet(&getContext()),
+                                RewritePatternSet(&getContext())};
+    populateEmbeddingToGroupsPatterns(sets[0], {prefetch, prefetchRowsAhead});
+    populateEmbeddingGroupToLoopsPatterns(sets[1]);
+    ConversionTarget target(getContext());
+    target.addIllegalDialect<EmbeddingDialect>();
+    target.addLegalOp<ReportOutOfRangeOp>();
+    if (failed(convert(getOperation(), sets, target)))
+      signalPassFailure();
   }
 };
 
 } // namespace
 
-void embedding::populateEmbeddingToGroupsPatterns(RewritePatternSet &patterns) {
-  populateGradientsToLoopsPatterns(patterns);
+void embedding::populateEmbeddingToGroupsPatterns(
+    RewritePatternSet &patterns,
+    const ConvertEmbeddingToLoopsPassOptions &options) {
+  populateGradientsToLoopsPatterns(patterns, options);
   populateRenormToLoopsPatterns(patterns);
 }
 

@@ -10,9 +10,6 @@
 
 #include "embedding/Target/CostModel.h"
 
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
-
 using namespace mlir;
 using namespace mlir::embedding;
 
@@ -234,94 +231,6 @@ private:
 // DenseGradOp
 //===----------------------------------------------------------------------===//
 
-/// Fills rows of a table with zeros. If the table is larger than the caches,
-/// and its rows follow each other, with stores that bypass them: a store that
-/// does not reads the line first.
-class RowClearer {
-public:
-  RowClearer(LoopBuilder &b, Value table, OpFoldResult rowLength)
-      : b(b), table(table), rowLength(rowLength),
-        type(cast<MemRefType>(table.getType())),
-        element(type.getElementType()) {
-    auto [staticStrides, offset] = type.getStridesAndOffset();
-    if (staticStrides.back() != 1)
-      return;
-    metadata = memref::ExtractStridedMetadataOp::create(b, table);
-    Value numRows = b.value(embedding::getMixedSize(b, b.getLoc(), table, 0));
-    Value bytes = b.mul(numRows, getRowBytes(b, rowLength, element));
-    Value isLarge = b.less(b.index(cost::kMinStreamedBytes), bytes);
-    Value isDense = b.equal(metadata.getStrides()[0], b.value(rowLength));
-    isStreamed = b.bitAnd(isLarge, isDense);
-  }
-
-  /// Clears rows [begin, end).
-  void clear(Value begin, Value end) {
-    Value size = b.sub(end, begin);
-    b.ifTrue(b.less(b.index(0), size), [&] {
-      auto fill = [&] {
-        Operation *rows =
-            takeSlice(b, b.getLoc(), table, {begin, b.getIndexAttr(0)},
-                      {size, rowLength});
-        b.fill(rows->getResult(0), b.constant(element, 0.0));
-      };
-      if (!isStreamed)
-        return fill();
-      b.ifTrue(isStreamed, [&] { stream(begin, size); }, fill);
-    });
-  }
-
-  /// Streamed stores are in no order with others until then.
-  void finish() {
-    if (isStreamed)
-      b.ifTrue(isStreamed, [&] {
-        LLVM::FenceOp::create(b, LLVM::AtomicOrdering::seq_cst, StringRef());
-      });
-  }
-
-private:
-  void stream(Value begin, Value size) {
-    int64_t elementBytes = element.getIntOrFloatBitWidth() / 8;
-    int64_t lanes = cost::kLineBytes / elementBytes;
-    Value length = b.value(rowLength);
-    Value first = b.add(metadata.getOffset(), b.mul(begin, length));
-    Value count = b.mul(size, length);
-    auto flatType = MemRefType::get(
-        {ShapedType::kDynamic}, element,
-        StridedLayoutAttr::get(b.getContext(), ShapedType::kDynamic, {1}));
-    Value flat = memref::ReinterpretCastOp::create(
-        b, flatType, metadata.getBaseBuffer(), OpFoldResult(first),
-        ArrayRef<OpFoldResult>{count},
-        ArrayRef<OpFoldResult>{b.getIndexAttr(1)});
-
-    Value base = memref::ExtractAlignedPointerAsIndexOp::create(
-        b, metadata.getBaseBuffer());
-    Value address = b.add(base, b.mul(first, b.index(elementBytes)));
-    Value toLine =
-        b.bitAnd(b.sub(b.index(0), address), b.index(cost::kLineBytes - 1));
-    Value head = b.min(b.div(toLine, b.index(elementBytes)), count);
-    Value lines = b.div(b.sub(count, head), b.index(lanes));
-    Value tail = b.add(head, b.mul(lines, b.index(lanes)));
-    Value zero = b.constant(element, 0.0);
-    b.loop(b.index(0), head, [&](Value i) { b.store(zero, flat, i); });
-    auto vectorType = VectorType::get({lanes}, element);
-    Value zeros = arith::ConstantOp::create(b, b.getZeroAttr(vectorType));
-    b.loop(head, tail, b.index(lanes), [&](Value i) {
-      vector::StoreOp::create(b, zeros, flat, ValueRange{i},
-                              /*nontemporal=*/true,
-                              llvm::MaybeAlign(cost::kLineBytes));
-    });
-    b.loop(tail, count, [&](Value i) { b.store(zero, flat, i); });
-  }
-
-  LoopBuilder &b;
-  Value table;
-  OpFoldResult rowLength;
-  MemRefType type;
-  Type element;
-  memref::ExtractStridedMetadataOp metadata;
-  Value isStreamed;
-};
-
 /// Adds gradients where they belong, in the order of positions and without a
 /// sort. The sum of the first chunk of a row is in its place in the destination
 /// (or, where sums are wider than elements, in a buffer like it); those of
@@ -330,9 +239,9 @@ private:
 class ScatterSums {
 public:
   ScatterSums(LoopBuilder &b, DenseGradOp op, const RowNames &names,
-              Value numRows, int64_t rowLength)
+              Value numRows, int64_t rowLength, const LoopsOptions &options)
       : b(b), names(names), numRows(numRows), rowLength(rowLength),
-        values(b, op.getGradOutput(), /*numTrailingDims=*/1),
+        options(options), values(b, op.getGradOutput(), /*numTrailingDims=*/1),
         init(op.getInit()) {
     auto elementType = cast<MemRefType>(init.getType()).getElementType();
     sumType = getAccumulatorType(elementType);
@@ -482,11 +391,15 @@ private:
   /// Prefetches the sum that a later position adds to, and its state, if sums
   /// are far.
   void prefetchSum(Value position) {
+    if (!options.prefetch)
+      return;
     ScheduleAttr schedule = b.getSchedule();
     int64_t elementBytes = sumType.getIntOrFloatBitWidth() / 8;
     int64_t bytes = rowLength * elementBytes;
-    int64_t ahead = schedule.getPrefetchRows().value_or(
-        cost::getScatterPrefetchRows(bytes));
+    std::optional<int64_t> asked = schedule.getPrefetchRows();
+    if (!asked && options.prefetchRowsAhead > 0)
+      asked = options.prefetchRowsAhead;
+    int64_t ahead = asked.value_or(cost::getScatterPrefetchRows(bytes));
     if (ahead == 0)
       return;
     auto prefetch = [&] {
@@ -505,7 +418,7 @@ private:
       for (int64_t byte = 0; byte < end; byte += cost::kLineBytes)
         fetch(firstSums, {row, b.index(byte / elementBytes)});
     };
-    if (schedule.getPrefetchRows())
+    if (asked)
       return prefetch();
     b.ifTrue(b.hasBytes(firstSums, cost::kMinPrefetchedBytes), prefetch);
   }
@@ -514,6 +427,7 @@ private:
   const RowNames &names;
   Value numRows;
   int64_t rowLength;
+  const LoopsOptions &options;
   Flattened values;
   Value init;
   Type sumType;
@@ -526,7 +440,8 @@ private:
 /// Each block of the destination walks the groups of its rows and fills the
 /// gaps between them, so that every byte is written once.
 struct DenseGradToLoops : OpRewritePattern<DenseGradOp> {
-  using OpRewritePattern::OpRewritePattern;
+  DenseGradToLoops(MLIRContext *context, const LoopsOptions &options)
+      : OpRewritePattern(context), options(options) {}
 
   LogicalResult matchAndRewrite(DenseGradOp op,
                                 PatternRewriter &rewriter) const override {
@@ -541,6 +456,11 @@ struct DenseGradToLoops : OpRewritePattern<DenseGradOp> {
       return success();
     }
     Type element = cast<MemRefType>(init.getType()).getElementType();
+    if (hasNoIndices(op.getIndices(), op.getGradOutput())) {
+      b.fill(init, b.constant(element, 0.0));
+      rewriter.eraseOp(op);
+      return success();
+    }
     Value numRows = b.value(op.getMixedNumRows(b));
     Value paddingRow = getPaddingRow(b, op);
     std::optional<int64_t> staticLength = getConstantIntValue(rowLength);
@@ -548,7 +468,7 @@ struct DenseGradToLoops : OpRewritePattern<DenseGradOp> {
         !op.getScaleGradByFreq()) {
       RowNames names(b, op.getIndices(), numRows, op.getOutOfRange(),
                      paddingRow);
-      ScatterSums(b, op, names, numRows, *staticLength).run();
+      ScatterSums(b, op, names, numRows, *staticLength, options).run();
       rewriter.eraseOp(op);
       return success();
     }
@@ -557,7 +477,15 @@ struct DenseGradToLoops : OpRewritePattern<DenseGradOp> {
                    op.getScaleGradByFreq());
     sums.sumLongGroups();
 
-    RowClearer gaps(b, init, rowLength);
+    // `embedding-stream-stores` sees to gaps of large tables.
+    auto clearRows = [&](Value begin, Value end) {
+      Value size = b.sub(end, begin);
+      b.ifTrue(b.less(b.index(0), size), [&] {
+        Operation *rows = takeSlice(
+            b, b.getLoc(), init, {begin, b.getIndexAttr(0)}, {size, rowLength});
+        b.fill(rows->getResult(0), b.constant(element, 0.0));
+      });
+    };
     // The bytes of a row of the destination, and of the gradients it sums.
     Value rowBytes = getRowBytes(b, rowLength, element);
     Value numIndices =
@@ -574,18 +502,19 @@ struct DenseGradToLoops : OpRewritePattern<DenseGradOp> {
           b.loop(first, last, begin,
                  [&](Value group, ValueRange next) -> SmallVector<Value> {
                    Value row = groups.row(b, group);
-                   gaps.clear(next[0], row);
+                   clearRows(next[0], row);
                    sums.writeSum(group, init, row, buffer);
                    return {b.add(row, b.index(1))};
                  });
-      gaps.clear(written[0], end);
-      gaps.finish();
+      clearRows(written[0], end);
     });
     sums.deallocate();
     groups.deallocate(b);
     rewriter.eraseOp(op);
     return success();
   }
+
+  LoopsOptions options;
 };
 
 //===----------------------------------------------------------------------===//
@@ -601,6 +530,11 @@ struct CoalesceToLoops : OpRewritePattern<CoalesceOp> {
     if (failed(verifyReady(rewriter, op)))
       return failure();
     LoopBuilder b(op, rewriter);
+    if (hasNoIndices(op.getIndices(), op.getValues())) {
+      b.store(b.i64(0), op.getCount());
+      rewriter.eraseOp(op);
+      return success();
+    }
     OpFoldResult rowLength =
         embedding::getMixedSize(rewriter, op.getLoc(), op.getSums(), 1);
     Type element = cast<MemRefType>(op.getSums().getType()).getElementType();
@@ -689,6 +623,11 @@ struct SparseGradToLoops : OpRewritePattern<SparseGradOp> {
     if (failed(verifyReady(rewriter, op)))
       return failure();
     LoopBuilder b(op, rewriter);
+    if (hasNoIndices(op.getIndices(), op.getGradOutput())) {
+      b.store(b.i64(0), op.getCount());
+      rewriter.eraseOp(op);
+      return success();
+    }
     OpFoldResult rowLength =
         embedding::getMixedSize(rewriter, op.getLoc(), op.getValues(), 1);
     Type element = cast<MemRefType>(op.getValues().getType()).getElementType();
@@ -761,7 +700,8 @@ struct DoubleBackwardToLoops : OpRewritePattern<DoubleBackwardOp> {
     Value table = op.getGradGradTable();
     OpFoldResult rowLength =
         embedding::getMixedSize(rewriter, op.getLoc(), table, 1);
-    if (isZeroInteger(rowLength)) {
+    if (isZeroInteger(rowLength) ||
+        hasNoIndices(op.getIndices(), op.getInit())) {
       rewriter.eraseOp(op);
       return success();
     }
@@ -802,7 +742,9 @@ struct DoubleBackwardToLoops : OpRewritePattern<DoubleBackwardOp> {
 
 } // namespace
 
-void embedding::populateGradientsToLoopsPatterns(RewritePatternSet &patterns) {
-  patterns.add<DenseGradToLoops, CoalesceToLoops, SparseGradToLoops,
-               DoubleBackwardToLoops>(patterns.getContext());
+void embedding::populateGradientsToLoopsPatterns(RewritePatternSet &patterns,
+                                                 const LoopsOptions &options) {
+  patterns.add<DenseGradToLoops>(patterns.getContext(), options);
+  patterns.add<CoalesceToLoops, SparseGradToLoops, DoubleBackwardToLoops>(
+      patterns.getContext());
 }

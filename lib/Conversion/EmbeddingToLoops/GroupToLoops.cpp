@@ -378,6 +378,12 @@ struct GroupToSort : OpRewritePattern<GroupOp> {
     if (failed(verifyReady(rewriter, op)))
       return failure();
     LoopBuilder b(op, rewriter);
+    if (hasNoIndices(op.getIndices())) {
+      b.store(b.i64(0), op.getCount());
+      b.store(b.i64(0), op.getOffsets(), b.index(0));
+      rewriter.eraseOp(op);
+      return success();
+    }
     Value numRows = b.value(op.getMixedNumRows(b));
     RowNames names(b, op.getIndices(), numRows, op.getOutOfRange(),
                    getPaddingRow(b, op));

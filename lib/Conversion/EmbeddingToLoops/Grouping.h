@@ -15,9 +15,12 @@
 #define EMBEDDING_LIB_CONVERSION_EMBEDDINGTOLOOPS_GROUPING_H
 
 #include "../../Utils/RowMath.h"
+#include "embedding/Conversion/Passes.h"
 #include "embedding/IR/Embedding.h"
 
 namespace mlir::embedding {
+
+using LoopsOptions = ConvertEmbeddingToLoopsPassOptions;
 
 /// Bytes moved that make a block of a parallel loop, and the most blocks.
 inline constexpr int64_t kMinBlockBytes = 64 * 1024;
@@ -28,10 +31,23 @@ inline constexpr int64_t kMaxBlocks = 1024;
 inline LogicalResult verifyReady(RewriterBase &rewriter,
                                  RowIndexingOpInterface op) {
   if (isa<TensorType>(op.getIndices().getType()))
-    return rewriter.notifyMatchFailure(op, "not bufferized yet");
+    return rewriter.notifyMatchFailure(
+        op, "it is on tensors; run 'one-shot-bufferize' first");
   if (op.getOutOfRange() == OutOfRange::check)
-    return rewriter.notifyMatchFailure(op, "the check is not split yet");
+    return rewriter.notifyMatchFailure(
+        op, "run 'embedding-split-checks' first, which takes its check out");
   return success();
+}
+
+/// Whether there is no index: a dimension of `indices` is known to be 0, or of
+/// `rows`, which has a row for each of them. IR knows no slice of such a
+/// dimension.
+inline bool hasNoIndices(Value indices, Value rows = nullptr) {
+  if (llvm::is_contained(cast<MemRefType>(indices.getType()).getShape(), 0))
+    return true;
+  return rows &&
+         llvm::is_contained(
+             cast<MemRefType>(rows.getType()).getShape().drop_back(), 0);
 }
 
 /// The bytes of a row of `rowLength` elements of `element`, at least 1.
@@ -96,7 +112,8 @@ struct Groups {
 };
 
 void populateGroupToLoopsPatterns(RewritePatternSet &patterns);
-void populateGradientsToLoopsPatterns(RewritePatternSet &patterns);
+void populateGradientsToLoopsPatterns(RewritePatternSet &patterns,
+                                      const LoopsOptions &options);
 void populateRenormToLoopsPatterns(RewritePatternSet &patterns);
 
 } // namespace mlir::embedding

@@ -264,6 +264,13 @@ template <typename OpTy> struct RenormToLoops : OpRewritePattern<OpTy> {
       return failure();
     LoopBuilder b(op, rewriter);
     Value table = op.getTable();
+    Value rowsOfIndices;
+    if constexpr (kLooksUp)
+      rowsOfIndices = op.getInit();
+    if (hasNoIndices(op.getIndices(), rowsOfIndices)) {
+      rewriter.eraseOp(op);
+      return success();
+    }
     if (isEmpty(table)) {
       // What is left is a lookup in an empty table, or nothing.
       if constexpr (kLooksUp)

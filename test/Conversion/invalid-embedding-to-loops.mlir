@@ -1,0 +1,32 @@
+// RUN: embedding-opt %s -convert-embedding-to-loops -split-input-file -verify-diagnostics
+
+func.func @tensor(%t: tensor<5x8xf32>, %i: tensor<3xi64>) -> tensor<5x8xf32> {
+  // expected-error @below {{'embedding.renorm' op cannot be converted: it is on tensors; run 'one-shot-bufferize' first}}
+  %0 = embedding.renorm max_norm(1.0) out_of_range(assume)
+         ins(%i : tensor<3xi64>) outs(%t : tensor<5x8xf32>) -> tensor<5x8xf32>
+  return %0 : tensor<5x8xf32>
+}
+
+// -----
+
+func.func @check(%m: memref<5x8xf32>, %i: memref<3xi64>) {
+  // expected-error @below {{'embedding.renorm' op cannot be converted: run 'embedding-split-checks' first, which takes its check out}}
+  embedding.renorm max_norm(1.0) ins(%i : memref<3xi64>) outs(%m : memref<5x8xf32>)
+  return
+}
+
+// -----
+
+func.func @lookup(%m: memref<5x8xf32>, %i: memref<3xi64>, %o: memref<3x8xf32>) {
+  // expected-error @below {{'embedding.lookup' op cannot be converted: run 'embedding-split-checks' first}}
+  embedding.lookup ins(%m, %i : memref<5x8xf32>, memref<3xi64>) outs(%o : memref<3x8xf32>)
+  return
+}
+
+// -----
+
+// A report is convert-embedding-to-func's.
+func.func @report(%p: i64) {
+  embedding.report_out_of_range %p, %p, %p
+  return
+}
