@@ -18,7 +18,8 @@ namespace {
 /// that of 256 unwritten ones in %rd2; returns the error.
 class Interpreter : public testing::Test {
 protected:
-  std::string run(const std::string &body, ptx::Order order = {}) {
+  std::string run(const std::string &body, ptx::Order order = {},
+                  uint32_t blocks = 1) {
     std::string text = ".version 8.0\n.target sm_80\n.address_size 64\n"
                        ".visible .entry k(.param .u64 a, .param .u64 b)\n"
                        ".maxntid 64, 1, 1\n{\n"
@@ -36,7 +37,7 @@ protected:
       uint64_t written = device.upload(zeros.data(), 256);
       uint64_t unwritten = device.memory.allocate(256);
       void *arguments[] = {&written, &unwritten};
-      ptx::run({&kernel, 1, 64, arguments, order, 2}, device.memory);
+      ptx::run({&kernel, blocks, 64, arguments, order, 2}, device.memory);
       std::memcpy(result, reinterpret_cast<void *>(written), 256);
     } catch (const std::exception &error) {
       return error.what();
@@ -93,4 +94,36 @@ TEST_F(Interpreter, WarpsExchange) {
                 "st.global.u32 [%rd4], %r6;"),
             "");
   EXPECT_EQ(result[33], 0x22222222u);
+}
+
+// What one thread does between two accesses of another's shows in one order
+// alone.
+TEST_F(Interpreter, InterleavingShowsMissingAtomics) {
+  const std::string count = "ld.global.u32 %r5, [%rd1];\nadd.s32 %r5, %r5, 1;\n"
+                            "st.global.u32 [%rd1], %r5;";
+  // Who finds no flag set takes it; to take it is not to have found it.
+  const std::string claim =
+      "ld.global.u32 %r5, [%rd1+4];\nsetp.ne.u32 %p1, %r5, 0;\n"
+      "@%p1 bra $done;\natom.global.or.b32 %r6, [%rd1+4], 1;\n";
+  const std::string take = "atom.global.add.u32 %r7, [%rd1], 1;\n$done:";
+  const std::string ask = "setp.ne.u32 %p2, %r6, 0;\n@%p2 bra $done;\n";
+  for (ptx::Order order : ptx::kOrders) {
+    bool isInterleaved = order == ptx::Order::interleaved;
+    ASSERT_EQ(run(count, order), "");
+    EXPECT_EQ(result[0] == 64, !isInterleaved) << result[0];
+    ASSERT_EQ(run("atom.global.add.u32 %r5, [%rd1], 1;", order), "");
+    EXPECT_EQ(result[0], 64u);
+    ASSERT_EQ(run(claim + take, order), "");
+    EXPECT_EQ(result[0] == 1, !isInterleaved) << result[0];
+    ASSERT_EQ(run(claim + ask + take, order), "");
+    EXPECT_EQ(result[0], 1u);
+  }
+  // Threads of other blocks come in between as well.
+  for (ptx::Order order : ptx::kOrders) {
+    ASSERT_EQ(
+        run("setp.ne.u32 %p3, %r1, 0;\n@%p3 bra $end;\n" + count + "\n$end:",
+            order, /*blocks=*/3),
+        "");
+    EXPECT_EQ(result[0] == 3, order != ptx::Order::interleaved) << result[0];
+  }
 }

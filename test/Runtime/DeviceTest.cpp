@@ -289,6 +289,88 @@ TEST_F(OnDevice, StridesAndAlignment) {
       }
 }
 
+// Rows that are aligned to whole lanes although their length is none: there is
+// a tail, and sums on the way have rows of their own.
+TEST_F(OnDevice, RowsWithTails) {
+  struct Rows {
+    int64_t length, stride, count;
+  };
+  // One row is named by more positions than a chunk has; rows of more than 64
+  // KiB have no static length.
+  for (auto [length, stride, count] :
+       {Rows{9, 12, 300}, Rows{9, 10, 300}, Rows{7, 8, 140},
+        Rows{16387, 16388, 3}, Rows{16387, 16390, 3}})
+    for (DLDataType type : {kFloat32, kBFloat16}) {
+      SCOPED_TRACE(std::to_string(type.bits) + " bits, D = " +
+                   std::to_string(length) + " at " + std::to_string(stride));
+      constexpr int64_t kRows = 4;
+      Both indices(asBytes(randomIndices(count, kRows), kInt64), kInt64,
+                   {count});
+      Both table(randomFloats(type, kRows * stride, 1), type, {kRows, length},
+                 {stride, 1});
+      Both out(randomFloats(type, count * stride, 2), type, {count, length},
+               {stride, 1});
+      onBoth([&](bool isGPU) {
+        engine.lookup(on(table, isGPU), on(indices, isGPU), on(out, isGPU));
+      });
+      EXPECT_TRUE(out.isSame());
+      onBoth([&](bool isGPU) {
+        engine.denseGrad(on(out, isGPU), on(indices, isGPU), on(table, isGPU));
+      });
+      EXPECT_TRUE(table.isSame());
+      onBoth([&](bool isGPU) {
+        engine.renorm(on(table, isGPU), on(indices, isGPU), 1.0);
+      });
+      EXPECT_TRUE(table.isSame());
+    }
+}
+
+// Every stride of a tensor counts for how its rows are aligned, but for those
+// of dimensions of size 1, which may be any and make no dimension more.
+TEST_F(OnDevice, StridesThatCount) {
+  constexpr int64_t kRows = 9, kLength = 8;
+  struct Layout {
+    std::vector<int64_t> shape, indexStrides, rowStrides;
+  };
+  const std::vector<Layout> layouts = {
+      // Aligned to 16 bytes from one outer index to the next, and not inside.
+      {{5, 3}, {3, 1}, {64, 9, 1}},
+      {{2, 2, 3}, {6, 3, 1}, {128, 42, 12, 1}},
+      {{2, 3}, {1, 2}, {33, 12, 1}},
+      {{4, 1}, {1, 3}, {16, 7, 1}},
+      {{1, 6}, {5, 2}, {3, 12, 1}},
+      // Four strides, among dimensions of size 1.
+      {{2, 1, 2, 1, 2, 1, 2},
+       {75, 999, 20, -7, 5, 1, 1},
+       {200, 3, 72, 5, 32, 7, 8, 1}},
+  };
+  std::vector<int64_t> named = randomIndices(400, kRows);
+  for (const Layout &layout : layouts) {
+    SCOPED_TRACE(testing::PrintToString(layout.shape));
+    Both table(randomFloats(kFloat32, kRows * kLength, 1), kFloat32,
+               {kRows, kLength});
+    Both indices(asBytes(named, kInt64), kInt64, layout.shape,
+                 layout.indexStrides, 8 * 16);
+    std::vector<int64_t> shape = layout.shape;
+    shape.push_back(kLength);
+    Both rows(randomFloats(kFloat32, 600, 2), kFloat32, shape,
+              layout.rowStrides);
+    onBoth([&](bool isGPU) {
+      engine.lookup(on(table, isGPU), on(indices, isGPU), on(rows, isGPU));
+    });
+    EXPECT_TRUE(rows.isSame());
+    onBoth([&](bool isGPU) {
+      engine.denseGrad(on(rows, isGPU), on(indices, isGPU), on(table, isGPU));
+    });
+    EXPECT_TRUE(table.isSame());
+    onBoth([&](bool isGPU) {
+      engine.doubleBackward(on(table, isGPU), on(indices, isGPU),
+                            on(rows, isGPU));
+    });
+    EXPECT_TRUE(rows.isSame());
+  }
+}
+
 TEST_F(OnDevice, Training) {
   const std::vector<std::pair<DLDataType, std::vector<int64_t>>> kCases = {
       {kFloat64, {5}},
@@ -463,6 +545,32 @@ TEST_F(OnDevice, OutOfRange) {
     });
     EXPECT_TRUE(out.isSame());
   }
+}
+
+// What a stream found is told to who waits for that stream.
+TEST_F(OnDevice, OutOfRangeInStreams) {
+  // CU_STREAM_LEGACY and CU_STREAM_PER_THREAD are streams without being made.
+  void *const legacy = reinterpret_cast<void *>(1);
+  void *const perThread = reinterpret_cast<void *>(2);
+  Both table(randomFloats(kFloat32, 80, 1), kFloat32, {10, 8});
+  Both good(asBytes({3, 4}, kInt64), kInt64, {2});
+  Both bad(asBytes({3, 10}, kInt64), kInt64, {2});
+  Both out(randomFloats(kFloat32, 16, 2), kFloat32, {2, 8});
+  auto lookup = [&](Both &indices, void *stream) {
+    LookupOptions options;
+    options.stream = stream;
+    engine.lookup(table.onGPU(), indices.onGPU(), out.onGPU(), options);
+  };
+  lookup(bad, legacy);
+  lookup(good, perThread);
+  EXPECT_NO_THROW(engine.synchronize(0, perThread));
+  EXPECT_NO_THROW(engine.synchronize());
+  EXPECT_THROW(engine.synchronize(0, legacy), Error);
+  EXPECT_NO_THROW(engine.synchronize(0, legacy));
+  lookup(good, legacy);
+  lookup(bad, perThread);
+  EXPECT_NO_THROW(engine.synchronize(0, legacy));
+  EXPECT_THROW(engine.synchronize(0, perThread), Error);
 }
 
 static EmbeddingStatusCode codeOf(const std::function<void()> &call,
