@@ -132,11 +132,13 @@ func.func @group(%indices: memref<?xi64>, %num_rows: index,
 
 // CHECK-LABEL: gpu.func @sum_chunks(
 // CHECK:         scf.for {{.*}} -> (vector<8xf32>, index, index, index, index)
-// CHECK-COUNT-4:   vector.load {{.*}} vector<8xbf16>
+// CHECK-COUNT-4:   vector.load {{.*}} {alignment = 16 : i64} {{.*}} vector<8xbf16>
 // CHECK:           arith.addf {{.*}} : vector<8xf32>
+// CHECK:         vector.store {{.*}} {alignment = 16 : i64} {{.*}} vector<8xf32>
 // CHECK-LABEL: gpu.func @combine_chunks(
-// CHECK-COUNT-16:  vector.load {{.*}} vector<8xf32>
+// CHECK-COUNT-16:  vector.load {{.*}} {alignment = 16 : i64} {{.*}} vector<8xf32>
 // CHECK-COUNT-15:  arith.addf {{.*}} : vector<8xf32>
+// CHECK:         vector.store {{.*}} {alignment = 16 : i64} {{.*}} vector<8xf32>
 // CHECK:         gpu.return
 // CHECK-LABEL: gpu.func @dense_grad(
 // CHECK:         arith.truncf {{.*}} : vector<8xf32> to vector<8xbf16>
@@ -150,6 +152,23 @@ func.func @dense_grad(%dy: memref<?x64xbf16>, %indices: memref<?xi64>,
                       %dw: memref<?x64xbf16>) {
   embedding.dense_grad ins(%dy, %indices : memref<?x64xbf16>, memref<?xi64>)
     outs(%dw : memref<?x64xbf16>)
+  return
+}
+
+// -----
+
+// Rows of sums begin at whole lanes: 9 floats take the room of 16, in two slots for
+// each chunk.
+
+// CHECK-LABEL: func.func @dense_grad_of_odd_rows
+// CHECK:         %[[CHUNKS:.*]] = arith.ceildivui %{{.*}}, %c128
+// CHECK:         %[[SIZE:.*]] = arith.muli %[[CHUNKS]], %c32
+// CHECK-NEXT:    %[[ROOM:.*]] = arith.maxsi %[[SIZE]], %c1
+// CHECK-NEXT:    memref.alloc(%[[ROOM]]) : memref<?xf32>
+func.func @dense_grad_of_odd_rows(%dy: memref<?x9xf32>, %indices: memref<?xi64>,
+                                  %dw: memref<?x9xf32>) {
+  embedding.dense_grad ins(%dy, %indices : memref<?x9xf32>, memref<?xi64>)
+    outs(%dw : memref<?x9xf32>)
   return
 }
 
@@ -231,7 +250,10 @@ func.func @double_backward_by_frequency(%table: memref<?x8xf32>,
 // CHECK:         arith.mulf {{.*}} : vector<4xf32>
 // CHECK:         st.global.cs.v4.b32
 // CHECK-LABEL: gpu.func @renorm(
-// CHECK:         memref.atomic_rmw ori
+// CHECK:         %[[WORD:.*]] = memref.atomic_rmw ori %[[BIT:.*]], %
+// CHECK-NEXT:    %[[BEFORE:.*]] = arith.andi %[[WORD]], %[[BIT]]
+// CHECK-NEXT:    %[[IS_FIRST:.*]] = arith.cmpi eq, %[[BEFORE]], %c0_i32
+// CHECK-NEXT:    scf.yield %[[IS_FIRST]]
 // CHECK:         gpu.shuffle idx
 // CHECK:         arith.mulf {{.*}} : f64
 // CHECK-COUNT-8: gpu.shuffle xor

@@ -212,7 +212,7 @@ public:
         const std::vector<uint32_t> &order)
       : launch(launch), kernel(*launch.kernel), memory(memory), blockX(blockX),
         order(order), shared(kernel.sharedBytes, '\xcd'),
-        isSharedWritten(kernel.sharedBytes) {
+        isSharedWritten(kernel.sharedBytes), speeds(launch.number + blockX) {
     threads.resize(launch.blockX);
     for (uint32_t tid = 0; tid < launch.blockX; ++tid) {
       threads[tid].tid = tid;
@@ -220,15 +220,20 @@ public:
     }
   }
 
-  /// Lets each thread run once; returns false if all are done.
+  /// Lets each thread run once, or those of some warps; returns false if all
+  /// are done.
   bool runThreads() {
     bool hasRun = false;
+    bool isInterleaved = launch.order == Order::interleaved;
+    // Warps that all went at one speed would do the same at the same time.
+    uint32_t asleep = isInterleaved ? static_cast<uint32_t>(speeds()) : 0;
     for (uint32_t tid : order) {
       thread = &threads[tid];
       if (thread->state != Thread::runnable)
         continue;
       hasRun = true;
-      bool isInterleaved = launch.order == Order::interleaved;
+      if (asleep >> tid / kWarpThreads % 32 & 1)
+        continue;
       for (bool hasAccessed = false;
            thread->state == Thread::runnable && !hasAccessed;)
         hasAccessed = step() && isInterleaved;
@@ -948,6 +953,7 @@ private:
   const std::vector<uint32_t> &order;
   std::vector<char> shared;
   std::vector<bool> isSharedWritten;
+  std::minstd_rand speeds;
   std::vector<Thread> threads;
   /// The one that runs.
   Thread *thread = nullptr;

@@ -29,7 +29,7 @@ namespace embedding::ptx {
 
 /// In which order the blocks of a grid run, and the threads of a block: each up
 /// to where it waits for others or, if interleaved, up to its next access to
-/// memory, in turn with the threads of other blocks.
+/// memory, each warp at a speed of its own, in turn with those of other blocks.
 enum class Order { forward, reverse, permuted, interleaved };
 
 inline constexpr Order kOrders[] = {Order::forward, Order::reverse,

@@ -16,6 +16,7 @@
 #include "llvm/Support/FormatVariadic.h"
 
 #include <gtest/gtest.h>
+#include <optional>
 #include <random>
 
 using namespace embedding;
@@ -34,14 +35,15 @@ struct Compared {
 class TrainingOnGPU : public testing::Test {
 protected:
   /// Calls `source` on both and compares. The order of threads is another one
-  /// in each call.
+  /// in each call, unless `order` is given.
   void check(const std::string &source, const std::vector<Array> &arguments,
-             const std::vector<Compared> &results) {
+             const std::vector<Compared> &results,
+             std::optional<ptx::Order> order = std::nullopt) {
     std::vector<Array> expected = arguments, actual = arguments;
     Report expectedReport, report;
     ASSERT_EQ(programs.callOnCPU(source, expected, expectedReport), "");
-    ASSERT_EQ(programs.callOnGPU(source, GPUOptions(),
-                                 ptx::kOrders[callCount++ % 4], actual, report),
+    ptx::Order next = order.value_or(ptx::kOrders[callCount++ % 4]);
+    ASSERT_EQ(programs.callOnGPU(source, GPUOptions(), next, actual, report),
               "");
     EXPECT_EQ(report.position, expectedReport.position);
     EXPECT_EQ(report.index, expectedReport.index);
@@ -368,6 +370,20 @@ TEST_F(TrainingOnGPU, Renorm) {
              drawRows(element, 50, length)},
             {{1}});
     }
+}
+
+// Many warps find a row that none of them has shortened yet; one may.
+TEST_F(TrainingOnGPU, RenormOfOneRowByManyWarps) {
+  for (int64_t length : {8, 40, 101})
+    for (int64_t numRows : {1, 2, 5})
+      for (int round = 0; round < 3; ++round) {
+        SCOPED_TRACE("D=" + std::to_string(length) +
+                     " V=" + std::to_string(numRows));
+        check(getRenormSource("f32", std::to_string(length), "max_norm(0.25)"),
+              {asIndices(draw(600, numRows), 64),
+               drawRows("f32", numRows, length)},
+              {{1}}, ptx::Order::interleaved);
+      }
 }
 
 TEST_F(TrainingOnGPU, RenormOfEachNorm) {

@@ -3,8 +3,7 @@
 
 // CHECK-LABEL: lookup:
 // Signs of indices and of their differences to the limit, a vector at a time.
-// CHECK: vp{{(sub|add)}}q {{.*}}%ymm
-// CHECK: vpternlogq {{.*}}%ymm
+// CHECK: vp{{[a-z]+}}q {{.*}}%{{[yz]}}mm
 // CHECK: callq embedding_report_out_of_range
 // CHECK: [[LOOP:\.LBB.*]]:
 // CHECK: prefetcht0
