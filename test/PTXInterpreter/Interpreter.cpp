@@ -824,12 +824,17 @@ private:
   }
 
   /// Carries out what the threads of a warp wait for, where all that take part
-  /// have come.
+  /// have come, in warps of which no thread can run.
   bool releaseWarps() {
     bool released = false;
     for (uint32_t first = 0; first < threads.size(); first += kWarpThreads) {
       auto size = std::min<uint32_t>(
           kWarpThreads, static_cast<uint32_t>(threads.size()) - first);
+      auto warp = threads.begin() + first;
+      if (std::any_of(warp, warp + size, [](const Thread &each) {
+            return each.state == Thread::runnable;
+          }))
+        continue;
       for (uint32_t lane = 0; lane < size; ++lane) {
         Thread &leader = threads[first + lane];
         if (leader.state != Thread::waiting)
