@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ObjectLoader.h"
+#include "TestUtils.h"
 
 #include <cstdlib>
 #include <elf.h>
@@ -20,7 +21,8 @@ namespace {
 
 /// The object that clang makes of `source`, in C.
 std::string compile(const std::string &source) {
-  std::string base = testing::TempDir() + "object-loader-test";
+  embedding::test::TemporaryDirectory directory;
+  std::string base = directory.str() + "/object";
   std::ofstream(base + ".c") << source;
   std::string command =
       "clang-22 -O2 -fPIC -c -o " + base + ".o " + base + ".c";
