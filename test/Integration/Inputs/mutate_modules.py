@@ -146,7 +146,7 @@ class Mutator:
         return text + "\n" + f"func.func private @n() attributes {{x = {kind * depth}"
 
     def bytes(self, text):
-        data = bytearray(text.encode())
+        data = bytearray(text.encode(errors="surrogateescape"))
         for _ in range(int(self.rng.integers(1, 9))):
             if data:
                 data[int(self.rng.integers(len(data)))] = int(self.rng.integers(256))
@@ -224,7 +224,7 @@ def main():
             print(ends or outcomes)
     print("\n".join(ends))
     print(f"{len(cases)} mutants: {dict(outcomes)}")
-    # Mutants of mutants only would all be refused.
+    # Mutants that are all refused at once would try the parser alone.
     return outcomes["wrong"] != 0 or (len(cases) >= 50 and outcomes["compiled"] == 0)
 
 
