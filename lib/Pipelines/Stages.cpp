@@ -54,7 +54,7 @@ void embedding::registerPipelines() {
       buildEmbeddingToCPUPipeline);
   PassPipelineRegistration<NVVMPipelineOptions>(
       "embedding-to-nvvm-pipeline",
-      "Lower lookups on tensors or memrefs in device memory to "
+      "Lower embedding operations on tensors or memrefs in device memory to "
       "kernels for NVIDIA GPUs and to host code in the LLVM dialect",
       buildEmbeddingToNVVMPipeline);
 }

@@ -231,7 +231,7 @@ def EmbeddingPrefetchRowsPass : Pass<"embedding-prefetch-rows"> {
 }
 
 def EmbeddingUnswitchLoopsPass : Pass<"embedding-unswitch-loops"> {
-  let summary = "Decide before a small loop what it would decide in each turn";
+  let summary = "Unswitch small loops on invariant conditions";
   let description = [{
     Whether a table is prefetched and whether an output is streamed is one
     decision for a whole call, but stands in the loop over rows, where a short
@@ -511,7 +511,7 @@ def EmbeddingAttachNVVMTargetPass
 
 def EmbeddingCallMathIntrinsicsPass
     : Pass<"embedding-call-math-intrinsics", "::mlir::gpu::GPUModuleOp"> {
-  let summary = "Take the math of kernels to instructions, not to a library";
+  let summary = "Lower sqrt and fabs in kernels to LLVM intrinsics";
   let description = [{
     `math.sqrt` and `math.absf` of f32 and f64 become calls of LLVM's intrinsics.
     `convert-gpu-to-nvvm` would make calls of CUDA's device library of them, which
