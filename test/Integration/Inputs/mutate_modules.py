@@ -142,8 +142,11 @@ class Mutator:
 
     def nest(self, text):
         depth = self.pick([10, 900, 3000, 100000])
-        kind = self.pick(["[", "(", "tensor<1x", "{a = ", "affine_map<() -> (" + "-" * depth])
-        return text + "\n" + f"func.func private @n() attributes {{x = {kind * depth}"
+        kind = self.pick(["[", "(", "tensor<1x", "{a = ", "-"])
+        nested = kind * depth
+        if kind == "-":
+            nested = f"affine_map<() -> ({nested}1)>}}"
+        return f"{text}\nfunc.func private @n() attributes {{x = {nested}"
 
     def bytes(self, text):
         data = bytearray(text.encode(errors="surrogateescape"))
