@@ -106,11 +106,20 @@ func.func @renorm(%t: memref<?x40xf16>, %i: memref<?xi64>) {
 
 // -----
 
-// A bit for each row says which are distinct; no sort.
+// A bit for each row says which are distinct, and one for naming none, so that there
+// is a word more than V / 64 even where 64 divides V; no sort.
 // CHECK-LABEL: func @bitmap
+// CHECK-SAME: %[[TABLE:[a-z0-9]*]]: memref<?x16xf32>
 func.func @bitmap(%t: memref<?x16xf32>, %i: memref<?xi64>) {
   // CHECK-NOT: memref<?x1024xi64>
-  // CHECK: linalg.fill {{.*}}ins(%{{.*}} : i64)
+  // CHECK-DAG: %[[C64:.*]] = arith.constant 64 : index
+  // CHECK-DAG: %[[ONE:.*]] = arith.constant 1 : index
+  // CHECK-DAG: %[[FIRST:.*]] = arith.constant 0 : index
+  // CHECK: %[[V:.*]] = memref.dim %[[TABLE]], %[[FIRST]]
+  // CHECK: %[[WHOLE:.*]] = arith.divui %[[V]], %[[C64]]
+  // CHECK: %[[WORDS:.*]] = arith.addi %[[WHOLE]], %[[ONE]]
+  // CHECK: %[[BITMAP:.*]] = memref.alloc(%[[WORDS]]) : memref<?xi64>
+  // CHECK: linalg.fill {{.*}}ins(%{{.*}} : i64) outs(%[[BITMAP]] : memref<?xi64>)
   // CHECK: scf.for
   // CHECK:   arith.ori {{.*}} : i64
   // CHECK: scf.forall

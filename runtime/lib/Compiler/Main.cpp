@@ -61,8 +61,8 @@ int main(int argc, char **argv) {
   if (!ir)
     return answer(CompilerAnswer::kError, "compiler: cannot read the module: " +
                                               ir.getError().message());
-  ModuleTarget target = {argv[2], std::atoi(argv[3]), argv[4][0] == '1',
-                         argv[5][0] == '1'};
+  auto chip = static_cast<int32_t>(std::strtol(argv[3], nullptr, 10));
+  ModuleTarget target = {argv[2], chip, argv[4][0] == '1', argv[5][0] == '1'};
   struct Collected {
     ModuleCode code;
     std::string error;

@@ -215,7 +215,9 @@ def main():
             outcomes["compiled"] += 1
         except Error as error:
             message = str(error)
-            if error.status.code != COMPILER_ERROR or not message:
+            if "undefined symbol" in message:
+                outcomes["refused"] += 1
+            elif error.status.code != COMPILER_ERROR or not message:
                 print(f"--seed {options.seed} --case {case}: {error.status.code}: '{message}'")
                 outcomes["wrong"] += 1
             elif "without an answer" in message:
