@@ -11,18 +11,9 @@ import sys
 
 import numpy as np
 
-from . import _core
+from . import _core, _tracing
 
 os.register_at_fork(after_in_child=_core.forget_engine)
-
-
-def is_compiling():
-    """torch.compiler.is_compiling, which `_torch.py` puts here: looks for PyTorch until it
-    is there."""
-    if "torch" not in sys.modules:
-        return False
-    from . import _torch
-    return _torch.is_compiling()
 
 
 def _is_tensor(x):
@@ -63,19 +54,25 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0,
     `scale_grad_by_freq` and `sparse` change nothing: they are for the functions that
     compute gradients. `max_norm` writes `weight`.
     """
-    if not is_compiling():
+    if not _tracing.is_compiling():
         out = _core.embed_plain(input, weight, padding_idx, max_norm, norm_type,
                                 scale_grad_by_freq, sparse, out_of_range)
         if out is not None:
             return out
-    if is_compiling() or _is_tensor(input) or _is_tensor(weight):
+    if _tracing.is_compiling() or _is_tensor(input) or _is_tensor(weight):
         from . import _torch
         return _torch.embed(input, weight, padding_idx, max_norm, norm_type,
-                            scale_grad_by_freq, sparse, out_of_range)
+                            scale_grad_by_freq, sparse, out_of_range=out_of_range)
     input, weight = prepare(input, weight)
-    if padding_idx is not None and not -len(weight) <= padding_idx < len(weight):
+    if padding_idx and not -len(weight) <= padding_idx < len(weight):
         raise AssertionError("Padding_idx must be within num_embeddings")
     return _core.lookup(weight, input, out_of_range, max_norm, norm_type)
+
+
+# What TorchScript says of a function that it meets.
+embedding.__script_unsupported = (
+    "torch.jit.script does not support embedding_mlir.embedding; torch.jit.trace does, and "
+    "torch.nn.functional.embedding can be scripted")
 
 
 def renorm_(weight, input, max_norm, norm_type=2.0, *, out_of_range="check"):

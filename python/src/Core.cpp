@@ -63,8 +63,10 @@ int64_t getRowLength(const Tensor &rows, const char *name) {
   return rows.size(rows.rank() - 1);
 }
 
-nb::object lookupRows(const Tensor &table, const Tensor &indices, Mode mode,
+nb::object lookupRows(Tensor &table, const Tensor &indices, Mode mode,
                       std::optional<double> maxNorm, double normType) {
+  if (maxNorm || !table.hasContiguousRows())
+    table.align();
   Tensor out(table, indices.shapeWith(table.size(1)));
   EmbeddingLookupOptions options;
   embedding_lookup_options_init(&options, sizeof(options));
@@ -76,6 +78,8 @@ nb::object lookupRows(const Tensor &table, const Tensor &indices, Mode mode,
   run([&](EmbeddingEngine *engine, EmbeddingStatus *status) {
     return embedding_lookup(engine, &table, &indices, &options, &out, status);
   });
+  if (maxNorm)
+    table.writeBack();
   return out.getObject();
 }
 
@@ -95,6 +99,7 @@ nb::any lookup(nb::handle weight, nb::handle input, Mode mode,
 void renorm(nb::handle weight, nb::handle input, double maxNorm,
             double normType, Mode mode) {
   Tensor table(weight, "weight", Access::write), indices(input, "input");
+  table.align();
   EmbeddingRenormOptions options;
   embedding_renorm_options_init(&options, sizeof(options));
   options.out_of_range = parseMode(mode);
@@ -104,34 +109,44 @@ void renorm(nb::handle weight, nb::handle input, double maxNorm,
     return embedding_renorm(engine, &table, &indices, maxNorm, &options,
                             status);
   });
+  table.writeBack();
 }
 
 EmbeddingGradOptions makeGradOptions(std::optional<int64_t> paddingIdx,
-                                     bool scaleGradByFreq, Mode mode,
-                                     const Tensor &tensor) {
+                                     int64_t numRows, bool scaleGradByFreq,
+                                     Mode mode, const Tensor &tensor) {
   EmbeddingGradOptions options;
   embedding_grad_options_init(&options, sizeof(options));
   options.out_of_range = parseMode(mode);
-  options.has_padding_idx = paddingIdx.has_value();
+  // Of an empty table too, row 0 may be the padding row.
+  options.has_padding_idx = paddingIdx && (numRows != 0 || *paddingIdx != 0);
   options.padding_idx = paddingIdx.value_or(0);
   options.scale_grad_by_freq = scaleGradByFreq;
   options.stream = tensor.currentStream();
   return options;
 }
 
-nb::any denseGrad(nb::handle gradOutput, nb::handle input, int64_t numRows,
-                  std::optional<int64_t> paddingIdx, bool scaleGradByFreq,
-                  bool allowNondeterministic, Mode mode) {
-  Tensor grad(gradOutput, "grad_output"), indices(input, "input");
+nb::object sumRows(Tensor &grad, const Tensor &indices, int64_t numRows,
+                   std::optional<int64_t> paddingIdx, bool scaleGradByFreq,
+                   bool allowNondeterministic, Mode mode) {
+  grad.align();
   Tensor out(grad, {numRows, getRowLength(grad, "grad_output")});
   EmbeddingGradOptions options =
-      makeGradOptions(paddingIdx, scaleGradByFreq, mode, grad);
+      makeGradOptions(paddingIdx, numRows, scaleGradByFreq, mode, grad);
   options.allow_nondeterministic = allowNondeterministic;
   run([&](EmbeddingEngine *engine, EmbeddingStatus *status) {
     return embedding_dense_grad(engine, &grad, &indices, &options, &out,
                                 status);
   });
-  return makeAny(out.getObject());
+  return out.getObject();
+}
+
+nb::any denseGrad(nb::handle gradOutput, nb::handle input, int64_t numRows,
+                  std::optional<int64_t> paddingIdx, bool scaleGradByFreq,
+                  bool allowNondeterministic, Mode mode) {
+  Tensor grad(gradOutput, "grad_output"), indices(input, "input");
+  return makeAny(sumRows(grad, indices, numRows, paddingIdx, scaleGradByFreq,
+                         allowNondeterministic, mode));
 }
 
 /// Entries of a sparse gradient, of which the first nnz count.
@@ -163,10 +178,11 @@ Pair sparseGrad(nb::handle gradOutput, nb::handle input, int64_t numRows,
                 std::optional<int64_t> paddingIdx, bool scaleGradByFreq,
                 Mode mode) {
   Tensor grad(gradOutput, "grad_output"), indices(input, "input");
+  grad.align();
   Entries entries(grad, indices.numElements(),
                   getRowLength(grad, "grad_output"));
   EmbeddingGradOptions options =
-      makeGradOptions(paddingIdx, scaleGradByFreq, mode, grad);
+      makeGradOptions(paddingIdx, numRows, scaleGradByFreq, mode, grad);
   run([&](EmbeddingEngine *engine, EmbeddingStatus *status) {
     return embedding_sparse_grad(engine, &grad, &indices, numRows, &options,
                                  entries.getRows(), entries.getValues(),
@@ -179,6 +195,7 @@ Pair sparseGrad(nb::handle gradOutput, nb::handle input, int64_t numRows,
 
 Pair coalesce(nb::handle input, nb::handle values, int64_t numRows, Mode mode) {
   Tensor indices(input, "input"), from(values, "values");
+  from.align();
   Entries entries(from, indices.numElements(), getRowLength(from, "values"));
   EmbeddingCoalesceOptions options;
   embedding_coalesce_options_init(&options, sizeof(options));
@@ -197,9 +214,10 @@ nb::any doubleBackward(nb::handle gradGradWeight, nb::handle input,
                        Mode mode) {
   Tensor table(gradGradWeight, "grad_grad_weight"), indices(input, "input");
   checkTable(table, "grad_grad_weight");
+  table.align();
   Tensor out(table, indices.shapeWith(table.size(1)));
   EmbeddingGradOptions options =
-      makeGradOptions(paddingIdx, scaleGradByFreq, mode, table);
+      makeGradOptions(paddingIdx, table.size(0), scaleGradByFreq, mode, table);
   run([&](EmbeddingEngine *engine, EmbeddingStatus *status) {
     return embedding_double_backward(engine, &table, &indices, &options, &out,
                                      status);
@@ -220,14 +238,25 @@ void synchronize(int32_t device, uintptr_t stream) {
 
 /// Whether something watches or replaces what happens to tensors.
 bool isWatched(const Torch &torch) {
-  return nb::cast<Py_ssize_t>(torch.countDispatchModes()) != 0 ||
-         isTrue(torch.isFunctionModeEnabled()) ||
-         !torch.peekFunctorch().is_none();
+  for (const auto &[ask, quiet] : torch.questions)
+    if (!ask().is(quiet))
+      return true;
+  // Small integers are the same objects everywhere.
+  return PyDict_GetItemWithError(torch.forwardAD.ptr(),
+                                 torch.currentLevel.ptr()) !=
+         torch.noLevel.ptr();
 }
 
+/// Parameters of types of their own are plain, if those change nothing.
 bool isPlain(const Torch &torch, nb::handle tensor) {
-  return tensor.type().is(torch.tensorType) ||
-         tensor.type().is(torch.parameterType);
+  nb::handle type = tensor.type();
+  if (type.is(torch.tensorType) || type.is(torch.parameterType))
+    return true;
+  return PyType_IsSubtype(
+             reinterpret_cast<PyTypeObject *>(type.ptr()),
+             reinterpret_cast<PyTypeObject *>(torch.parameterType.ptr())) &&
+         nb::object(type.attr("__torch_function__")).is(torch.noFunction) &&
+         nb::object(type.attr("__torch_dispatch__")).is(torch.noDispatch);
 }
 
 /// An _Arguments: that of the last call again, if it is the same.
@@ -277,7 +306,7 @@ nb::any embedPlain(nb::handle input, nb::handle weight,
     return makeAny(nb::none());
   if (paddingIdx) {
     int64_t numRows = table.size(0);
-    if (*paddingIdx >= numRows || *paddingIdx < -numRows)
+    if (*paddingIdx != 0 && (*paddingIdx >= numRows || *paddingIdx < -numRows))
       return makeAny(nb::none());
     if (*paddingIdx < 0)
       *paddingIdx += numRows;
@@ -286,20 +315,36 @@ nb::any embedPlain(nb::handle input, nb::handle weight,
   // that can be written says so.
   if (maxNorm && !table.getObject().is(weight))
     Tensor(weight, "weight", Access::write);
+  if (maxNorm)
+    torch->checkWritable(weight);
   nb::object out =
       lookupRows(table, indices, outOfRange.c_str(), maxNorm, normType);
   if (maxNorm)
     torch->incrementVersion(weight);
-  bool isDual =
-      nb::cast<Py_ssize_t>(torch->forwardAD.attr("_current_level")) >= 0;
-  if (isDual ||
-      (isTrue(weight.attr("requires_grad")) && isTrue(torch->isGradEnabled())))
+  if (isTrue(nb::object(weight.attr(torch->requiresGrad))) &&
+      isTrue(torch->isGradEnabled()))
     return makeAny(torch->recordLookup(
         weight, input,
         nb::make_tuple(out,
                        makeArguments(*torch, table.size(0), paddingIdx,
                                      scaleGradByFreq, sparse, outOfRange))));
   return makeAny(out);
+}
+
+/// The dense gradient of a lookup of plain tensors. None if they are not.
+nb::any sumPlain(nb::handle gradOutput, nb::handle input, int64_t numRows,
+                 std::optional<int64_t> paddingIdx, bool scaleGradByFreq,
+                 Mode mode) {
+  const Torch *torch = Torch::get();
+  if (!torch || !isPlain(*torch, gradOutput) || !isPlain(*torch, input) ||
+      isWatched(*torch))
+    return makeAny(nb::none());
+  Tensor grad(gradOutput, "grad_output", Access::ifHasMemory),
+      indices(input, "input", Access::ifHasMemory);
+  if (!grad.hasMemory() || !indices.hasMemory())
+    return makeAny(nb::none());
+  return makeAny(sumRows(grad, indices, numRows, paddingIdx, scaleGradByFreq,
+                         false, mode));
 }
 
 } // namespace
@@ -327,6 +372,8 @@ NB_MODULE(_core, module) {
   module.def("embed_plain", &embedPlain, "input"_a, "weight"_a,
              "padding_idx"_a.none(), "max_norm"_a.none(), "norm_type"_a,
              "scale_grad_by_freq"_a, "sparse"_a, "out_of_range"_a);
+  module.def("sum_plain", &sumPlain, "grad_output"_a, "input"_a, "num_rows"_a,
+             "padding_idx"_a.none(), "scale_grad_by_freq"_a, "out_of_range"_a);
   module.def("set_num_threads", &setNumThreads, "num_threads"_a);
   module.def("set_memory_pool", &setMemoryPool, "max_idle_bytes"_a.none());
   module.def("forget_engine", &forgetEngine);

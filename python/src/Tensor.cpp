@@ -25,7 +25,8 @@ namespace {
 /// Names of attributes and methods, made once, and what NumPy has.
 struct Names {
   nb::object dataPtr, shape, stride, dtype, device, isCpu, isCuda, getDevice,
-      isConj, isNeg, resolveConj, resolveNeg, newEmpty, set, interface;
+      isConj, isNeg, resolveConj, resolveNeg, newEmpty, set, interface,
+      itemsize;
   nb::object ndarray, empty;
 };
 
@@ -54,6 +55,7 @@ void embedding::python::initializeTensors() {
                     intern("new_empty"),
                     intern("set_"),
                     intern("__array_interface__"),
+                    intern("itemsize"),
                     numpy.attr("ndarray"),
                     numpy.attr("empty")};
 }
@@ -84,11 +86,16 @@ void Torch::set(nb::handle source) {
   auto *torch = new Torch;
   torch->tensorType = source.attr("tensor_type");
   torch->parameterType = source.attr("parameter_type");
+  torch->noFunction = source.attr("no_function");
+  torch->noDispatch = source.attr("no_dispatch");
+  for (nb::handle entry : source.attr("questions"))
+    torch->questions.emplace_back(entry[0], entry[1]);
+  torch->forwardAD = source.attr("forward_ad").attr("__dict__");
+  torch->currentLevel = intern("_current_level");
+  torch->noLevel = nb::int_(-1);
+  torch->requiresGrad = intern("requires_grad");
   torch->isGradEnabled = source.attr("is_grad_enabled");
-  torch->countDispatchModes = source.attr("count_dispatch_modes");
-  torch->peekFunctorch = source.attr("peek_functorch");
-  torch->isFunctionModeEnabled = source.attr("is_function_mode_enabled");
-  torch->forwardAD = source.attr("forward_ad");
+  torch->checkWritable = source.attr("check_writable");
   torch->incrementVersion = source.attr("increment_version");
   torch->getCurrentStream = source.attr("get_current_stream");
   torch->makeArguments = source.attr("make_arguments");
@@ -118,10 +125,32 @@ Tensor::Tensor(nb::handle given, const char *name, Access access)
   tensor.shape = shape;
   tensor.strides = strides;
   isArrayOfNumPy = PyObject_IsInstance(given.ptr(), names->ndarray.ptr()) == 1;
+  read(name, access);
+}
+
+void Tensor::read(const char *name, Access access) {
   if (isArrayOfNumPy)
     readArray(name, access);
   else
     readTorch(name, access);
+}
+
+void Tensor::align() {
+  auto address = reinterpret_cast<uintptr_t>(tensor.data);
+  if (numElements() == 0 || address % ((tensor.dtype.bits + 7) / 8) == 0)
+    return;
+  unaligned = isArrayOfNumPy ? object : object.attr("detach")();
+  object = unaligned.attr(isArrayOfNumPy ? "copy" : "clone")();
+  read("", Access::read);
+}
+
+void Tensor::writeBack() const {
+  if (!unaligned.is_valid())
+    return;
+  if (isArrayOfNumPy)
+    nb::module_::import_("numpy").attr("copyto")(unaligned, object);
+  else
+    unaligned.attr("copy_")(object);
 }
 
 void Tensor::setShape(PyObject *sizes, const char *name) {
@@ -141,6 +170,13 @@ void Tensor::setCompactStrides() {
   int64_t step = 1;
   for (int i = tensor.ndim; i-- > 0; step *= shape[i])
     strides[i] = step;
+}
+
+/// Of a tensor without strides or memory.
+static std::string describeLayout(const nb::object &tensor) {
+  if (isTrue(tensor.attr("is_nested")))
+    return "nested";
+  return nb::cast<std::string>(nb::str(nb::object(tensor.attr("layout"))));
 }
 
 void Tensor::readTorch(const char *name, Access access) {
@@ -171,6 +207,21 @@ void Tensor::readTorch(const char *name, Access access) {
   if (isComplex || tensor.dtype.code == kDLFloat)
     resolve(names->isNeg, names->resolveNeg, "negated");
 
+  try {
+    readLayout(name, access);
+  } catch (nb::python_error &error) {
+    // Sparse, nested and other tensors lack some of it.
+    if (!error.matches(PyExc_RuntimeError))
+      throw;
+    if (access != Access::ifHasMemory)
+      unsupported(name,
+                  "expected a tensor with strides and memory, but got a " +
+                      describeLayout(object) + " tensor");
+    tensor.device = {kDLExtDev, 0};
+  }
+}
+
+void Tensor::readLayout(const char *name, Access access) {
   setShape(getAttribute(object, names->shape).ptr(), name);
   nb::object steps = callMethod(object, names->stride);
   for (int i = 0; i < tensor.ndim; ++i)
@@ -188,10 +239,17 @@ void Tensor::readTorch(const char *name, Access access) {
         "expected a tensor on a CPU or on a GPU of CUDA's, but got " +
             std::string(nb::str(getAttribute(object, names->device)).c_str()));
   tensor.data = nullptr;
-  if (hasMemory())
-    tensor.data = PyLong_AsVoidPtr(callMethod(object, names->dataPtr).ptr());
+  if (!hasMemory())
+    return;
+  tensor.data = PyLong_AsVoidPtr(callMethod(object, names->dataPtr).ptr());
   if (PyErr_Occurred())
     nb::raise_python_error();
+  if (tensor.data || numElements() == 0)
+    return;
+  // Such as zeros that were never made.
+  if (access != Access::ifHasMemory)
+    unsupported(name, "expected a tensor with memory");
+  tensor.device = {kDLExtDev, 0};
 }
 
 void Tensor::readArray(const char *name, Access access) {
@@ -205,7 +263,18 @@ void Tensor::readArray(const char *name, Access access) {
   tensor.data = PyLong_AsVoidPtr(nb::object(data[0]).ptr());
   setShape(nb::object(interface["shape"]).ptr(), name);
   auto code = nb::cast<std::string>(interface["typestr"]);
-  int bytes = std::stoi(code.substr(2));
+  auto bytes = nb::cast<int64_t>(getAttribute(object, names->itemsize));
+  std::string type =
+      nb::cast<std::string>(nb::str(getAttribute(object, names->dtype)));
+  auto refuse = [&] {
+    unsupported(name, "arrays of type " + type + " are not supported");
+  };
+  // Zero bytes, or more than DLPack can say.
+  if (bytes < 1 || bytes > 31)
+    refuse();
+  if (interface.contains("mask"))
+    unsupported(name, "masked arrays are not supported: their mask would be "
+                      "lost; use filled() or data");
   tensor.dtype = {0, static_cast<uint8_t>(8 * bytes), 1};
   switch (code[1]) {
   case 'f':
@@ -222,9 +291,8 @@ void Tensor::readArray(const char *name, Access access) {
     tensor.dtype.code = kDLComplex;
     break;
   default:
-    if (nb::cast<std::string>(nb::str(getAttribute(object, names->dtype))) !=
-        "bfloat16")
-      unsupported(name, "arrays of type " + code + " are not supported");
+    if (type != "bfloat16")
+      refuse();
     tensor.dtype.code = kDLBfloat;
   }
   if (code[0] == '>')

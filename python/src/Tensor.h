@@ -38,11 +38,20 @@ struct Torch {
   /// What torch.dtype objects are in DLPack's terms. Of several that are the
   /// same there, the first one is its name.
   std::vector<std::pair<PyObject *, DLDataType>> types;
-  /// Functions without arguments.
-  nb::object isGradEnabled, countDispatchModes, peekFunctorch,
-      isFunctionModeEnabled;
-  /// torch.autograd.forward_ad, which has the level as an attribute.
-  nb::object forwardAD;
+  /// What types have for __torch_function__ and __torch_dispatch__ that ask for
+  /// no word in what happens to their tensors.
+  nb::object noFunction, noDispatch;
+  /// Functions without arguments, and the object that each returns if nobody
+  /// watches what happens to tensors: of `_watchers.py`.
+  std::vector<std::pair<nb::object, nb::object>> questions;
+  /// The dictionary of torch.autograd.forward_ad, which has the dual level at
+  /// `currentLevel`: `noLevel` if there is none.
+  nb::object forwardAD, currentLevel, noLevel;
+  nb::object isGradEnabled;
+  /// The name of the attribute.
+  nb::object requiresGrad;
+  /// Throws if a tensor must not be written.
+  nb::object checkWritable;
   /// Tells autograd that a tensor was written.
   nb::object incrementVersion;
   /// From the number of a GPU to the address of its current stream; null in a
@@ -69,8 +78,8 @@ inline bool isTrue(const nb::object &flag) { return flag.is(Py_True); }
 void *getCurrentStream(int32_t deviceId);
 
 /// What a tensor is for. One that is only read may have its bytes resolved; one
-/// on a device that the runtime does not know has no memory, which is an error
-/// unless it was asked.
+/// of another layout, or on a device that the runtime does not know, has no
+/// memory, which is an error unless it was asked.
 enum class Access { read, write, ifHasMemory };
 
 /// A tensor of PyTorch or an array of NumPy, which it keeps alive.
@@ -86,6 +95,12 @@ public:
                           const std::vector<int64_t> &sizes);
   Tensor(const Tensor &) = delete;
   Tensor &operator=(const Tensor &) = delete;
+
+  /// Replaces data at an address that is no multiple of its elements' size,
+  /// which only copies of whole rows can be made of, by a copy.
+  void align();
+  /// Writes what became of such a copy to where it came from.
+  void writeBack() const;
 
   const nb::object &getObject() const { return object; }
   const DLTensor *operator&() const { return &tensor; }
@@ -107,6 +122,10 @@ public:
     return tensor.dtype.code == kDLInt &&
            (tensor.dtype.bits == 32 || tensor.dtype.bits == 64);
   }
+  /// Whether the elements of each row follow each other.
+  bool hasContiguousRows() const {
+    return rank() == 0 || shape[rank() - 1] <= 1 || strides[rank() - 1] == 1;
+  }
   /// PyTorch's current stream on its device; null on the CPU.
   void *currentStream() const {
     return isOnGPU() ? getCurrentStream(tensor.device.device_id) : nullptr;
@@ -116,12 +135,15 @@ public:
   std::vector<int64_t> shapeWith(int64_t last) const;
 
 private:
+  void read(const char *name, Access access);
   void readTorch(const char *name, Access access);
+  void readLayout(const char *name, Access access);
   void readArray(const char *name, Access access);
   void setShape(PyObject *sizes, const char *name);
   void setCompactStrides();
 
-  nb::object object;
+  /// `unaligned` is what `object` is a copy of, if any.
+  nb::object object, unaligned;
   bool isArrayOfNumPy;
   DLTensor tensor;
   int64_t shape[kMaxDims], strides[kMaxDims];

@@ -18,7 +18,7 @@ from torch.testing._internal import common_nn
 from torch.testing._internal.common_nn import NewModuleTest, NNTestCase
 
 import embedding_mlir
-from embedding_mlir import _torch
+from embedding_mlir import _operators
 
 OP, = (op for op in common.op_db if op.name == "nn.functional.embedding")
 DTYPES = sorted(OP.dtypes, key=str)
@@ -183,8 +183,8 @@ def test_operators(options):
     weight = torch.randn(7, 3, dtype=torch.double, requires_grad=True)
     grad = torch.randn(4, 2, 3, dtype=torch.double, requires_grad=True)
     input = torch.randint(7, (4, 2))
-    for operator, arguments in ((_torch.lookup_op, (weight, input, False)),
-                                (_torch.dense_grad_op, (grad, input, 7)),
-                                (_torch.double_backward_op, (weight, input))):
+    for operator, arguments in ((_operators.lookup, (weight, input, False)),
+                                (_operators.dense_grad, (grad, input, 7)),
+                                (_operators.double_backward, (weight, input))):
         torch.library.opcheck(operator, (*arguments, *options))
-    torch.library.opcheck(_torch.renorm_op, (weight.detach(), input, 0.5, 2.0, options[2]))
+    torch.library.opcheck(_operators.renorm_, (weight.detach(), input, 0.5, 2.0, options[2]))

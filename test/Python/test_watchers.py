@@ -1,0 +1,263 @@
+"""Every watcher of a call times every derivative of it, against F.embedding: the table of
+embedding_mlir._watchers, cell by cell.
+
+What F.embedding raises we may do; where it works we do the same.
+"""
+
+import contextlib
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch.autograd import forward_ad
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.overrides import TorchFunctionMode
+from torch.testing import assert_close
+from torch.testing._internal.two_tensor import TwoTensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
+
+import embedding_mlir
+
+V, D = 7, 3
+INDICES = torch.tensor([[1, 2, 1], [2, 6, 0]])
+
+
+class Watched(TorchDispatchMode):
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        return function(*args, **(kwargs or {}))
+
+
+class Asked(TorchFunctionMode):
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        return function(*args, **(kwargs or {}))
+
+
+class Plain(torch.Tensor):
+    pass
+
+
+class Overriding(torch.Tensor):
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        return super().__torch_function__(function, types, args, kwargs or {})
+
+
+class OwnParameter(torch.nn.Parameter):
+    pass
+
+
+class Module(torch.nn.Module):
+    """Of indices and a table: what exporters take."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, input, weight):
+        return self.function(input, weight)
+
+
+def export(function, *arguments, **options):
+    # A table that is an input may be written, a parameter that takes a gradient not.
+    program = torch.export.export(Module(function), arguments, **options)
+    assert not any("embedding_mlir" in str(node.target) for node in program.graph.nodes)
+    return program.module()
+
+
+def record(function, *arguments):
+    """A graph of this process has our operators."""
+    graph = make_fx(function)(*arguments)
+    assert (any("embedding_mlir.lookup" in str(node.target) for node in graph.graph.nodes)
+            == (function.embed is embedding_mlir.embedding))
+    return graph
+
+
+def compile(function, *arguments):
+    torch._dynamo.reset()
+    return torch.compile(function, fullgraph=True, backend="aot_eager")
+
+
+def convert(kind):
+    """Calls with a table of another type, which takes the gradient in its place."""
+    return lambda function, *_: lambda input, weight: function(input, kind(weight))
+
+
+def own_parameter(weight):
+    # A leaf: it shares memory, and passes no gradient on.
+    return OwnParameter(weight) if not weight.requires_grad else weight
+
+
+# Of a function of (indices, table) and examples of them, the function that is watched.
+RECORDERS = {
+    "jit.trace": torch.jit.trace,
+    "export": export,
+    "make_fx": record,
+    "compile": compile,
+    "subclass": convert(lambda w: w.as_subclass(Plain)),
+    "overriding": convert(lambda w: w.as_subclass(Overriding)),
+    "parameter": convert(own_parameter),
+    "dispatching": convert(lambda w: TwoTensor(w, w.clone())),
+}
+CONTEXTS = {
+    "nobody": contextlib.nullcontext,
+    "dispatch mode": Watched,
+    "flop counter": lambda: FlopCounterMode(display=False),
+    "function mode": Asked,
+    "device mode": lambda: torch.device("cpu"),
+    "inference": torch.inference_mode,
+    "no_grad": torch.no_grad,
+    "dual level": forward_ad.dual_level,
+}
+WATCHERS = (*RECORDERS, *CONTEXTS)
+
+
+# ---------------------------------------------------------------------------
+# What is asked of a function of a table
+# ---------------------------------------------------------------------------
+
+
+def forward(f, w, t):
+    return f(w)
+
+
+def vjp(f, w, t):
+    w.requires_grad_()
+    return torch.autograd.grad(f(w).sin().sum(), w)[0]
+
+
+def double_vjp(f, w, t):
+    w.requires_grad_()
+    grad, = torch.autograd.grad(f(w).sin().sum(), w, create_graph=True)
+    return torch.autograd.grad((grad * t).sum(), w)[0]
+
+
+def jvp(f, w, t):
+    context = (contextlib.nullcontext if forward_ad._current_level >= 0
+               else forward_ad.dual_level)
+    with context():
+        return forward_ad.unpack_dual(f(forward_ad.make_dual(w, t))).tangent
+
+
+def jvp_of_vjp(f, w, t):
+    context = (contextlib.nullcontext if forward_ad._current_level >= 0
+               else forward_ad.dual_level)
+    w.requires_grad_()
+    with context():
+        dual = forward_ad.make_dual(w, t)
+        grad, = torch.autograd.grad(f(dual).sin().sum(), dual, create_graph=True)
+        return forward_ad.unpack_dual(grad).tangent
+
+
+def batched_vjp(f, w, t):
+    w.requires_grad_()
+    out = f(w)
+    grads = torch.randn(4, *out.shape, dtype=out.dtype,
+                        generator=torch.Generator().manual_seed(1))
+    return torch.autograd.grad(out, w, grads, is_grads_batched=True)[0]
+
+
+def total(f):
+    return lambda w: f(w).pow(3).sum()
+
+
+DERIVATIVES = {
+    "forward": forward,
+    "vjp": vjp,
+    "vjp(vjp)": double_vjp,
+    "jvp": jvp,
+    "jvp(vjp)": jvp_of_vjp,
+    "batched vjp": batched_vjp,
+    "func.grad": lambda f, w, t: torch.func.grad(total(f))(w),
+    "func.jvp": lambda f, w, t: torch.func.jvp(f, (w,), (t,)),
+    "func.linearize": lambda f, w, t: torch.func.linearize(f, w)[1](t),
+    "func.hessian": lambda f, w, t: torch.func.hessian(total(f))(w),
+    "func.jacfwd(jacrev)": lambda f, w, t: torch.func.jacfwd(torch.func.jacrev(f))(w),
+    "func.jacrev(jacrev)": lambda f, w, t: torch.func.jacrev(torch.func.jacrev(f))(w),
+    "func.grad(grad)": lambda f, w, t: torch.func.grad(
+        lambda w: torch.func.grad(total(f))(w).pow(2).sum())(w),
+    "func.vmap": lambda f, w, t: torch.func.vmap(f)(torch.stack((w, t, w - t))),
+    "func.vmap(grad)": lambda f, w, t: torch.func.vmap(torch.func.grad(total(f)), 1)(
+        torch.stack((w, t), 1)),
+    "func.vmap(hessian)": lambda f, w, t: torch.func.vmap(torch.func.hessian(total(f)))(
+        torch.stack((w, t))),
+    "func.jvp(vmap)": lambda f, w, t: torch.func.jvp(
+        torch.func.vmap(f), (torch.stack((w, t)),), (torch.stack((t, w)),)),
+    "func.functionalize": lambda f, w, t: torch.func.functionalize(f)(w),
+    "func.functionalize(grad)": lambda f, w, t: torch.func.functionalize(
+        torch.func.grad(total(f)))(w),
+}
+# Those that derive the gradient.
+SECOND = {"vjp(vjp)", "jvp(vjp)", "func.hessian", "func.jacfwd(jacrev)", "func.jacrev(jacrev)",
+          "func.grad(grad)", "func.vmap(hessian)"}
+OPTIONS = {"plain": {}, "padding": {"padding_idx": 2}, "negative": {"padding_idx": -V + 1},
+           "max_norm": {"max_norm": 1.0, "norm_type": 1.0},
+           "scale": {"scale_grad_by_freq": True}, "sparse": {"sparse": True, "padding_idx": 2}}
+
+
+def outcome(embed, watcher, derivative, options):
+    """What a cell yields, with the table afterwards, or the exception."""
+    generator = torch.Generator().manual_seed(0)
+    weight, tangent = torch.randn(2, V, D, dtype=torch.double, generator=generator)
+    weight, tangent = weight.clone(), tangent.clone()
+
+    def function(input, weight):
+        return embed(input, weight, **options)
+
+    function.embed = embed
+    try:
+        if watcher in RECORDERS:
+            example = torch.flip(weight, (0,)).clone()
+            function = RECORDERS[watcher](function, INDICES % 3, example)
+        with CONTEXTS.get(watcher, contextlib.nullcontext)():
+            result = DERIVATIVES[derivative](lambda w: function(INDICES, w), weight, tangent)
+    except Exception as error:  # noqa: BLE001, it is what is compared.
+        return error
+    return result, weight
+
+
+def is_wrong_in_torch(watcher, derivative, options):
+    """PyTorch's second derivatives leave out scale_grad_by_freq, in some versions; and its
+    functionalize of two tensors ends the process."""
+    return (options == "scale" and derivative in SECOND
+            or watcher == "dispatching" and "functionalize" in derivative)
+
+
+def unwrap(x):
+    if isinstance(x, tuple):
+        return tuple(map(unwrap, x))
+    if isinstance(x, TwoTensor):
+        return x.a
+    if x is not None and x.layout is torch.sparse_coo:
+        return x.to_dense()
+    return x
+
+
+# All options where they are ours to heed; where F.embedding does, a few.
+CELLS = [(watcher, derivative, options) for watcher in WATCHERS for derivative in DERIVATIVES
+         for options in OPTIONS
+         if watcher in ("nobody", "compile", "dispatch mode")
+         or options in ("padding", "max_norm", "sparse")]
+
+
+@pytest.mark.parametrize("watcher, derivative, options", CELLS)
+@pytest.mark.filterwarnings("ignore")
+def test_cell(watcher, derivative, options):
+    if (watcher, options) == ("make_fx", "max_norm") and "functionalize" in derivative:
+        pytest.skip("in docs/Python.md")
+    if is_wrong_in_torch(watcher, derivative, options):
+        pytest.skip("F.embedding is wrong")
+    theirs, ours = (outcome(embed, watcher, derivative, OPTIONS[options])
+                    for embed in (F.embedding, embedding_mlir.embedding))
+    if isinstance(theirs, Exception):
+        if not isinstance(ours, Exception):
+            pytest.skip(f"F.embedding: {theirs}"[:200])
+        return
+    if isinstance(ours, Exception):
+        raise ours
+    for mine, its in zip(ours, theirs):
+        assert type(mine) is type(its)
+        if isinstance(mine, torch.Tensor):
+            assert mine.layout == its.layout
+        mine, its = unwrap(mine), unwrap(its)
+        assert_close(mine, its)
