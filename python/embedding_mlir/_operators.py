@@ -57,19 +57,6 @@ double_backward = _define(
     _core.double_backward, _fake_rows)
 
 
-def _fake_sparse_grad(grad, input, num_rows, padding_idx, scale_grad_by_freq, out_of_range):
-    count = input.numel()
-    if padding_idx is not None or out_of_range == "zero":
-        count = torch.library.get_ctx().new_dynamic_size(min=0)
-    return (input.new_empty((count,), dtype=torch.int64),
-            grad.new_empty((count, grad.shape[-1])))
-
-
-sparse_grad = _define(
-    "sparse_grad(Tensor grad, Tensor input, SymInt num_rows, SymInt? padding_idx, "
-    "bool scale_grad_by_freq, str out_of_range) -> (Tensor, Tensor)",
-    _core.sparse_grad, _fake_sparse_grad)
-
 renorm_ = _define(
     "renorm_(Tensor(a!) weight, Tensor input, float max_norm, float norm_type, "
     "str out_of_range) -> ()",
@@ -138,16 +125,23 @@ _register_derivatives(
 
 
 def make_sparse(grad, input, num_rows, padding_idx, scale_grad_by_freq, out_of_range):
-    """The sparse gradient of a lookup whose indices were checked."""
-    if (padding_idx is None and not scale_grad_by_freq
-            and out_of_range in ("check", "assume")):
-        # An entry for each position: nothing to compute. The indices are copied, since
-        # they may be written before an optimizer reads the gradient's.
-        rows = input.reshape(-1).to(torch.int64, copy=True)
-        values = grad.reshape(rows.shape[0], grad.shape[-1])
-    else:
-        rows, values = sparse_grad(grad, input, num_rows, padding_idx, scale_grad_by_freq,
-                                   out_of_range)
+    """The sparse gradient of a lookup whose indices were checked, by operators of PyTorch's,
+    which derive it: an entry for each position that takes a gradient."""
+    # Copied, since indices may be written before an optimizer reads the gradient's.
+    rows = input.reshape(-1).to(torch.int64, copy=True)
+    values = grad.reshape(rows.shape[0], grad.shape[-1])
+    if scale_grad_by_freq:
+        scales = double_backward(grad.new_ones((num_rows, 1)), input, None, True,
+                                 out_of_range)
+        values = values * scales.reshape(-1, 1)
+    if out_of_range == "clamp":
+        rows = rows.clamp(0, num_rows - 1)
+    is_taken = (rows >= 0) & (rows < num_rows) if out_of_range == "zero" else None
+    if padding_idx is not None:
+        is_other = rows != padding_idx
+        is_taken = is_other if is_taken is None else is_taken & is_other
+    if is_taken is not None:
+        rows, values = rows[is_taken], values[is_taken]
     return torch.sparse_coo_tensor(rows[None], values, (num_rows, values.shape[-1]),
                                    check_invariants=False)
 
@@ -300,9 +294,3 @@ def _(size, weight_dim, input_dim, weight, input, max_norm, norm_type, out_of_ra
     renorm_(rows, numbers, max_norm, norm_type, out_of_range)
     tables.copy_(rows.unflatten(0, tables.shape[:2]))
     return None, None
-
-
-@_batch(sparse_grad)
-def _(*arguments):
-    raise RuntimeError("embedding(): sparse gradients have no batches; under vmap, "
-                       "sparse=False")
