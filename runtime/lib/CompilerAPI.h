@@ -50,6 +50,13 @@ struct ModuleTarget {
   int32_t chip;
   bool isNaive;
   bool atomicGradients;
+
+  /// The target as one line, its part of the key of a cached module: all but
+  /// the CPU, which the engine describes.
+  std::string str() const {
+    return "module " + std::to_string(chip) + (isNaive ? " naive" : "") +
+           (atomicGradients ? " atomic" : "");
+  }
 };
 
 /// Names the sources of the compiler and its LLVM: the library must have been

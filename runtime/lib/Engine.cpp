@@ -324,10 +324,8 @@ Result<LoadedModule> Engine::getModule(std::string_view ir, int32_t chip,
                                        SymbolResolver resolve) {
   ModuleTarget target = {cpu ? cpu->c_str() : nullptr, chip,
                          lowering == EMBEDDING_LOWERING_NAIVE, atomicGradients};
-  std::string key = std::string(kCompilerFingerprint) + "\n" + cpuKey +
-                    "\nmodule " + std::to_string(chip) +
-                    (target.isNaive ? " naive" : "") +
-                    (atomicGradients ? " atomic\n" : "\n");
+  std::string key = std::string(kCompilerFingerprint) + "\n" + cpuKey + "\n" +
+                    target.str() + "\n";
   key += ir;
   NoForkScope noFork;
   if (cache) {

@@ -88,9 +88,10 @@ std::string KernelSpec::str() const {
   text += " row_length=";
   text += rowLength == kDynamic ? "?" : std::to_string(rowLength);
   if (chip)
-    text += " chip=sm_" + std::to_string(chip) +
-            " index_rank=" + std::to_string(indexRank) +
-            " row_alignment=" + std::to_string(rowAlignment) +
-            (usesAtomics ? " atomics" : "");
+    text += " chip=sm_" + std::to_string(chip);
+  text += " index_rank=" + std::to_string(indexRank) +
+          " row_alignment=" + std::to_string(rowAlignment);
+  if (usesAtomics)
+    text += " atomics";
   return text;
 }

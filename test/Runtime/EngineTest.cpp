@@ -8,6 +8,9 @@
 
 #include "TestUtils.h"
 
+#include "llvm/ADT/StringRef.h"
+#include "llvm/TargetParser/Host.h"
+
 #include <thread>
 
 using namespace embedding;
@@ -160,6 +163,36 @@ TEST(Engine, ManyEnginesCompileAtOnce) {
     });
   for (std::thread &thread : threads)
     thread.join();
+}
+
+// Code on disk is of the CPU and the lowering that it was compiled for.
+TEST(Engine, CodeOnDiskIsOfOneCPU) {
+  TemporaryDirectory directory;
+  std::string cache = directory.str();
+  std::string host = llvm::sys::getHostCPUName().str();
+  std::vector<const char *> cpus = {nullptr, "x86-64", "x86-64-v2"};
+  // A virtual machine may lack what its CPU has.
+  if (errorOfCPU(host.c_str()).empty())
+    cpus.push_back(host.c_str());
+  for (bool isCompiled : {true, false})
+    for (const char *cpu : cpus)
+      for (int lowering :
+           {EMBEDDING_LOWERING_OPTIMIZED, EMBEDDING_LOWERING_NAIVE}) {
+        SCOPED_TRACE((cpu ? cpu : "this machine") + std::string(", lowering ") +
+                     std::to_string(lowering));
+        EngineOptions options;
+        options.cache_dir = cache.c_str();
+        options.num_threads = 1;
+        options.cpu = cpu;
+        options.lowering = lowering;
+        Engine engine(options);
+        expectWorks(engine);
+        Module module(engine, "func.func @identity(%x: i64) -> i64 {\n"
+                              "  return %x : i64\n"
+                              "}");
+        EXPECT_EQ(engine.statistics().kernels_compiled, isCompiled ? 2 : 0);
+        EXPECT_EQ(engine.statistics().kernels_loaded, isCompiled ? 0 : 2);
+      }
 }
 
 TEST(Engine, Statistics) {

@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <dlfcn.h>
 #include <sys/wait.h>
 #include <thread>
 
@@ -22,7 +23,7 @@ namespace {
 /// Tests that hang are killed, and so are children.
 class Fork : public testing::Test {
 protected:
-  Fork() { alarm(180); }
+  Fork() { alarm(100); }
   ~Fork() override { alarm(0); }
 };
 
@@ -127,6 +128,17 @@ TEST_F(Fork, ThreadsAreAsleep) {
   lookUp(*engine, 3, 200000);
 }
 
+// Nor when they are on their way to sleep, each with the pool's lock for a
+// moment.
+TEST_F(Fork, ThreadsFallAsleep) {
+  Engine engine(uncached(16));
+  for (int i = 0; i < 100; ++i) {
+    train(engine);
+    std::this_thread::sleep_for(std::chrono::microseconds(i));
+    ASSERT_TRUE(worksInChild([&] { train(engine); })) << "fork " << i;
+  }
+}
+
 TEST_F(Fork, ThreadsHaveNotStarted) {
   Engine engine(uncached(3));
   ASSERT_TRUE(worksInChild([&] { train(engine); }));
@@ -153,7 +165,7 @@ TEST_F(Fork, WhileOthersCompileCallAndTrain) {
       useBuffers(*engine);
       lookUp(*engine, 3);
     });
-    for (int i = 0; i < 10; ++i)
+    for (int i = 0; i < 6; ++i)
       ASSERT_TRUE(worksInChild([&] {
         train(*engine);
         useBuffers(*engine);
@@ -173,7 +185,7 @@ TEST_F(Fork, WhileOthersUseBuffers) {
   Repeating threads;
   for (int i = 0; i < 2; ++i)
     threads.add([&](int) { useBuffers(engine); });
-  for (int i = 0; i < 300; ++i)
+  for (int i = 0; i < 150; ++i)
     ASSERT_TRUE(worksInChild([&] { useBuffers(engine); })) << "fork " << i;
 }
 
@@ -183,8 +195,38 @@ TEST_F(Fork, SeveralThreadsFork) {
   threads.add([&](int i) { lookUp(engine, 1000 + i); });
   for (int i = 0; i < 2; ++i)
     threads.add([&](int) { EXPECT_TRUE(worksInChild([] {})); });
-  for (int i = 0; i < 10; ++i)
+  for (int i = 0; i < 5; ++i)
     ASSERT_TRUE(worksInChild([&] { lookUp(engine, 3); })) << "fork " << i;
+}
+
+// What a compiler has half done is no business of a child's.
+TEST_F(Fork, WaitsForTheCompiler) {
+  // The same library as the engine's: the loader has it once.
+  void *library = dlopen(SLOW_COMPILER, RTLD_NOW | RTLD_LOCAL);
+  ASSERT_TRUE(library) << dlerror();
+  auto &isCompiling =
+      *static_cast<std::atomic<bool> *>(dlsym(library, "is_compiling"));
+  EngineOptions options = uncached();
+  options.compiler_library = SLOW_COMPILER;
+  Engine engine(options);
+  for (bool isModule : {false, true}) {
+    SCOPED_TRACE(isModule ? "module" : "kernel");
+    std::atomic<bool> isDone{false};
+    std::thread other([&] {
+      EXPECT_THROW(isModule ? compileModule(engine, 1) : lookUp(engine, 3),
+                   Error);
+      isDone = true;
+    });
+    while (!isCompiling && !isDone)
+      std::this_thread::yield();
+    EXPECT_FALSE(isDone);
+    EXPECT_TRUE(worksInChild([&] {
+      EXPECT_FALSE(isCompiling);
+      EXPECT_THROW(lookUp(engine, 3), Error);
+    }));
+    other.join();
+  }
+  dlclose(library);
 }
 
 TEST_F(Fork, WaitsForScopesOfOtherThreads) {

@@ -518,6 +518,9 @@ TEST(TrainingEngines, WorkspaceIsWhatWasAnnounced) {
     EXPECT_EQ(heap.allocations, 1);
     EXPECT_EQ(heap.bytes, bytes);
     EXPECT_EQ(heap.live, 0);
+    // Each piece of it starts at a multiple of this, and so does what would
+    // follow the last.
+    EXPECT_EQ(bytes % 64, 0u);
 
     Floats tableBefore = table, sumsBefore = sums, valuesBefore = values;
     heap.isExhausted = true;

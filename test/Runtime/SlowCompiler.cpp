@@ -1,0 +1,45 @@
+//===- SlowCompiler.cpp - A compiler that takes its time ------------------===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "CompilerAPI.h"
+#include "CompilerFingerprint.h"
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+using namespace embedding::runtime;
+
+/// For tests to see.
+extern "C" EMBEDDING_RUNTIME_EXPORT std::atomic<bool> is_compiling;
+std::atomic<bool> is_compiling{false};
+
+static void takeTime() {
+  is_compiling = true;
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  is_compiling = false;
+}
+
+extern "C" EMBEDDING_RUNTIME_EXPORT void
+embedding_compile_kernel(const KernelSpec *, const char *,
+                         const CompilerOutput *output) {
+  takeTime();
+  output->setError(output->context, "nothing was compiled");
+}
+
+extern "C" EMBEDDING_RUNTIME_EXPORT void
+embedding_compile_module(const char *, size_t, const ModuleTarget *,
+                         const ModuleOutput *output) {
+  takeTime();
+  output->setError(output->context, "nothing was compiled");
+}
+
+extern "C" EMBEDDING_RUNTIME_EXPORT const char *
+embedding_compiler_fingerprint() {
+  return kCompilerFingerprint;
+}
