@@ -27,7 +27,9 @@ Result<Tensor> getIndices(const DLTensor *indices);
 /// stride, each dimension steps over all of the dimensions before it.
 bool hasDistinctElements(const Tensor &tensor);
 
-/// Whether tensors without gaps share memory: theirs do if their extents do.
+/// Whether an element of one shares memory with one of the other, whatever
+/// their strides. True as well where that takes too long to find out, which
+/// takes many dimensions, of strides that do not nest.
 bool overlap(const Tensor &a, const Tensor &b);
 
 /// Whether the elements of a row are next to each other.
@@ -59,7 +61,8 @@ public:
     // From the innermost dimension outwards, while one stride fits.
     while (outer > 0) {
       int64_t size = tensor.size(outer - 1);
-      int64_t dimStride = tensor.stride(outer - 1);
+      int64_t dimStride =
+          tensor.numElements() > 0 ? tensor.stride(outer - 1) : 0;
       if (runLength == 1)
         stride = dimStride;
       else if (size != 1 && dimStride != stride * runLength)

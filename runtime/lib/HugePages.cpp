@@ -26,7 +26,12 @@ static constexpr uintptr_t kPageBytes = 4096;
 /// madvise on the huge pages within the range; without any, nothing is to do.
 static bool advise(void *memory, size_t size, int advice) {
   auto begin = reinterpret_cast<uintptr_t>(memory);
-  uintptr_t end = (begin + size) / kHugePageBytes * kHugePageBytes;
+  uintptr_t end = 0;
+  if (__builtin_add_overflow(begin, size, &end)) {
+    errno = ENOMEM; // As for other memory that is not there.
+    return false;
+  }
+  end = end / kHugePageBytes * kHugePageBytes;
   begin = (begin + kHugePageBytes - 1) / kHugePageBytes * kHugePageBytes;
   return begin >= end ||
          madvise(reinterpret_cast<void *>(begin), end - begin, advice) == 0;

@@ -108,6 +108,19 @@ static Result<Tensor> getRows(const DLTensor *dlRows, int64_t size) {
   return rows;
 }
 
+/// The number of entries, which may be null, is written like a tensor.
+static Status checkNnz(int64_t *outNnz,
+                       std::initializer_list<const Tensor *> others) {
+  if (!outNnz)
+    return success();
+  DLTensor described = {};
+  described.data = outNnz;
+  described.device.device_type = kDLCPU;
+  described.dtype = {kDLInt, 64, 1};
+  Result<Tensor> nnz = Tensor::get(&described, "out_nnz");
+  return nnz ? checkWritten("out_nnz", *nnz, others) : nnz.failure();
+}
+
 static Status checkNumRows(int64_t numRows) {
   if (numRows >= 0)
     return success();
@@ -372,12 +385,15 @@ static Status checkGradOptions(const EmbeddingGradOptions &options,
                                  : success();
 }
 
-/// What `options` say of the kernel of a gradient. Those of frequencies sort.
+/// What `options` say of the kernel of a gradient.
 static void setGradOptions(TrainingCall &call,
-                           const EmbeddingGradOptions &options,
-                           int64_t numRows) {
+                           const EmbeddingGradOptions &options) {
   call.spec.hasPadding = options.has_padding_idx != 0;
   call.spec.scalesGradByFreq = options.scale_grad_by_freq != 0;
+}
+
+/// The grouping of a kernel that sorts for nothing but frequencies.
+static void setGroupingForFrequencies(TrainingCall &call, int64_t numRows) {
   if (call.spec.scalesGradByFreq)
     call.spec.grouping = cost::chooseSort(call.getNumIndices(), numRows);
 }
@@ -477,7 +493,7 @@ static Status denseGrad(Engine &engine, const DLTensor *dlGradOutput,
     return valid;
   TrainingCall call(engine, KernelKind::denseGrad, *indices, numRows,
                     options.out_of_range, options.stream);
-  setGradOptions(call, options, numRows);
+  setGradOptions(call, options);
   AnyMemRef *from = call.addRows(*gradOutput, /*isWritten=*/false);
   AnyMemRef *to = call.addRows(*gradTable, /*isWritten=*/true);
   // Others would change nothing but the name of the kernel.
@@ -524,6 +540,7 @@ static Status sparseGrad(Engine &engine, const DLTensor *dlGradOutput,
            checkSize("values", *values, 0, indices->numElements()),
            checkWritten("values", *values, {&*indices, &*gradOutput, &*rows}),
            checkWritten("rows", *rows, {&*indices, &*gradOutput}),
+           checkNnz(outNnz, {&*indices, &*gradOutput, &*rows, &*values}),
            checkNumRows(numRows)});
       !valid)
     return valid;
@@ -531,7 +548,8 @@ static Status sparseGrad(Engine &engine, const DLTensor *dlGradOutput,
     return valid;
   TrainingCall call(engine, KernelKind::sparseGrad, *indices, numRows,
                     options.out_of_range, options.stream);
-  setGradOptions(call, options, numRows);
+  setGradOptions(call, options);
+  setGroupingForFrequencies(call, numRows);
   AnyMemRef *from = call.addRows(*gradOutput, /*isWritten=*/false);
   AnyMemRef *to = call.addRows(*values, /*isWritten=*/true);
   MemRef<1> rowsRef = getVector(*rows);
@@ -570,6 +588,7 @@ static Status coalesce(Engine &engine, const DLTensor *dlIndices,
            checkSize("sums", *sums, 0, indices->numElements()),
            checkWritten("sums", *sums, {&*indices, &*values, &*rows}),
            checkWritten("rows", *rows, {&*indices, &*values}),
+           checkNnz(outNnz, {&*indices, &*values, &*rows, &*sums}),
            checkNumRows(numRows), checkOutOfRangeMode(options.out_of_range)});
       !valid)
     return valid;
@@ -611,7 +630,8 @@ static Status doubleBackward(Engine &engine, const DLTensor *dlGradGradTable,
     return valid;
   TrainingCall call(engine, KernelKind::doubleBackward, *indices, numRows,
                     options.out_of_range, options.stream);
-  setGradOptions(call, options, numRows);
+  setGradOptions(call, options);
+  setGroupingForFrequencies(call, numRows);
   AnyMemRef *from = call.addRows(*table, /*isWritten=*/false);
   AnyMemRef *to = call.addRows(*out, /*isWritten=*/true);
   return call.run<DoubleBackwardKernel>(

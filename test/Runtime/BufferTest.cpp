@@ -95,6 +95,30 @@ TEST(Buffers, AreBounded) {
   EXPECT_LE(engine.statistics().idle_buffer_bytes, 1 << 20);
 }
 
+// One of exactly the bound is kept; the one that came last is not the one that
+// goes.
+TEST(Buffers, BoundIsInclusive) {
+  constexpr size_t kBound = 1 << 20;
+  EngineOptions options = uncached();
+  options.max_idle_buffer_bytes = kBound;
+  Engine engine(options);
+  void *whole = allocate(engine, kBound);
+  deallocate(engine, whole, kBound);
+  EXPECT_EQ(engine.statistics().idle_buffer_bytes, int64_t(kBound));
+  void *again = allocate(engine, kBound);
+  EXPECT_EQ(again, whole);
+
+  void *small = allocate(engine, kBound / 2),
+       *large = allocate(engine, kBound / 4 * 3);
+  deallocate(engine, small, kBound / 2);
+  deallocate(engine, large, kBound / 4 * 3);
+  EXPECT_EQ(engine.statistics().idle_buffer_bytes, int64_t(kBound / 4 * 3));
+  void *largeAgain = allocate(engine, kBound / 4 * 3);
+  EXPECT_EQ(largeAgain, large);
+  deallocate(engine, largeAgain, kBound / 4 * 3);
+  deallocate(engine, again, kBound);
+}
+
 TEST(Buffers, OutOfMemory) {
   Engine engine(uncached());
   for (size_t size : {SIZE_MAX, SIZE_MAX / 2 + 1}) {
@@ -216,6 +240,10 @@ TEST(HugePages, Errors) {
   EXPECT_EQ(std::string(status.message).substr(0, 23),
             "memory: no huge pages: ");
   EXPECT_THROW(adviseHugePages(memory, size), Error);
+  // A range that goes round the end of all addresses.
+  for (size_t tooMuch : {SIZE_MAX, SIZE_MAX - (size_t(64) << 20)})
+    EXPECT_EQ(embedding_advise_huge_pages(&status, tooMuch, nullptr),
+              EMBEDDING_UNSUPPORTED);
 }
 
 //===----------------------------------------------------------------------===//

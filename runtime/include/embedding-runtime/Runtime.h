@@ -306,11 +306,12 @@ embedding_lookup_options_init(EmbeddingLookupOptions *options,
  * `table` and `out` may be strided in any way, without a copy, except that two
  * elements of `out` may not share memory, nor `out` share any with the others.
  * (`out` is refused unless each of its strides steps over all that the
- * dimensions of smaller strides reach; and if it and another are contiguous and
- * overlap.) A table or an output whose rows are not contiguous must be aligned
- * to its element, and the element have 1, 2, 4, 8 or 16 bytes. Indices that are
- * not contiguous or not aligned are first copied to workspace memory of N *
- * sizeof(index) bytes.
+ * dimensions of smaller strides reach. It may lie in the gaps of another
+ * tensor, unless both have so many strides that do not nest that it takes too
+ * long to find out.) A table or an output whose rows are not contiguous must be
+ * aligned to its element, and the element have 1, 2, 4, 8 or 16 bytes. Indices
+ * that are not contiguous or not aligned are first copied to workspace memory
+ * of N * sizeof(index) bytes.
  *
  * The first call for a combination of row size, index type and mode compiles a
  * kernel. `options` may be null for the defaults.
