@@ -18,7 +18,7 @@ import numpy as np
 
 WORK = pathlib.Path(sys.argv[1])
 OLD = b"what was there before\n" * 1000
-TABLE = np.arange(3 << 20, dtype="<f4").reshape(-1, 4)
+TABLE = np.arange(1 << 18, dtype="<f4").reshape(-1, 4)
 
 IR = """
 func.func @twice(%a: tensor<?x4xf32>) -> tensor<?x4xf32> {
@@ -162,7 +162,7 @@ def test_refused(tool):
         fail(f"{full}: No space left on device", *tool.command(full))
         fail("Too many levels of symbolic links", *tool.command(loop))
         # Of embedding-compile, one of its own files meets the limit first.
-        limit = 1 << 20 if tool.suffix == ".npy" else 0
+        limit = 1 << 16 if tool.suffix == ".npy" else 0
         done = run(*tool.command(earlier), limit=limit)
         assert done.returncode == 1 and b"File too large" in done.stderr, done
         assert earlier.read_bytes() == OLD and mode(earlier) == 0o604
@@ -308,14 +308,16 @@ def test_all_or_none():
                 fail(message, *two, *(f"--output=@{path}" for path in outputs))
                 assert first.read_bytes() == OLD and names(work) == before
         # Printing is an output like others.
+        small = [*two[:3], "--input=2x4xf32=1"]
         with open("/dev/full", "wb") as full:
             for outputs in ["-", f"@{first}"], [f"@{first}", "-"], [f"@{first}"]:
-                fail("standard output: No space left on device", *two,
+                fail("standard output: No space left on device", *small,
                      *(f"--output={output}" for output in outputs), stdout=full)
-            fail("standard output: No space left on device", *two, "--emit=llvm", stdout=full)
+            fail("standard output: No space left on device", *small[:3], "--emit=llvm",
+                 stdout=full)
         # And nothing is printed if a file cannot be written.
         for outputs in ["-", f"@{first}"], [f"@{first}", "-"]:
-            done = run(*two, *(f"--output={output}" for output in outputs), limit=1 << 20)
+            done = run(*small, *(f"--output={output}" for output in outputs), limit=64)
             assert done.returncode == 1 and done.stdout == b"", done
         assert first.read_bytes() == OLD and names(work) == before
         second = work / "second.npy"
