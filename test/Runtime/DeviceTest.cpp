@@ -498,43 +498,6 @@ TEST_F(OnDevice, Threads) {
 // Failures
 //===----------------------------------------------------------------------===//
 
-// Each stream is told of its own bad indices. The two streams are those that
-// every context has: the legacy one and that of the thread.
-TEST_F(OnDevice, OutOfRangeInTwoStreams) {
-  void *legacy = nullptr, *ofThread = reinterpret_cast<void *>(2);
-  std::vector<int64_t> named = {1, 2, 10, 3}, others = {1, -7, 2, -8};
-  Both bad(asBytes(named, kInt64), kInt64, {4}),
-      worse(asBytes(others, kInt64), kInt64, {4});
-  Both table(randomFloats(kFloat32, 80, 1), kFloat32, {10, 8});
-  Both out(randomFloats(kFloat32, 32, 2), kFloat32, {4, 8}),
-      otherOut(randomFloats(kFloat32, 32, 2), kFloat32, {4, 8});
-  auto expectReport = [&](void *stream, int64_t position, int64_t index,
-                          int64_t count) {
-    try {
-      engine.synchronize(0, stream);
-      FAIL() << "nothing is reported";
-    } catch (const Error &error) {
-      EXPECT_EQ(error.position(), position);
-      EXPECT_EQ(error.index(), index);
-      EXPECT_EQ(error.count(), count);
-    }
-    engine.synchronize(0, stream);
-  };
-  LookupOptions options;
-  options.stream = ofThread;
-  engine.lookup(table.onGPU(), bad.onGPU(), out.onGPU(), options);
-  engine.synchronize(0, legacy);
-  expectReport(ofThread, 2, 10, 1);
-  // Both at once, in either order.
-  for (void *first : {legacy, ofThread}) {
-    engine.lookup(table.onGPU(), bad.onGPU(), out.onGPU(), options);
-    engine.lookup(table.onGPU(), worse.onGPU(), otherOut.onGPU());
-    for (void *stream : {first, first == legacy ? ofThread : legacy})
-      stream == legacy ? expectReport(legacy, 1, -7, 2)
-                       : expectReport(ofThread, 2, 10, 1);
-  }
-}
-
 TEST_F(OnDevice, OutOfRange) {
   std::vector<int64_t> named = randomIndices(60, 10);
   named[41] = 10;
