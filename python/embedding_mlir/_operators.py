@@ -199,6 +199,10 @@ def _to_columns(tensor, dim, before):
     return tensor.movedim(dim, before).flatten(-2)
 
 
+def _split_columns(rows, size):
+    return rows.unflatten(-1, (size, rows.shape[-1] // size))
+
+
 def _expand(tensor, dim, size):
     """The samples first, all the same if it has none."""
     return tensor.expand(size, *tensor.shape) if dim is None else tensor.movedim(dim, 0)
@@ -239,7 +243,7 @@ def _(size, weight_dim, input_dim, weight, input, sparse, padding_idx, *options)
     if input_dim is None:
         out = lookup(_to_columns(weight, weight_dim, 1), input, sparse, padding_idx,
                      *options)
-        return out.unflatten(-1, (size, weight.shape[-1])), input.dim()
+        return _split_columns(out, size), input.dim()
     tables = weight.movedim(weight_dim, 0)
     if padding_idx is not None and _may_be_derived(tables):
         # Each sample has a padding row of its own.
@@ -258,7 +262,7 @@ def _(size, grad_dim, input_dim, grad, input, num_rows, padding_idx, scale_grad_
     if input_dim is None:
         sums = dense_grad(_to_columns(grad, grad_dim, -2), input, num_rows, padding_idx,
                           scale_grad_by_freq, out_of_range)
-        return sums.unflatten(-1, (size, grad.shape[-1])), 1
+        return _split_columns(sums, size), 1
     numbers, out_of_range = _number_rows(input, input_dim, size, num_rows, padding_idx,
                                          out_of_range)
     sums = dense_grad(_expand(grad, grad_dim, size), numbers, size * num_rows, None,
@@ -272,7 +276,7 @@ def _(size, weight_dim, input_dim, weight, input, padding_idx, scale_grad_by_fre
     if input_dim is None:
         out = double_backward(_to_columns(weight, weight_dim, 1), input, padding_idx,
                               scale_grad_by_freq, out_of_range)
-        return out.unflatten(-1, (size, weight.shape[-1])), input.dim()
+        return _split_columns(out, size), input.dim()
     if weight_dim is None and not scale_grad_by_freq:
         return double_backward(weight, input, padding_idx, False, out_of_range), input_dim
     tables = _expand(weight, weight_dim, size)

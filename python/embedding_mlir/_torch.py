@@ -68,6 +68,9 @@ def _check_arguments(input, weight, padding_idx):
     if not isinstance(input, torch.Tensor) or not isinstance(weight, torch.Tensor):
         names = ", ".join(type(x).__name__ for x in (input, weight))
         raise TypeError(f"embedding(): expected tensors of PyTorch, but got {names}")
+    if isinstance(padding_idx, (bool, float)):
+        raise TypeError("embedding(): argument 'padding_idx' must be int, not "
+                        f"{type(padding_idx).__name__}")
     if padding_idx:
         num_rows = weight.shape[0] if weight.dim() > 0 else 0
         if padding_idx >= num_rows or padding_idx < -num_rows:

@@ -290,8 +290,7 @@ nb::object makeArguments(const Torch &torch, int64_t numRows,
 
 /// F.embedding of plain tensors. None if they are not plain, or not right: then
 /// Python says why.
-nb::any embedPlain(nb::handle input, nb::handle weight,
-                   std::optional<int64_t> paddingIdx,
+nb::any embedPlain(nb::handle input, nb::handle weight, nb::handle padding,
                    std::optional<double> maxNorm, double normType,
                    bool scaleGradByFreq, bool sparse,
                    const nb::str &outOfRange) {
@@ -304,7 +303,12 @@ nb::any embedPlain(nb::handle input, nb::handle weight,
   if (!table.hasMemory() || table.rank() != 2 || !indices.isIndices() ||
       table.device() != indices.device())
     return makeAny(nb::none());
-  if (paddingIdx) {
+  std::optional<int64_t> paddingIdx;
+  if (!padding.is_none()) {
+    // Of flags and fractions Python says that they are no integers.
+    if (PyBool_Check(padding.ptr()) || !PyIndex_Check(padding.ptr()))
+      return makeAny(nb::none());
+    paddingIdx = nb::cast<int64_t>(nb::steal(PyNumber_Index(padding.ptr())));
     int64_t numRows = table.size(0);
     if (*paddingIdx != 0 && (*paddingIdx >= numRows || *paddingIdx < -numRows))
       return makeAny(nb::none());

@@ -272,7 +272,7 @@ void Tensor::readArray(const char *name, Access access) {
   // Zero bytes, or more than DLPack can say.
   if (bytes < 1 || bytes > 31)
     refuse();
-  if (interface.contains("mask"))
+  if (!object.type().is(names->ndarray) && nb::hasattr(object, "mask"))
     unsupported(name, "masked arrays are not supported: their mask would be "
                       "lost; use filled() or data");
   tensor.dtype = {0, static_cast<uint8_t>(8 * bytes), 1};

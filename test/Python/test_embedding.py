@@ -3,6 +3,7 @@
 F.embedding is the oracle for tensors and NumPy's indexing for arrays.
 """
 
+import contextlib
 import copy
 import os
 import pickle
@@ -10,12 +11,14 @@ import signal
 import subprocess
 import sys
 import threading
+import warnings
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch.autograd import gradcheck, gradgradcheck
+from torch.utils.flop_counter import FlopCounterMode
 
 import embedding_mlir
 
@@ -407,3 +410,296 @@ def test_views_that_cannot_be_renormed():
     with pytest.raises(TypeError, match="a negated view cannot be written"):
         embedding_mlir.embedding(torch.tensor([1]), weight, max_norm=1e-3)
     assert torch.equal(weight, before)
+
+
+# ---------------------------------------------------------------------------
+# Operands that are not plain: addresses, types, layouts
+# ---------------------------------------------------------------------------
+
+
+def at_odd_address(tensor):
+    """The same values, at an address that no element may have."""
+    memory = torch.empty(tensor.numel() * tensor.element_size() + 1, dtype=torch.uint8)
+    bytes_ = memory[1:]
+    bytes_.copy_(tensor.contiguous().view(torch.uint8).flatten())
+    odd = torch.frombuffer(memory.numpy(), dtype=tensor.dtype, offset=1)
+    assert odd.data_ptr() % tensor.element_size() != 0
+    return odd.reshape(tensor.shape)
+
+
+@pytest.mark.parametrize("options", ({}, {"max_norm": 1.0}, {"padding_idx": 2}), ids=str)
+def test_odd_addresses(indices, options):
+    """As of a safetensors file without a padded header."""
+    values = torch.randn(V, D)
+    results = []
+    for embed in (embedding_mlir.embedding, F.embedding):
+        table = at_odd_address(values)
+        out = embed(at_odd_address(indices), table, **options)
+        table.requires_grad_()
+        grad, = torch.autograd.grad(embed(indices, table, **options), table,
+                                    at_odd_address(torch.ones(4, 5, D)))
+        results.append((out, table.detach(), grad,
+                        embed(torch.tensor([1, 2]), at_odd_address(values.T).T.detach())))
+    for mine, its in zip(*results):
+        torch.testing.assert_close(mine, its)
+
+
+def test_arrays_at_odd_addresses():
+    values = np.random.default_rng(0).standard_normal((V, D)).astype(np.float32)
+    memory = bytearray(1) + bytearray(values.tobytes())
+    table = np.frombuffer(memory, np.float32, offset=1).reshape(V, D)
+    indices, expected = np.array([1, 2, 1]), values.copy()
+    embedding_mlir.renorm_(expected, indices, 1.0)
+    out = embedding_mlir.embedding(indices, table, max_norm=1.0)
+    assert np.array_equal(table, expected) and np.array_equal(out, expected[indices])
+    assert not np.array_equal(table, values)
+    grad = np.frombuffer(memory, np.float32, offset=1).reshape(V, D)[:3]
+    assert np.array_equal(embedding_mlir.dense_grad(grad, np.array([4, 5, 6]), V)[4], grad[0])
+
+
+TYPES = [name for name in (
+    "uint8", "int8", "int16", "bool", "uint16", "uint32", "uint64", "complex32",
+    "complex128", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz",
+    "float8_e8m0fnu") if hasattr(torch, name)]
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_element_types(name):
+    """Any of a fixed width, bit for bit."""
+    dtype = getattr(torch, name)
+    bits = torch.randint(2 if dtype is torch.bool else 256, (V, D * dtype.itemsize),
+                         dtype=torch.uint8)
+    table, indices = bits.view(dtype), torch.tensor([[3, 1], [49, 3]])
+    out = embedding_mlir.embedding(indices, table)
+    assert out.dtype is dtype and torch.equal(out.view(torch.uint8), bits[indices])
+    out = embedding_mlir.embedding(indices, table, padding_idx=1)
+    assert torch.equal(out.view(torch.uint8), bits[indices])
+
+
+def test_arrays_of_other_types():
+    indices = np.array([1, 0])
+    for table in (np.zeros((3, 2), object), np.zeros((3, 2), np.clongdouble),
+                  np.zeros((3, 2), "M8[ns]"), np.zeros((3, 2), [("a", "f4")]),
+                  np.zeros((3, 2), "V0")):
+        with pytest.raises(TypeError, match="weight: arrays of type .* are not supported"):
+            embedding_mlir.embedding(indices, table)
+    table = np.arange(6, dtype=np.longdouble).reshape(3, 2)
+    assert np.array_equal(embedding_mlir.embedding(indices, table), table[indices])
+    # Strides of parts of elements: a field of a structured array.
+    field = np.zeros((3, 2), [("a", "i1"), ("b", "f4")])["b"]
+    with pytest.raises(TypeError, match="weight: expected strides of whole elements"):
+        embedding_mlir.embedding(indices, field)
+    masked = np.ma.masked_array(np.zeros((3, 2), np.float32), np.eye(3, 2))
+    with pytest.raises(TypeError, match="weight: masked arrays are not supported"):
+        embedding_mlir.embedding(indices, masked)
+    with pytest.raises(TypeError, match="input: masked arrays are not supported"):
+        embedding_mlir.embedding(np.ma.masked_array(indices), masked.data)
+
+
+def outcome(function, *arguments, **options):
+    try:
+        return function(*arguments, **options)
+    except Exception as error:  # noqa: BLE001, it is what is compared.
+        return error
+
+
+@pytest.mark.parametrize("options", ({}, {"max_norm": 1.0}), ids=str)
+def test_layouts(options):
+    """What F.embedding makes of it: rows, or its own words."""
+    strided = torch.tensor([[1, 2], [0, 1]])
+    nested = torch.nested.nested_tensor([torch.tensor([1, 2]), torch.tensor([0])])
+    jagged = torch.nested.nested_tensor([torch.tensor([1, 2]), torch.tensor([0])],
+                                        layout=torch.jagged)
+    table = torch.ones(3, 2)
+    for input, weight in ((nested, table), (jagged, table), (strided.to_sparse(), table),
+                          (strided, table.to_sparse()), (strided, table.to_sparse_csr()),
+                          (strided, torch.nested.nested_tensor([torch.ones(2)]))):
+        theirs, ours = (outcome(embed, input, weight.clone(), **options)
+                        for embed in (F.embedding, embedding_mlir.embedding))
+        assert type(ours) is type(theirs)
+        if isinstance(theirs, Exception):
+            assert str(ours) == str(theirs)
+        else:
+            assert torch.equal(ours.values(), theirs.values())
+    with pytest.raises(TypeError, match="grad_output: expected a tensor with strides and "
+                                        "memory, but got a torch.sparse_coo tensor"):
+        embedding_mlir.dense_grad(table.to_sparse(), torch.tensor([1, 2, 0]), 3)
+
+
+def test_zeros_without_memory(indices):
+    zeros = torch._efficientzerotensor((V, D))
+    assert torch.equal(embedding_mlir.embedding(indices, zeros), torch.zeros(4, 5, D))
+
+
+@pytest.mark.parametrize("padding_idx", (0, 1, -1, True, False, 2.0, "1"), ids=repr)
+@pytest.mark.parametrize("num_rows", (0, 3))
+def test_padding_idx(padding_idx, num_rows):
+    """Of an empty table too, and of types that are not int."""
+    results = []
+    for embed in (F.embedding, embedding_mlir.embedding):
+        table = torch.ones(num_rows, 3, requires_grad=True)
+        input = torch.zeros(0 if num_rows == 0 else 2, dtype=torch.long)
+        result = outcome(embed, input, table, padding_idx=padding_idx)
+        if isinstance(result, torch.Tensor):
+            result.sum().backward()
+            result = result.detach(), table.grad
+        results.append(result)
+    theirs, ours = results
+    assert isinstance(ours, tuple) == isinstance(theirs, tuple), (theirs, ours)
+    if isinstance(theirs, tuple):
+        assert all(map(torch.equal, ours, theirs))
+    assert embedding_mlir.embedding(np.zeros(0, int), np.ones((0, 3)), 0).shape == (0, 3)
+
+
+def test_inference_tensors(indices):
+    """What is written is refused before it is."""
+    with torch.inference_mode():
+        table = torch.full((V, D), 2.0)
+        embedding_mlir.embedding(indices, torch.full((V, D), 2.0), max_norm=1.0)
+    for context in (contextlib.nullcontext(), FlopCounterMode(display=False)):
+        with context, pytest.raises(RuntimeError, match="[Ii]nference"):
+            embedding_mlir.embedding(indices, table, max_norm=1.0)
+        assert table.eq(2).all()
+
+
+# ---------------------------------------------------------------------------
+# __torch_function__, patch_torch
+# ---------------------------------------------------------------------------
+
+
+def test_how_types_are_asked(weight, indices):
+    """In F.embedding's words, by tables that were made before, while and after it was
+    swapped."""
+    def make(functions):
+        class Table(torch.Tensor):
+            @classmethod
+            def __torch_function__(cls, function, types, args=(), kwargs=None):
+                if function in functions:
+                    return len(args), kwargs
+                return super().__torch_function__(function, types, args, kwargs or {})
+        return weight.detach().as_subclass(Table)
+
+    def ask(table):
+        return [embed(indices, table, padding_idx=1) for embed in
+                (F.embedding, embedding_mlir.embedding, torch.nn.functional.embedding)]
+
+    before, expected = make({F.embedding: 1}), None
+    expected = ask(before)[0]
+    assert expected[0] == 2 and expected[1]["padding_idx"] == 1
+    with embedding_mlir.patch_torch():
+        during = make({F.embedding: 1})
+        assert ask(before) == ask(during) == [expected] * 3
+    assert ask(before) == ask(during) == [expected] * 3
+
+
+def test_subclass_out_of_range(weight):
+    class Plain(torch.Tensor):
+        pass
+
+    out = embedding_mlir.embedding(torch.tensor([1, V]), weight.detach().as_subclass(Plain),
+                                   out_of_range="zero")
+    assert isinstance(out, Plain) and not out[1].any() and torch.equal(out[0], weight[1])
+
+
+def test_per_sample_gradients(indices):
+    from torch.nn.utils._per_sample_grad import call_for_per_sample_grads
+    samples = []
+    for context in (contextlib.nullcontext(), embedding_mlir.patch_torch()):
+        module = torch.nn.Embedding(V, D)
+        with context:
+            call_for_per_sample_grads(module)(indices).sum().backward()
+        samples.append(module.weight.grad_sample)
+    assert torch.equal(*samples) and samples[0].shape == (4, V, D)
+
+
+def test_patch_forms(indices):
+    original = F.embedding
+
+    @embedding_mlir.patch_torch()
+    def is_patched():
+        return F.embedding is not original
+
+    assert F.embedding is original and is_patched() and F.embedding is original
+    patch = embedding_mlir.patch_torch()  # At once, and for good.
+    assert F.embedding is not original
+    with embedding_mlir.patch_torch():
+        pass
+    assert F.embedding is not original
+    assert pickle.loads(pickle.dumps(F.embedding)) is F.embedding
+    patch.__exit__()
+    assert F.embedding is original
+
+
+def test_patched_is_compiled(indices):
+    module = torch.nn.Embedding(V, D)
+    with embedding_mlir.patch_torch():
+        torch._dynamo.reset()
+        compiled = torch.compile(module, fullgraph=True, backend="aot_eager")
+        assert torch.equal(compiled(indices), module(indices))
+
+
+# ---------------------------------------------------------------------------
+# Batching rules
+# ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", ({}, {"padding_idx": 2}, {"max_norm": 1.0}), ids=str)
+@pytest.mark.parametrize("dims", ((0, None), (1, None), (None, 2), (0, 0), (1, 1)), ids=str)
+def test_vmap(dims, options):
+    """Samples of indices, of tables and of both; no warning of a slow way."""
+    torch.manual_seed(0)
+    input = torch.randint(V, (4, 5))
+    table = torch.randn(V, D, 4 if dims[0] in (0, None) else 5, dtype=torch.double)
+    table = table.movedim(-1, dims[1]) if dims[1] is not None else table[..., 0]
+    table = table.clone()
+
+    def embed(i, w):
+        return embedding_mlir.embedding(i, w, **options)
+
+    def loss(i, w):
+        return embed(i, w).pow(3).sum()
+
+    slices = (lambda x, dim, k: x if dim is None else x.select(dim, k))
+    count = input.shape[dims[0]] if dims[0] is not None else table.shape[dims[1]]
+    tables = [table.clone() for _ in range(3)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        batched = torch.func.vmap(embed, dims)(input, tables[0])
+        grads = torch.func.vmap(torch.func.grad(loss, 1), dims)(input, tables[1])
+    for k in range(count):
+        indices, mine = slices(input, dims[0], k), slices(tables[2], dims[1], k)
+        if "max_norm" in options and dims[1] is None:
+            F.embedding(input, mine, max_norm=1.0)  # All samples' rows.
+        out = F.embedding(indices, mine, **options)
+        torch.testing.assert_close(batched[k], out)
+        leaf = mine.clone().requires_grad_()
+        grad, = torch.autograd.grad(F.embedding(indices, leaf, **options).pow(3).sum(), leaf)
+        torch.testing.assert_close(grads[k], grad)
+    if "max_norm" in options:
+        torch.testing.assert_close(tables[0], tables[2])
+
+
+@pytest.mark.parametrize("out_of_range", ("check", "zero", "clamp"))
+def test_vmap_out_of_range(out_of_range):
+    """An index of one sample never names a row of another's table."""
+    tables = torch.arange(1.0, 13).reshape(2, 3, 2)
+    input = torch.tensor([[0, 3], [-1, 2]])
+
+    def embed(i, w):
+        return embedding_mlir.embedding(i, w, out_of_range=out_of_range)
+
+    def run():
+        return (torch.func.vmap(embed)(input, tables),
+                torch.func.vmap(torch.func.grad(lambda w, i: embed(i, w).pow(2).sum()))(
+                    tables, input))
+
+    if out_of_range == "check":
+        with pytest.raises(IndexError, match=r"\[0, 3\), but got 3 at flat position 1"):
+            run()
+        return
+    out, grads = run()
+    for k in range(2):
+        table = tables[k].clone().requires_grad_()
+        expected = embed(input[k], table)
+        grad, = torch.autograd.grad(expected.pow(2).sum(), table)
+        assert torch.equal(out[k], expected) and torch.equal(grads[k], grad)
