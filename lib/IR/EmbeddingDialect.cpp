@@ -558,3 +558,24 @@ LogicalResult ReportOutOfRangeOp::canonicalize(ReportOutOfRangeOp op,
   rewriter.eraseOp(op);
   return success();
 }
+
+//===----------------------------------------------------------------------===//
+// ExpectSizeOp
+//===----------------------------------------------------------------------===//
+
+void ExpectSizeOp::getEffects(
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
+        &effects) {
+  effects.emplace_back(MemoryEffects::Write::get(), OutOfRangeReport::get());
+}
+
+LogicalResult ExpectSizeOp::canonicalize(ExpectSizeOp op,
+                                         PatternRewriter &rewriter) {
+  if (op.getActual() != op.getExpected()) {
+    std::optional<int64_t> actual = getConstantIntValue(op.getActual());
+    if (!actual || actual != getConstantIntValue(op.getExpected()))
+      return failure();
+  }
+  rewriter.eraseOp(op);
+  return success();
+}

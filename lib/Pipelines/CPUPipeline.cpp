@@ -27,9 +27,12 @@ using namespace mlir::embedding;
 
 /// Embedding operations to loops and linalg, still on tensors where the input
 /// was.
-static void addEmbeddingToLinalg(OpPassManager &pm) {
+static void addEmbeddingToLinalg(OpPassManager &pm,
+                                 const CPUPipelineOptions &options) {
   pm.addPass(createEmbeddingVerifyTypesPass());
   addSimplification(pm);
+  if (options.checkSizes)
+    addSizeChecks(pm);
   pm.addPass(createEmbeddingSplitChecksPass());
   pm.addPass(createConvertEmbeddingToFuncPass());
   pm.addPass(createConvertEmbeddingToLinalgPass());
@@ -91,6 +94,8 @@ static void addLowerToLLVM(OpPassManager &pm,
   arith::ArithExpandOpsPassOptions expandOptions;
   expandOptions.includeBf16 = true;
   pm.addPass(arith::createArithExpandOpsPass(expandOptions));
+  if (options.allocation == CPUAllocation::callback)
+    pm.addPass(createEmbeddingCallAllocatorPass());
   // Broadcasts, transfers of rank 0 and steps, which convert-to-llvm leaves.
   pm.addPass(createConvertVectorToLLVMPass());
   pm.addPass(createConvertToLLVMPass());
@@ -103,7 +108,7 @@ static void addLowerToLLVM(OpPassManager &pm,
 
 void embedding::buildEmbeddingToCPUPipeline(OpPassManager &pm,
                                             const CPUPipelineOptions &options) {
-  addEmbeddingToLinalg(pm);
+  addEmbeddingToLinalg(pm, options);
   addBufferization(pm);
   addRowLowering(pm, options);
   addLowerToLLVM(pm, options);

@@ -34,10 +34,13 @@ static void addEmbeddingToGPU(OpPassManager &pm,
                               const NVVMPipelineOptions &options) {
   pm.addPass(createEmbeddingVerifyTypesPass());
   addSimplification(pm);
+  if (options.checkSizes)
+    addSizeChecks(pm);
   addBufferization(pm);
   pm.addPass(createConvertEmbeddingToGPUPass({options.rowAlignment,
                                               options.atomicGradients,
                                               hasVectorAtomics(options.chip)}));
+  pm.addPass(createConvertEmbeddingToFuncPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addPass(createEmbeddingPlanWorkspacePass());
@@ -94,6 +97,8 @@ static void addHostLowering(OpPassManager &pm,
   pm.addPass(createCSEPass());
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(arith::createArithExpandOpsPass());
+  if (options.launch == KernelLaunch::callback)
+    pm.addPass(createEmbeddingCallAllocatorPass());
   GpuToLLVMConversionPassOptions conversion;
   conversion.kernelBarePtrCallConv = true;
   pm.addPass(createGpuToLLVMConversionPass(conversion));

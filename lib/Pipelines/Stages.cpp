@@ -14,6 +14,7 @@
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
@@ -26,6 +27,13 @@ void embedding::addSimplification(OpPassManager &pm) {
   pm.addPass(createCSEPass());
   pm.addPass(createEmbeddingFuseRenormLookupPass());
   pm.addPass(createEmbeddingElideChecksPass());
+}
+
+void embedding::addSizeChecks(OpPassManager &pm) {
+  pm.addNestedPass<func::FuncOp>(createEmbeddingCheckSizesPass());
+  // Erases those that hold by what is static.
+  pm.addPass(createCSEPass());
+  pm.addPass(createCanonicalizerPass());
 }
 
 void embedding::addBufferization(OpPassManager &pm) {

@@ -18,6 +18,9 @@ namespace embedding {
 /// was.
 void addSimplification(OpPassManager &pm);
 
+/// Checks of sizes that are not static, before operations are converted.
+void addSizeChecks(OpPassManager &pm);
+
 /// From tensors to memrefs, with deallocations.
 void addBufferization(OpPassManager &pm);
 

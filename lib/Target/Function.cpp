@@ -74,7 +74,8 @@ static bool isSupported(Type type) {
   if (!shaped)
     return !getCType(type).empty();
   if (!isa<RankedTensorType, MemRefType>(type) ||
-      !getElementType(shaped.getElementType()))
+      !getElementType(shaped.getElementType()) ||
+      shaped.getRank() > signature::kMaxRank)
     return false;
   auto memref = dyn_cast<MemRefType>(type);
   if (!memref)
@@ -254,12 +255,15 @@ LogicalResult mlir::embedding::compileFunctions(
     nvvm.chip = "sm_" + std::to_string(options.chip);
     nvvm.atomicGradients = options.atomicGradients;
     nvvm.launch = KernelLaunch::callback;
+    nvvm.checkSizes = !options.assumesSizes;
     buildEmbeddingToNVVMPipeline(pm, nvvm);
   } else {
     CPUPipelineOptions cpu;
     cpu.vectorBytes = target.getVectorBytes();
     cpu.vectorize = cpu.prefetch = !options.isNaive;
     cpu.parallelism = CPUParallelism::callback;
+    cpu.allocation = CPUAllocation::callback;
+    cpu.checkSizes = !options.assumesSizes;
     buildEmbeddingToCPUPipeline(pm, cpu);
   }
   if (failed(pm.run(*copy)))

@@ -78,8 +78,6 @@ struct EmbeddingCallLaunchKernel
     for (gpu::LaunchFuncOp launch : launches)
       if (failed(replaceLaunch(launch)))
         return signalPassFailure();
-    module.walk([](gpu::AllocOp op) { addStream(op); });
-    module.walk([](gpu::DeallocOp op) { addStream(op); });
     module->removeAttr(gpu::GPUDialect::getContainerModuleAttrName());
   }
 
@@ -145,27 +143,6 @@ private:
           getOperation(),
           launch.getKernelModuleName().getValue() + "_" + kernel, kernel);
     return name;
-  }
-
-  /// gpu-to-llvm takes memory of the device only from a stream.
-  template <typename OpTy> static void addStream(OpTy op) {
-    if (op.getAsyncToken())
-      return;
-    ImplicitLocOpBuilder b(op.getLoc(), op);
-    Value null =
-        LLVM::ZeroOp::create(b, LLVM::LLVMPointerType::get(b.getContext()));
-    Type token = gpu::AsyncTokenType::get(b.getContext());
-    Value stream =
-        UnrealizedConversionCastOp::create(b, token, null).getResult(0);
-    if constexpr (std::is_same_v<OpTy, gpu::AllocOp>) {
-      auto alloc =
-          gpu::AllocOp::create(b, op.getType(), token, stream,
-                               op.getDynamicSizes(), op.getSymbolOperands());
-      op.getMemref().replaceAllUsesWith(alloc.getMemref());
-    } else {
-      gpu::DeallocOp::create(b, token, stream, op.getMemref());
-    }
-    op.erase();
   }
 
   llvm::StringMap<Image> images;

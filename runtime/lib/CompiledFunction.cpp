@@ -68,15 +68,8 @@ static std::vector<int64_t> makeMemRef(const Tensor &tensor) {
   std::vector<int64_t> fields = {address, address, 0};
   for (int dim = 0; dim < tensor.rank(); ++dim)
     fields.push_back(tensor.size(dim));
-  // Of what has no second element a stride says nothing, but code that was told
-  // that memory is compact may ask.
-  int64_t compact = 1;
-  size_t strides = fields.size();
-  fields.resize(strides + tensor.rank());
-  for (int dim = tensor.rank() - 1; dim >= 0; --dim) {
-    fields[strides + dim] = tensor.size(dim) > 1 ? tensor.stride(dim) : compact;
-    compact *= tensor.size(dim);
-  }
+  for (int dim = 0; dim < tensor.rank(); ++dim)
+    fields.push_back(tensor.stride(dim));
   return fields;
 }
 
@@ -146,19 +139,6 @@ static Status checkX86Level(int64_t level) {
   return success();
 }
 
-thread_local CompiledCall *CompiledCall::current = nullptr;
-
-void CompiledCall::fail(Failure failure) {
-  std::lock_guard<std::mutex> lock(mutex);
-  if (status)
-    status = std::move(failure);
-}
-
-Status CompiledCall::getStatus() {
-  std::lock_guard<std::mutex> lock(mutex);
-  return status;
-}
-
 Result<void *> CompiledCall::chooseFunction(void *const *functions,
                                             int32_t deviceId) {
   if (!isForDevice())
@@ -186,7 +166,9 @@ Status CompiledCall::callFunction(void *function,
     if (Status ready = onDevice->getStatus(); !ready)
       return ready;
   }
-  reinterpret_cast<void (*)(void **)>(function)(pointers.data());
+  enter(
+      [&] { reinterpret_cast<void (*)(void **)>(function)(pointers.data()); });
+  deallocateAll();
   if (Status done = getStatus(); !done)
     return done;
   return onDevice ? onDevice->getStatus() : success();
@@ -202,6 +184,9 @@ Status CompiledCall::run(void *const *functions, const void *const *arguments,
   for (const Operand &argument : signature.arguments) {
     const void *given = *arguments++;
     if (argument.isScalar()) {
+      if (!given)
+        return invalidArgument(std::string(argument.name) +
+                               ": expected a value, but got null");
       pointers.push_back(const_cast<void *>(given));
       continue;
     }
@@ -224,17 +209,13 @@ Status CompiledCall::run(void *const *functions, const void *const *arguments,
 // What compiled code calls
 //===----------------------------------------------------------------------===//
 
-void CompiledCall::reportOutOfRange(int64_t position, int64_t index,
-                                    int64_t count) {
-  if (count != 0)
-    current->fail({EMBEDDING_OUT_OF_RANGE,
-                   "index " + std::to_string(index) + " at flat position " +
-                       std::to_string(position) + " is out of range (" +
-                       std::to_string(count) + " in all)",
-                   position, index, count});
-}
-
 Status CompiledCall::take(int64_t number, const int64_t *memref) {
+  // Code has gone on after a report, and has no result that counts.
+  if (Status before = getStatus(); !before)
+    return before;
+  if (deviceCall)
+    if (Status launched = deviceCall->getStatus(); !launched)
+      return launched;
   const Operand &operand = signature.results[number];
   DLTensor like{};
   like.device = {device ? kDLCUDA : kDLCPU, device ? device->getId() : 0};
@@ -261,82 +242,40 @@ Status CompiledCall::take(int64_t number, const int64_t *memref) {
 }
 
 void CompiledCall::takeResult(int64_t number, const int64_t *memref) {
-  // Code has gone on behind a failure, and has no result that counts.
-  if (!current->getStatus())
-    return;
-  if (Status taken = current->take(number, memref); !taken)
-    current->fail(taken.failure());
+  serve([&](GeneratedCall &call) {
+    return static_cast<CompiledCall &>(call).take(number, memref);
+  });
 }
 
-void CompiledCall::parallelFor(int64_t size, EmbeddingRangeFunction function,
-                               void *context) {
-  struct Range {
-    CompiledCall *call;
-    EmbeddingRangeFunction function;
-    void *context;
-  } range = {current, function, context};
-  current->machine.parallelFor(
-      size,
-      [](void *data, int64_t begin, int64_t end) {
-        auto *range = static_cast<Range *>(data);
-        CompiledCall *const before = std::exchange(current, range->call);
-        range->function(range->context, begin, end);
-        current = before;
-      },
-      &range);
+void CompiledCall::runLoop(int64_t size, EmbeddingRangeFunction function,
+                           void *context) {
+  enterLoop(function, context, [&](EmbeddingRangeFunction range, void *data) {
+    machine.parallelFor(size, range, data);
+  });
 }
 
-void *CompiledCall::allocate(uint64_t bytes, void *, bool) {
-  CompiledCall &call = *current;
-  size_t size = std::max<uint64_t>(bytes, 1);
-  Result<void *> memory =
-      call.machine.allocate(*call.device, call.stream, size);
-  if (!memory) {
-    // No kernel may run now.
-    call.deviceCall->fail(memory.failure());
-    return nullptr;
-  }
-  call.allocated[*memory] = size;
-  return *memory;
+Result<void *> CompiledCall::allocateMemory(size_t size) {
+  return device ? machine.allocate(*device, stream, size)
+                : machine.allocate(size);
 }
 
-void CompiledCall::deallocate(void *memory, void *) {
-  if (!memory)
-    return;
-  CompiledCall &call = *current;
-  auto found = call.allocated.find(memory);
-  call.machine.deallocate(*call.device, call.stream, memory, found->second);
-  call.allocated.erase(found);
+void CompiledCall::deallocateMemory(void *memory, size_t size) {
+  if (device)
+    machine.deallocate(*device, stream, memory, size);
+  else
+    machine.deallocate(memory, size);
 }
 
-void embedding::runtime::copyMemRef(int64_t elementBytes, UnrankedMemRef *from,
-                                    UnrankedMemRef *to) {
-  int64_t rank = from->rank;
-  auto base = [&](const int64_t *memref) {
-    return reinterpret_cast<char *>(memref[1]) + memref[2] * elementBytes;
-  };
-  const int64_t *sizes = from->memref + 3;
-  const int64_t *fromStrides = sizes + rank;
-  const int64_t *toStrides = to->memref + 3 + rank;
-  const char *source = base(from->memref);
-  char *destination = base(to->memref);
-  for (int64_t dim = 0; dim < rank; ++dim)
-    if (sizes[dim] == 0)
-      return;
-  std::vector<int64_t> index(rank, 0);
-  while (true) {
-    std::memcpy(destination, source, elementBytes);
-    int64_t dim = rank - 1;
-    for (; dim >= 0; --dim) {
-      source += fromStrides[dim] * elementBytes;
-      destination += toStrides[dim] * elementBytes;
-      if (++index[dim] < sizes[dim])
-        break;
-      source -= sizes[dim] * fromStrides[dim] * elementBytes;
-      destination -= sizes[dim] * toStrides[dim] * elementBytes;
-      index[dim] = 0;
-    }
-    if (dim < 0)
-      return;
-  }
+void *embedding::runtime::resolveOfCompiledCall(const char *name) {
+  const std::pair<const char *, void *> functions[] = {
+      {"embedding_take_result",
+       reinterpret_cast<void *>(&CompiledCall::takeResult)},
+      {"embedding_launch_kernel",
+       reinterpret_cast<void *>(&DeviceCall::launch)},
+      {"embedding_get_out_of_range_report",
+       reinterpret_cast<void *>(&DeviceCall::getReport)}};
+  for (auto [known, address] : functions)
+    if (std::strcmp(known, name) == 0)
+      return address;
+  return resolveOfGeneratedCall(name);
 }

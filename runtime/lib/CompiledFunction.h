@@ -16,17 +16,17 @@
 #define EMBEDDING_RUNTIME_LIB_COMPILEDFUNCTION_H
 
 #include "Device.h"
+#include "GeneratedCall.h"
 #include "Tensor.h"
 #include "embedding/Target/Signature.h"
 
 #include <cstring>
-#include <mutex>
-#include <unordered_map>
 #include <vector>
 
 namespace embedding::runtime {
 
 namespace signature = mlir::embedding::signature;
+static_assert(signature::kMaxRank == Tensor::kMaxRank);
 
 //===----------------------------------------------------------------------===//
 // Signatures
@@ -131,6 +131,8 @@ public:
   virtual ~Machine() = default;
   virtual void parallelFor(int64_t size, EmbeddingRangeFunction function,
                            void *context) = 0;
+  virtual Result<void *> allocate(size_t size) = 0;
+  virtual void deallocate(void *memory, size_t size) = 0;
   virtual Result<Device *> getDevice(int32_t id) = 0;
   /// Memory of the GPU whose context is current, for work in `stream`.
   virtual Result<void *> allocate(Device &device, CUstream stream,
@@ -174,19 +176,14 @@ private:
   std::vector<Tensor> tensors;
 };
 
-/// A call of a compiled function, which the code that runs finds by its thread.
-class CompiledCall {
+/// A call of a compiled function.
+class CompiledCall final : public GeneratedCall {
 public:
   /// `stream` is for functions on a GPU.
   CompiledCall(Machine &machine, const Signature &signature, Results &results,
                CUstream stream)
       : machine(machine), signature(signature), results(results),
-        stream(stream), outer(current) {
-    current = this;
-  }
-  ~CompiledCall() { current = outer; }
-  CompiledCall(const CompiledCall &) = delete;
-  CompiledCall &operator=(const CompiledCall &) = delete;
+        stream(stream) {}
 
   /// `functions` has one for each GPU of the signature, or one for the CPU.
   /// `arguments` point to DLTensors and to values of scalars. `device` is what
@@ -198,44 +195,30 @@ public:
   static Result<Tensor> getTensor(const DLTensor *dlTensor,
                                   const Operand &operand, bool isForDevice);
 
-  // What compiled code calls.
-  static void reportOutOfRange(int64_t position, int64_t index, int64_t count);
+  /// What compiled code calls, beside what any generated code does.
   static void takeResult(int64_t number, const int64_t *memref);
-  static void parallelFor(int64_t size, EmbeddingRangeFunction function,
-                          void *context);
-  /// As upstream's GPU wrappers have them.
-  static void *allocate(uint64_t bytes, void *, bool);
-  static void deallocate(void *memory, void *);
 
 private:
-  void fail(Failure failure);
-  Status getStatus();
   bool isForDevice() const { return !signature.chips.empty(); }
   Result<void *> chooseFunction(void *const *functions, int32_t deviceId);
   Status callFunction(void *function, std::vector<void *> &pointers);
   Status take(int64_t number, const int64_t *memref);
 
-  static thread_local CompiledCall *current;
+  void runLoop(int64_t size, EmbeddingRangeFunction function,
+               void *context) override;
+  Result<void *> allocateMemory(size_t size) override;
+  void deallocateMemory(void *memory, size_t size) override;
 
   Machine &machine;
   const Signature &signature;
   Results &results;
   CUstream stream;
-  CompiledCall *outer;
   Device *device = nullptr;
   DeviceCall *deviceCall = nullptr;
-  std::unordered_map<void *, size_t> allocated;
-  std::mutex mutex;
-  Status status = success();
 };
 
-/// As upstream's runner utilities have it: copies between memrefs of any
-/// strides.
-struct UnrankedMemRef {
-  int64_t rank;
-  const int64_t *memref;
-};
-void copyMemRef(int64_t elementBytes, UnrankedMemRef *from, UnrankedMemRef *to);
+/// The address of a function that compiled code knows as `name`, or null.
+void *resolveOfCompiledCall(const char *name);
 
 } // namespace embedding::runtime
 

@@ -50,12 +50,14 @@ struct ModuleTarget {
   int32_t chip;
   bool isNaive;
   bool atomicGradients;
+  bool assumesSizes;
 
   /// The target as one line, its part of the key of a cached module: all but
   /// the CPU, which the engine describes.
   std::string str() const {
     return "module " + std::to_string(chip) + (isNaive ? " naive" : "") +
-           (atomicGradients ? " atomic" : "");
+           (atomicGradients ? " atomic" : "") +
+           (assumesSizes ? " assumed" : "");
   }
 };
 

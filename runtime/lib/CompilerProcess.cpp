@@ -158,7 +158,7 @@ Result<ModuleCode> embedding::runtime::compileInProcess(
     return compilerError("cannot start: " + std::string(std::strerror(error)));
 
   // A field that is not passed on does not compile.
-  auto [cpu, chip, isNaive, atomicGradients] = target;
+  auto [cpu, chip, isNaive, atomicGradients, assumesSizes] = target;
   std::string loader = getLoader();
   std::string texts[] = {loader,
                          library,
@@ -166,7 +166,8 @@ Result<ModuleCode> embedding::runtime::compileInProcess(
                          cpu ? cpu : "",
                          std::to_string(chip),
                          std::to_string(isNaive),
-                         std::to_string(atomicGradients)};
+                         std::to_string(atomicGradients),
+                         std::to_string(assumesSizes)};
   std::vector<char *> arguments;
   for (std::string &text : texts)
     arguments.push_back(text.data());

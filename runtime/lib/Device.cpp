@@ -112,6 +112,7 @@ Result<CUfunction> Device::getKernel(const char *image, const char *name) {
 Status Device::allocateReports() {
   std::vector<Report> clear(kReportsOfBlock, kNothing);
   size_t bytes = clear.size() * sizeof(Report);
+  reportBlocks.reserve(reportBlocks.size() + 1);
   CUdeviceptr block = 0;
   if (Status allocated =
           driver.check(driver.cuMemAlloc_v2(&block, bytes), "cuMemAlloc");
@@ -225,41 +226,57 @@ DeviceCall::~DeviceCall() {
     device.getDriver().cuCtxPopCurrent_v2(&popped);
 }
 
-void DeviceCall::launch(const char *image, int64_t, const char *name,
-                        int64_t blocks, int64_t threads, int64_t *arguments,
-                        int64_t argumentCount) {
-  DeviceCall &call = *currentCall;
-  if (!call.status)
-    return;
-  Result<CUfunction> kernel = call.device.getKernel(image, name);
-  if (!kernel) {
-    call.status = kernel.failure();
-    return;
+template <typename Body> void DeviceCall::serve(const Body &body) noexcept {
+  try {
+    if (status)
+      if (Status done = body(); !done)
+        status = std::move(done.failure());
+  } catch (...) {
+    status = describeCurrentException();
   }
-  if (blocks > std::numeric_limits<int32_t>::max()) {
-    call.status = Failure{EMBEDDING_UNSUPPORTED,
-                          "cuda: more blocks of threads than a GPU takes: " +
-                              std::to_string(blocks)};
-    return;
-  }
+}
+
+Status DeviceCall::launchKernel(const char *image, const char *name,
+                                int64_t blocks, int64_t threads,
+                                int64_t *arguments, int64_t argumentCount) {
+  Result<CUfunction> kernel = device.getKernel(image, name);
+  if (!kernel)
+    return kernel.failure();
+  if (blocks > std::numeric_limits<int32_t>::max())
+    return Failure{EMBEDDING_UNSUPPORTED,
+                   "cuda: more blocks of threads than a GPU takes: " +
+                       std::to_string(blocks)};
   // Each value is at the start of its i64.
   std::vector<void *> parameters(argumentCount);
   for (int64_t i = 0; i < argumentCount; ++i)
     parameters[i] = &arguments[i];
-  const Driver &driver = call.device.getDriver();
-  call.status = driver.check(
+  const Driver &driver = device.getDriver();
+  return driver.check(
       driver.cuLaunchKernel(*kernel, static_cast<unsigned>(blocks), 1, 1,
                             static_cast<unsigned>(threads), 1, 1,
-                            /*sharedBytes=*/0, call.stream, parameters.data(),
+                            /*sharedBytes=*/0, stream, parameters.data(),
                             nullptr),
       "cuLaunchKernel");
 }
 
+void DeviceCall::launch(const char *image, int64_t, const char *name,
+                        int64_t blocks, int64_t threads, int64_t *arguments,
+                        int64_t argumentCount) {
+  currentCall->serve([&] {
+    return currentCall->launchKernel(image, name, blocks, threads, arguments,
+                                     argumentCount);
+  });
+}
+
 void *DeviceCall::getReport() {
-  DeviceCall &call = *currentCall;
-  Result<CUdeviceptr> report = call.device.getReport(call.stream);
-  if (report)
-    return reinterpret_cast<void *>(*report);
-  call.status = report.failure();
-  return nullptr;
+  void *address = nullptr;
+  currentCall->serve([&]() -> Status {
+    Result<CUdeviceptr> report =
+        currentCall->device.getReport(currentCall->stream);
+    if (!report)
+      return report.failure();
+    address = reinterpret_cast<void *>(*report);
+    return success();
+  });
+  return address;
 }

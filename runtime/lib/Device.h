@@ -89,19 +89,20 @@ public:
 
   /// The first failure so far.
   Status getStatus() const { return status; }
-  /// Launches nothing from here on.
-  void fail(Failure failure) {
-    if (status)
-      status = std::move(failure);
-  }
 
-  // What host code calls.
+  // What host code calls. After a failure they do nothing.
   static void launch(const char *image, int64_t imageBytes, const char *name,
                      int64_t blocks, int64_t threads, int64_t *arguments,
                      int64_t argumentCount);
   static void *getReport();
 
 private:
+  /// Does what `body` does, unless the call has failed. It may throw.
+  template <typename Body> void serve(const Body &body) noexcept;
+  Status launchKernel(const char *image, const char *name, int64_t blocks,
+                      int64_t threads, int64_t *arguments,
+                      int64_t argumentCount);
+
   Device &device;
   CUstream stream;
   Status status = success();

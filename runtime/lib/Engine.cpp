@@ -162,26 +162,13 @@ Engine::~Engine() = default;
 // What kernels call
 //===----------------------------------------------------------------------===//
 
-/// The engine whose kernel this thread has called.
-static thread_local Engine *currentEngine = nullptr;
-
-KernelScope::KernelScope(Engine &engine)
-    : outer(std::exchange(currentEngine, &engine)) {}
-KernelScope::~KernelScope() { currentEngine = outer; }
-
-static void parallelForOfKernel(int64_t size, EmbeddingRangeFunction range,
-                                void *context) {
-  currentEngine->parallelFor(size, /*grain=*/1, range, context);
-}
-
 static void *resolve(const char *name) {
-  if (std::strcmp(name, "embedding_parallel_for") == 0)
-    return reinterpret_cast<void *>(&parallelForOfKernel);
   if (std::strcmp(name, "embedding_launch_kernel") == 0)
     return reinterpret_cast<void *>(&DeviceCall::launch);
   if (std::strcmp(name, "embedding_get_out_of_range_report") == 0)
     return reinterpret_cast<void *>(&DeviceCall::getReport);
-  return resolveInProcess(name);
+  void *known = resolveOfGeneratedCall(name);
+  return known ? known : resolveInProcess(name);
 }
 
 //===----------------------------------------------------------------------===//
@@ -226,6 +213,29 @@ static Result<LoadedObject> loadWith(std::string_view bytes,
   return object;
 }
 
+namespace {
+
+/// What the compiler hands over. No exception may cross its frames.
+struct FromCompiler {
+  std::optional<Failure> failure;
+
+  template <typename Body> void take(const Body &body) noexcept {
+    try {
+      body();
+    } catch (...) {
+      failure = describeCurrentException();
+    }
+  }
+  void setError(const char *prefix, const char *message) noexcept {
+    take([&] {
+      failure =
+          Failure{EMBEDDING_COMPILER_ERROR, std::string(prefix) + message};
+    });
+  }
+};
+
+} // namespace
+
 Result<LoadedObject> Engine::loadOrCompile(const KernelSpec &spec) {
   std::string key = std::string(kCompilerFingerprint) + "\n" + cpuKey + "\n" +
                     spec.str() + "\n";
@@ -244,21 +254,21 @@ Result<LoadedObject> Engine::loadOrCompile(const KernelSpec &spec) {
 
   if (Status loaded = loadCompiler(); !loaded)
     return loaded.failure();
-  struct Collected {
+  struct Collected : FromCompiler {
     std::string object;
-    std::string error;
   } collected;
   CompilerOutput output;
   output.context = &collected;
   output.setObject = [](void *context, const char *bytes, size_t size) {
-    static_cast<Collected *>(context)->object.assign(bytes, size);
+    auto *collected = static_cast<Collected *>(context);
+    collected->take([&] { collected->object.assign(bytes, size); });
   };
   output.setError = [](void *context, const char *message) {
-    static_cast<Collected *>(context)->error = message;
+    static_cast<Collected *>(context)->setError("compiler: ", message);
   };
   compileKernel(&spec, cpu ? cpu->c_str() : nullptr, &output);
-  if (!collected.error.empty())
-    return Failure{EMBEDDING_COMPILER_ERROR, "compiler: " + collected.error};
+  if (collected.failure)
+    return std::move(*collected.failure);
   ++kernelsCompiled;
   Result<LoadedObject> loaded =
       loadWith(collected.object, resolve, kKernelName);
@@ -320,10 +330,11 @@ Result<LoadedModule> LoadedModule::load(ModuleCode code,
 }
 
 Result<LoadedModule> Engine::getModule(std::string_view ir, int32_t chip,
-                                       bool atomicGradients,
+                                       bool atomicGradients, bool assumesSizes,
                                        SymbolResolver resolve) {
   ModuleTarget target = {cpu ? cpu->c_str() : nullptr, chip,
-                         lowering == EMBEDDING_LOWERING_NAIVE, atomicGradients};
+                         lowering == EMBEDDING_LOWERING_NAIVE, atomicGradients,
+                         assumesSizes};
   std::string key = std::string(kCompilerFingerprint) + "\n" + cpuKey + "\n" +
                     target.str() + "\n";
   key += ir;
@@ -385,6 +396,14 @@ Result<Workspace> Engine::allocate(size_t size) {
     return Failure{EMBEDDING_OUT_OF_MEMORY,
                    "the allocator has no " + std::to_string(size) + " bytes"};
   return Result<Workspace>(Workspace(*this, memory, size));
+}
+
+void Engine::deallocate(void *memory, size_t size) noexcept {
+  try {
+    deallocateFunction(allocatorContext, memory, size, Workspace::kAlignment);
+  } catch (...) {
+    // What a caller's function throws here ends nothing: the result is there.
+  }
 }
 
 void Engine::touch(void *memory, size_t size) {

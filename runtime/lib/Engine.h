@@ -12,6 +12,7 @@
 #include "BufferPool.h"
 #include "CompilerAPI.h"
 #include "Device.h"
+#include "GeneratedCall.h"
 #include "KernelSpec.h"
 #include "ModuleCode.h"
 #include "ObjectCache.h"
@@ -62,7 +63,8 @@ public:
   /// The functions of `ir` for the GPU `chip`, or the CPU if that is 0: from
   /// disk if that loads, else compiled. `resolve` is for what they call.
   Result<LoadedModule> getModule(std::string_view ir, int32_t chip,
-                                 bool atomicGradients, SymbolResolver resolve);
+                                 bool atomicGradients, bool assumesSizes,
+                                 SymbolResolver resolve);
   /// Keeps code that work on a GPU may need, for as long as the engine lives.
   void keep(LoadedObject object);
 
@@ -70,6 +72,7 @@ public:
                    void *context);
 
   Result<Workspace> allocate(size_t size);
+  void deallocate(void *memory, size_t size) noexcept;
   /// Has the system make the pages of what is about to be written whole, if it
   /// lies in a buffer of the pool that has none yet.
   void touch(void *memory, size_t size);
@@ -93,8 +96,6 @@ public:
   void getStatistics(EmbeddingEngineStatistics &statistics) const;
 
 private:
-  friend class Workspace;
-
   Engine() = default;
 
   const Kernel *findLoaded(const KernelSpec &spec) const;
@@ -134,17 +135,25 @@ private:
   std::atomic<int64_t> objectsRejected{0};
 };
 
-/// While one lives, kernels called on this thread run their parallel loops on
-/// `engine`.
-class KernelScope {
+/// A call of a kernel whose loops run on `engine`. It allocates nothing, and no
+/// body of a loop of it fails.
+class KernelCall final : public GeneratedCall {
 public:
-  explicit KernelScope(Engine &engine);
-  ~KernelScope();
-  KernelScope(const KernelScope &) = delete;
-  KernelScope &operator=(const KernelScope &) = delete;
+  explicit KernelCall(Engine &engine) : engine(engine) {}
 
 private:
-  Engine *outer;
+  void runLoop(int64_t size, EmbeddingRangeFunction function,
+               void *context) override {
+    engine.parallelFor(size, /*grain=*/1, function, context);
+  }
+  Result<void *> allocateMemory(size_t) override { return unexpected(); }
+  void deallocateMemory(void *, size_t) override {}
+
+  static Failure unexpected() {
+    return {EMBEDDING_INTERNAL, "a kernel asks for memory"};
+  }
+
+  Engine &engine;
 };
 
 class Workspace {
@@ -157,8 +166,7 @@ public:
   Workspace &operator=(Workspace &&) = delete;
   ~Workspace() {
     if (memory)
-      engine->deallocateFunction(engine->allocatorContext, memory, size,
-                                 kAlignment);
+      engine->deallocate(memory, size);
   }
 
   char *data() const { return static_cast<char *>(memory); }

@@ -21,22 +21,8 @@ using namespace embedding::runtime;
 //===----------------------------------------------------------------------===//
 
 static void *resolve(const char *name) {
-  static const std::unordered_map<std::string_view, void *> known = {
-      {"embedding_report_out_of_range",
-       reinterpret_cast<void *>(&CompiledCall::reportOutOfRange)},
-      {"embedding_take_result",
-       reinterpret_cast<void *>(&CompiledCall::takeResult)},
-      {"embedding_parallel_for",
-       reinterpret_cast<void *>(&CompiledCall::parallelFor)},
-      {"embedding_launch_kernel",
-       reinterpret_cast<void *>(&DeviceCall::launch)},
-      {"embedding_get_out_of_range_report",
-       reinterpret_cast<void *>(&DeviceCall::getReport)},
-      {"mgpuMemAlloc", reinterpret_cast<void *>(&CompiledCall::allocate)},
-      {"mgpuMemFree", reinterpret_cast<void *>(&CompiledCall::deallocate)},
-      {"memrefCopy", reinterpret_cast<void *>(&copyMemRef)}};
-  auto found = known.find(name);
-  return found == known.end() ? resolveInProcess(name) : found->second;
+  void *known = resolveOfCompiledCall(name);
+  return known ? known : resolveInProcess(name);
 }
 
 //===----------------------------------------------------------------------===//
@@ -129,6 +115,15 @@ struct EmbeddingModule final : Machine {
                    void *context) override {
     engine.parallelFor(size, /*grain=*/1, function, context);
   }
+  Result<void *> allocate(size_t size) override {
+    Result<Workspace> memory = engine.allocate(size);
+    if (!memory)
+      return std::move(memory.failure());
+    return memory->release();
+  }
+  void deallocate(void *memory, size_t size) override {
+    engine.deallocate(memory, size);
+  }
   Result<Device *> getDevice(int32_t id) override {
     return engine.getDevice(id);
   }
@@ -167,7 +162,8 @@ Status EmbeddingModule::compile(std::string_view ir,
   }
 
   Result<LoadedModule> module =
-      engine.getModule(ir, chip, options.allow_nondeterministic != 0, resolve);
+      engine.getModule(ir, chip, options.allow_nondeterministic != 0,
+                       options.assume_sizes != 0, resolve);
   if (!module)
     return module.failure();
   for (ModuleCode::Function &described : module->functions) {
@@ -243,8 +239,9 @@ void embedding_module_destroy(EmbeddingModule *module) { delete module; }
 
 size_t embedding_module_get_functions(const EmbeddingModule *module,
                                       const EmbeddingFunction **out_functions) {
-  *out_functions = module->getFunctions().data();
-  return module->getFunctions().size();
+  if (out_functions)
+    *out_functions = module ? module->getFunctions().data() : nullptr;
+  return module ? module->getFunctions().size() : 0;
 }
 
 void embedding_call_options_init(EmbeddingCallOptions *options,

@@ -8,9 +8,85 @@
 
 #include "ModuleCode.h"
 
+#include "embedding/Target/Signature.h"
+
+#include <algorithm>
 #include <cstring>
 
 using namespace embedding::runtime;
+namespace signature = mlir::embedding::signature;
+
+//===----------------------------------------------------------------------===//
+// Signatures
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// Walks the fields of what may be a signature.
+class SignatureWalk {
+public:
+  explicit SignatureWalk(const std::vector<int64_t> &fields) : fields(fields) {}
+
+  /// The names that a signature like this has; nothing if it is none.
+  std::optional<int64_t> countNames() {
+    int64_t x86Level = next();
+    if (x86Level < 0 || x86Level > 4)
+      return std::nullopt;
+    for (int64_t chips = nextCount(); chips > 0; --chips)
+      next();
+    int64_t numOperands = nextCount() + nextCount();
+    for (int64_t i = 0; i < numOperands && !isShort; ++i)
+      walkOperand();
+    if (isShort || at != fields.size())
+      return std::nullopt;
+    return 1 + numOperands;
+  }
+
+private:
+  int64_t next() {
+    isShort |= at >= fields.size();
+    return isShort ? 0 : fields[at++];
+  }
+  /// Of what takes a field each, at least.
+  int64_t nextCount() {
+    int64_t count = next();
+    isShort |= count < 0 || count > static_cast<int64_t>(fields.size());
+    return isShort ? 0 : count;
+  }
+  void walkOperand() {
+    int64_t rank = next(), code = next(), bits = next();
+    isShort |= rank < signature::kScalar || rank > signature::kMaxRank ||
+               code < signature::kAnyInteger || code > UINT8_MAX || bits <= 0 ||
+               bits > UINT8_MAX || bits % 8 != 0;
+    if (rank == signature::kScalar || isShort)
+      return;
+    next();
+    for (int64_t dim = 0; dim < rank; ++dim) {
+      int64_t size = next();
+      isShort |= size < 0 && size != signature::kAny;
+    }
+    for (int64_t dim = 0; dim < rank; ++dim)
+      next();
+  }
+
+  const std::vector<int64_t> &fields;
+  size_t at = 0;
+  bool isShort = false;
+};
+
+} // namespace
+
+/// Whether `fields` and `names` are those of a signature, whole.
+static bool isSignature(const std::vector<int64_t> &fields,
+                        std::string_view names) {
+  std::optional<int64_t> numNames = SignatureWalk(fields).countNames();
+  return numNames && (names.empty() || names.back() == '\0') &&
+         std::count(names.begin(), names.end(), '\0') == *numNames;
+}
+
+//===----------------------------------------------------------------------===//
+// Bytes
+//===----------------------------------------------------------------------===//
 
 static void append(std::string &to, uint64_t number) {
   to.append(reinterpret_cast<const char *>(&number), sizeof(number));
@@ -79,6 +155,7 @@ std::optional<ModuleCode> ModuleCode::read(std::string_view bytes) {
                   function.fields.size() * sizeof(int64_t));
     function.names = reader.takeText();
     function.entry = reader.takeText();
+    reader.isDamaged |= !isSignature(function.fields, function.names);
   }
   code.object = reader.takeText();
   if (reader.isDamaged || !reader.rest.empty())

@@ -66,6 +66,9 @@ size_t alignTo(size_t value, size_t alignment) {
   return (value + alignment - 1) / alignment * alignment;
 }
 
+/// Small code model: everything within 2 GiB.
+constexpr size_t kMaxBytes = INT32_MAX;
+
 /// One load: parses, lays out, copies, relocates, protects.
 class Loader {
 public:
@@ -176,12 +179,14 @@ Status Loader::layOut() {
       if (section.sh_flags & SHF_TLS)
         return damaged("thread-local data is not supported");
       size_t alignment = section.sh_addralign ? section.sh_addralign : 1;
-      // Small code model: everything within 2 GiB.
-      if (alignment > page || (alignment & (alignment - 1)) != 0 ||
-          section.sh_size > INT32_MAX - size)
+      if (alignment <= page && (alignment & (alignment - 1)) == 0)
+        size = alignTo(size, alignment);
+      else
+        return damaged(std::string("section ") + names[i] +
+                       " has an impossible alignment");
+      if (size > kMaxBytes || section.sh_size > kMaxBytes - size)
         return damaged(std::string("section ") + names[i] +
                        " has an impossible size");
-      size = alignTo(size, alignment);
       offsets[i] = size;
       size += section.sh_size;
     }
@@ -342,19 +347,19 @@ Result<LoadedObject> LoadedObject::load(std::string_view object,
       return status;
     if (Status status = loader.layOut(); !status)
       return status;
-    if (Status status = loader.map(); !status)
-      return status;
+    Status mapped = loader.map();
+    // Owned from here on, also to be unmapped after a failure.
+    loaded.memory = loader.memory;
+    loaded.size = loader.memory ? loader.size : 0;
+    if (!mapped)
+      return mapped;
     if (Status status = loader.defineSymbols(loaded.symbols); !status)
       return status;
     if (Status status = loader.relocate(); !status)
       return status;
     return loader.protect();
   };
-  Status status = steps();
-  // Owned from here on, also to be unmapped after a failure.
-  loaded.memory = loader.memory;
-  loaded.size = loader.memory ? loader.size : 0;
-  if (!status)
+  if (Status status = steps(); !status)
     return status.failure();
   return Result<LoadedObject>(std::move(loaded));
 }

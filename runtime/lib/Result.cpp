@@ -39,14 +39,22 @@ embedding::runtime::writeStatus(Status status, EmbeddingStatus *outStatus) {
   return failure.code;
 }
 
-Failure embedding::runtime::describeCurrentException() {
+/// Short enough for the string's own buffer: nothing to allocate.
+static Failure outOfMemory() {
+  return {EMBEDDING_OUT_OF_MEMORY, "out of memory"};
+}
+
+Failure embedding::runtime::describeCurrentException() noexcept {
   try {
     throw;
   } catch (const std::bad_alloc &) {
-    // Short enough for the string's own buffer: nothing to allocate.
-    return {EMBEDDING_OUT_OF_MEMORY, "out of memory"};
+    return outOfMemory();
   } catch (const std::exception &exception) {
-    return {EMBEDDING_INTERNAL, exception.what()};
+    try {
+      return {EMBEDDING_INTERNAL, exception.what()};
+    } catch (const std::bad_alloc &) {
+      return outOfMemory();
+    }
   } catch (...) {
     return {EMBEDDING_INTERNAL, "unknown"};
   }

@@ -59,17 +59,18 @@ template <typename Options> void copyOptions(const Options *from, Options &to) {
 }
 
 /// Writes the fields of `defaults` that a caller knows, whose struct has
-/// `structSize` bytes.
+/// `structSize` bytes, to `options`, unless that is null.
 template <typename Options>
 void initOptions(Options *options, size_t structSize, Options defaults) {
   defaults.struct_size = structSize;
-  std::memcpy(options, &defaults, std::min(structSize, sizeof(defaults)));
+  if (options)
+    std::memcpy(options, &defaults, std::min(structSize, sizeof(defaults)));
 }
 
 /// Runs `body`, which returns a Status, for a function of the C API: writes the
 /// outcome to `out_status` and lets no exception out.
 EmbeddingStatusCode writeStatus(Status status, EmbeddingStatus *outStatus);
-Failure describeCurrentException();
+Failure describeCurrentException() noexcept;
 
 template <typename Body>
 EmbeddingStatusCode callAtBoundary(EmbeddingStatus *outStatus,

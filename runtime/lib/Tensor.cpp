@@ -93,11 +93,10 @@ Result<Tensor> Tensor::get(const DLTensor *tensor, const char *name) {
   }
   int64_t compactStride = 1;
   for (int dim = view.numDims - 1; dim >= 0; --dim) {
-    // Where no step is taken, a stride may be of any size: none to calculate
-    // with.
-    if (view.sizes[dim] != 1)
-      view.strides[dim] =
-          tensor->strides ? tensor->strides[dim] : compactStride;
+    // Of what has no second element a stride says nothing.
+    view.strides[dim] = tensor->strides && view.sizes[dim] > 1 && !isEmpty
+                            ? tensor->strides[dim]
+                            : compactStride;
     // The number of bytes must fit too; an empty tensor has none.
     int64_t bytes;
     if (!isEmpty &&

@@ -27,7 +27,7 @@ public:
 
   int rank() const { return numDims; }
   int64_t size(int dim) const { return sizes[dim]; }
-  /// In elements.
+  /// In elements; of a dimension without a second one, as in compact memory.
   int64_t stride(int dim) const { return strides[dim]; }
   int64_t numElements() const { return elements; }
   int64_t elementBytes() const { return bytesPerElement; }

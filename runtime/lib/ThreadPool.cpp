@@ -10,8 +10,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
+#include <new>
 #include <sched.h>
-#include <system_error>
 #include <unistd.h>
 
 using namespace embedding::runtime;
@@ -110,8 +111,8 @@ void ThreadPool::start() {
     while (static_cast<int>(threads.size()) < numThreads - 1)
       threads.emplace_back([this, member = static_cast<int>(threads.size()) +
                                            1] { work(member); });
-  } catch (const std::system_error &) {
-    // Fewer threads than asked for do the same work.
+  } catch (const std::exception &) {
+    // No thread or no memory for one: fewer than asked for do the same work.
   }
 }
 
@@ -149,8 +150,15 @@ void ThreadPool::parallelFor(int64_t size, int64_t grain,
   if (owner == 0)
     start();
 
-  auto current = std::make_shared<Loop>(size, grain, function, context,
-                                        static_cast<int>(threads.size()) + 1);
+  std::shared_ptr<Loop> current;
+  try {
+    current = std::make_shared<Loop>(size, grain, function, context,
+                                     static_cast<int>(threads.size()) + 1);
+  } catch (const std::bad_alloc &) {
+    // Nothing to share it by.
+    function(context, 0, size);
+    return;
+  }
   {
     std::lock_guard<std::mutex> lock(mutex);
     loop = current;

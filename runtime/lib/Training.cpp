@@ -261,11 +261,13 @@ public:
         if (rows.isWritten && rows.tensor->isContiguous())
           engine.touch(rows.tensor->data(), rows.tensor->numElements() *
                                                 rows.tensor->elementBytes());
-    {
-      KernelScope scope(engine);
+    KernelCall call(engine);
+    call.enter([&] {
       reinterpret_cast<KernelOf<void>>((*kernel)->function)(arguments...,
                                                             &workspace);
-    }
+    });
+    if (Status done = call.getStatus(); !done)
+      return done;
     for (const Rows &rows : operands)
       if (rows.isCopied && rows.isWritten)
         copyFromCompact(memory->data() + rows.copyOffset, *rows.tensor);

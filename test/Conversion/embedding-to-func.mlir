@@ -28,3 +28,20 @@ func.func @conflict(%count: i64) {
   embedding.report_out_of_range %count, %count, %count
   return
 }
+
+// -----
+
+// CHECK: func.func private @embedding_report_mismatch(!llvm.ptr, i64, i64)
+// CHECK-LABEL: func @expect_size
+// CHECK-SAME: %[[ACTUAL:.*]]: index, %[[EXPECTED:.*]]: index
+func.func @expect_size(%actual: index, %expected: index) {
+  // CHECK: %[[DIFFERS:.*]] = arith.cmpi ne, %[[ACTUAL]], %[[EXPECTED]]
+  // CHECK: scf.if %[[DIFFERS]] {
+  // CHECK-DAG: %[[WHAT:.*]] = llvm.mlir.addressof @[[TEXT:.*]] :
+  // CHECK-DAG: %[[E:.*]] = arith.index_cast %[[EXPECTED]]
+  // CHECK-DAG: %[[A:.*]] = arith.index_cast %[[ACTUAL]]
+  // CHECK: call @embedding_report_mismatch(%[[WHAT]], %[[E]], %[[A]])
+  embedding.expect_size %actual, %expected, "expected a size to be"
+  return
+}
+// CHECK: llvm.mlir.global internal constant @[[TEXT]]("expected a size to be\00")

@@ -32,3 +32,24 @@ func.func @unused(%indices: tensor<?xi64>, %num_rows: index, %count: i64) {
   embedding.report_out_of_range %count, %count, %count
   return
 }
+
+// What is as expected in any case is gone; what is not is said when it runs.
+// CHECK-LABEL: func @expect_size
+// CHECK-SAME: %[[A:.*]]: index, %[[B:.*]]: index
+func.func @expect_size(%a: index, %b: index) {
+  // CHECK-DAG: %[[FOUR:.*]] = arith.constant 4 : index
+  // CHECK-DAG: %[[FIVE:.*]] = arith.constant 5 : index
+  %four = arith.constant 4 : index
+  %also_four = arith.constant 4 : index
+  %five = arith.constant 5 : index
+  // CHECK-NOT: "same"
+  embedding.expect_size %a, %a, "same"
+  embedding.expect_size %four, %also_four, "same"
+  // CHECK: embedding.expect_size %[[A]], %[[B]], "unknown"
+  embedding.expect_size %a, %b, "unknown"
+  // CHECK-NEXT: embedding.expect_size %[[A]], %[[FOUR]], "half known"
+  embedding.expect_size %a, %four, "half known"
+  // CHECK-NEXT: embedding.expect_size %[[FOUR]], %[[FIVE]], "other"
+  embedding.expect_size %four, %five, "other"
+  return
+}

@@ -76,6 +76,8 @@ func.func @out_of_range(%t: tensor<8x?xi64>, %m: memref<4xi32>, %num_rows: index
   %0:3 = embedding.find_out_of_range %m, %num_rows : memref<4xi32>
   // CHECK: embedding.report_out_of_range %[[POSITION]], %[[INDEX]], %[[COUNT]]
   embedding.report_out_of_range %position, %index, %count
+  // CHECK: embedding.expect_size %{{.*}}, %{{.*}}, "expected a size to be"
+  embedding.expect_size %num_rows, %num_rows, "expected a size to be"
   return
 }
 

@@ -63,13 +63,17 @@ static void *getReport() {
   return reinterpret_cast<void *>(currentDevice->report);
 }
 
-static void *allocate(uint64_t bytes, void *, bool) {
+static void *allocate(int64_t elementBytes, int64_t, int64_t rank,
+                      const int64_t *sizes) {
+  auto bytes = static_cast<uint64_t>(elementBytes);
+  for (int64_t dim = 0; dim < rank; ++dim)
+    bytes *= static_cast<uint64_t>(sizes[dim]);
   if (bytes == 0)
     currentDevice->error = "allocates nothing";
   return reinterpret_cast<void *>(currentDevice->memory.allocate(bytes));
 }
 
-static void deallocate(void *address, void *) {
+static void deallocate(void *address) {
   if (!currentDevice->memory.deallocate(reinterpret_cast<uint64_t>(address)))
     currentDevice->error = "frees what is not allocated";
 }
@@ -89,8 +93,8 @@ static void *resolve(const char *name) {
       {"embedding_launch_kernel", reinterpret_cast<void *>(&launchKernel)},
       {"embedding_get_out_of_range_report",
        reinterpret_cast<void *>(&getReport)},
-      {"mgpuMemAlloc", reinterpret_cast<void *>(&allocate)},
-      {"mgpuMemFree", reinterpret_cast<void *>(&deallocate)},
+      {"embedding_allocate", reinterpret_cast<void *>(&allocate)},
+      {"embedding_deallocate", reinterpret_cast<void *>(&deallocate)},
       {"embedding_report_out_of_range",
        reinterpret_cast<void *>(&reportOnCPU)}};
   for (auto [known, address] : symbols)

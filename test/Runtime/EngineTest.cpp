@@ -65,6 +65,33 @@ TEST(Engine, InvalidOptions) {
   embedding_engine_destroy(nullptr);
 }
 
+// Where null has no meaning it does no harm.
+TEST(Engine, NullArguments) {
+  embedding_engine_options_init(nullptr, sizeof(EmbeddingEngineOptions));
+  embedding_lookup_options_init(nullptr, sizeof(EmbeddingLookupOptions));
+  embedding_renorm_options_init(nullptr, sizeof(EmbeddingRenormOptions));
+  embedding_grad_options_init(nullptr, sizeof(EmbeddingGradOptions));
+  embedding_coalesce_options_init(nullptr, sizeof(EmbeddingCoalesceOptions));
+  embedding_module_options_init(nullptr, sizeof(EmbeddingModuleOptions));
+  embedding_call_options_init(nullptr, sizeof(EmbeddingCallOptions));
+  const EmbeddingFunction *functions =
+      reinterpret_cast<const EmbeddingFunction *>(1);
+  EXPECT_EQ(embedding_module_get_functions(nullptr, &functions), 0u);
+  EXPECT_EQ(functions, nullptr);
+  EXPECT_EQ(embedding_module_get_functions(nullptr, nullptr), 0u);
+  EXPECT_EQ(embedding_module_call(nullptr, "f", nullptr, nullptr, nullptr),
+            EMBEDDING_INVALID_ARGUMENT);
+  EXPECT_EQ(embedding_engine_get_statistics(nullptr, nullptr, nullptr),
+            EMBEDDING_INVALID_ARGUMENT);
+  EXPECT_EQ(embedding_synchronize(nullptr, 0, nullptr, nullptr),
+            EMBEDDING_INVALID_ARGUMENT);
+  EXPECT_EQ(
+      embedding_lookup(nullptr, nullptr, nullptr, nullptr, nullptr, nullptr),
+      EMBEDDING_INVALID_ARGUMENT);
+  EXPECT_STREQ(embedding_engine_cache_dir(nullptr), "");
+  embedding_buffer_deallocate(nullptr, nullptr, 0);
+}
+
 // A caller built with an earlier header has fewer fields.
 TEST(Engine, ShorterOptions) {
   EngineOptions options;

@@ -109,6 +109,40 @@ class LookupMatrix : public EachLowering {};
 // Rows of large outputs are stored around the caches, in vectors of what
 // divides their bytes and addresses; 128 bytes of padding between rows are left
 // alone.
+// A stride to where nothing is says nothing: in no operand is it walked, nor
+// does it make rows other than contiguous.
+TEST(Lookup, StridesOfSingleElements) {
+  constexpr int64_t kFar = INT64_MAX;
+  Engine engine(uncached());
+  std::vector<float> table = {1, 2, 3, 4, 5, 6}, out(6);
+  std::vector<int64_t> indices = {1, 0};
+  TensorView wide(table.data(), {2, 3}),
+      column(table.data(), {6, 1}, {1, kFar}),
+      row(table.data(), {1, 6}, {-kFar, 1});
+  engine.lookup(wide, TensorView(indices.data(), {1, 2, 1}, {kFar, 1, -kFar}),
+                TensorView(out.data(), {1, 2, 1, 3}, {kFar, 3, kFar, 1}));
+  EXPECT_EQ(out, (std::vector<float>{4, 5, 6, 1, 2, 3}));
+  engine.lookup(column, TensorView(indices.data(), {2}),
+                TensorView(out.data(), {2, 1}, {1, -kFar}));
+  EXPECT_EQ(out[0], 2);
+  EXPECT_EQ(out[1], 1);
+  indices = {0};
+  engine.lookup(row, TensorView(indices.data(), {1}, {kFar}),
+                TensorView(out.data(), {1, 6}, {kFar, 1}));
+  EXPECT_EQ(out, table);
+  // Without elements, all strides are such.
+  engine.lookup(wide, TensorView(indices.data(), {0, 5}, {kFar, -kFar}),
+                TensorView(out.data(), {0, 5, 3}, {kFar, kFar, INT64_MIN}));
+
+  // Gradients of rows that are copied to and fro.
+  std::vector<float> grad = {1, 2, 3, 4, 5, 6}, sums(6);
+  indices = {1, 0};
+  engine.denseGrad(TensorView(grad.data(), {2, 1, 3}, {3, kFar, 1}),
+                   TensorView(indices.data(), {2, 1}, {1, kFar}),
+                   TensorView(sums.data(), {2, 3}));
+  EXPECT_EQ(sums, (std::vector<float>{4, 5, 6, 1, 2, 3}));
+}
+
 TEST_P(LookupMatrix, LargeOutputs) {
   constexpr int64_t kOutBytes = 9 << 20;
   constexpr int64_t kNumRows = 300;

@@ -212,6 +212,64 @@ TEST(Module, BadCalls) {
   }
 }
 
+// What the type of a function says of strides and signs.
+TEST(Module, StridesAndSigns) {
+  Engine engine(uncached());
+  Module module(engine, R"mlir(
+func.func @fixed(%from: memref<?x?xui8, strided<[5, 1]>>, %to: memref<1xui8>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %x = memref.load %from[%c0, %c1] : memref<?x?xui8, strided<[5, 1]>>
+  memref.store %x, %to[%c0] : memref<1xui8>
+  return
+}
+func.func @compact(%from: memref<?x?xi8>, %to: memref<1xi64>) {
+  %c0 = arith.constant 0 : index
+  %b, %o, %s:2, %t:2 = memref.extract_strided_metadata %from
+      : memref<?x?xi8> -> memref<i8>, index, index, index, index, index
+  %stride = arith.index_cast %t#0 : index to i64
+  memref.store %stride, %to[%c0] : memref<1xi64>
+  return
+}
+)mlir");
+  std::vector<uint8_t> bytes = {1, 2, 3, 4, 5, 6, 7, 8};
+  uint8_t to = 0;
+  int64_t stride = 0;
+  // One row has any stride; several have the function's.
+  module.call("fixed", {TensorView(bytes.data(), {1, 2}, {99, 1}),
+                        TensorView(&to, {1}, {7})});
+  EXPECT_EQ(to, 2);
+  module.call("fixed",
+              {TensorView(bytes.data(), {2, 2}, {5, 1}), TensorView(&to, {1})});
+  EXPECT_EQ(getMessage(
+                [&] {
+                  module.call("fixed",
+                              {TensorView(bytes.data(), {2, 2}, {4, 1}),
+                               TensorView(&to, {1})});
+                },
+                EMBEDDING_INVALID_ARGUMENT),
+            "from: expected a stride of 5 in dimension 0, but got 4");
+  // Signed where the type says unsigned; either where it says neither.
+  EXPECT_EQ(
+      getMessage(
+          [&] {
+            module.call(
+                "fixed",
+                {TensorView(reinterpret_cast<int8_t *>(bytes.data()), {1, 2}),
+                 TensorView(&to, {1})});
+          },
+          EMBEDDING_INVALID_ARGUMENT),
+      "from: expected uint8, but got int8");
+  for (DLDataType type :
+       {DLDataType{kDLInt, 8, 1}, DLDataType{kDLUInt, 8, 1}}) {
+    stride = 0;
+    module.call("compact", {TensorView(bytes.data(), type, {1, 4}, {99, 1}),
+                            TensorView(&stride, {1})});
+    // Code that was told that memory is compact may ask.
+    EXPECT_EQ(stride, 4);
+  }
+}
+
 TEST(Module, BadModules) {
   Engine engine(uncached());
   auto fail = [&](const char *ir) {
@@ -222,6 +280,16 @@ TEST(Module, BadModules) {
               HasSubstr("line 2, column 10: use of undeclared SSA value"));
   EXPECT_THAT(fail("func.func @f(%a: tensor<*xf32>) {\n  return\n}"),
               HasSubstr("line 1, column 1: cannot be called from outside"));
+  // A DLTensor has no place for it.
+  EXPECT_THAT(
+      fail("func.func @f(%a: memref<4xf32, strided<[1], offset: 3>>) {\n"
+           "  return\n}"),
+      HasSubstr("cannot be called from outside"));
+  std::string deep = "func.func @f(%a: tensor<";
+  for (int dim = 0; dim < 33; ++dim)
+    deep += "1x";
+  EXPECT_THAT(fail((deep + "f32>) {\n  return\n}").c_str()),
+              HasSubstr("cannot be called from outside"));
   EXPECT_EQ(fail(""), "there is no public function");
   EXPECT_EQ(
       embedding_module_compile(engine.get(), "", 0, nullptr, nullptr, nullptr),
@@ -348,6 +416,43 @@ TEST(Module, IsKeptOnDisk) {
   EmbeddingEngineStatistics damaged = run();
   EXPECT_EQ(damaged.kernels_compiled, 1);
   EXPECT_EQ(damaged.objects_rejected, 1);
+}
+
+namespace {
+
+/// The instructions of the module that an engine with `options` has compiled.
+std::string disassemble(EngineOptions options) {
+  TemporaryDirectory directory;
+  std::string path = directory.str();
+  options.cache_dir = path.c_str();
+  Engine engine(options);
+  Module module(engine, kFunctions);
+  std::string bytes;
+  for (const auto &file : std::filesystem::directory_iterator(path)) {
+    std::ifstream stream(file.path(), std::ios::binary);
+    bytes.append(std::istreambuf_iterator<char>(stream), {});
+  }
+  size_t begin = bytes.find("\x7f"
+                            "ELF");
+  EXPECT_NE(begin, std::string::npos);
+  std::string object = path + "/module.o", text = path + "/module.s";
+  std::ofstream(object, std::ios::binary) << bytes.substr(begin);
+  std::string command = "llvm-objdump-22 -d " + object + " > " + text;
+  EXPECT_EQ(std::system(command.c_str()), 0);
+  std::ifstream stream(text);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+} // namespace
+
+// What tests compare with is lowered element by element.
+TEST(Module, NaiveModules) {
+  EngineOptions options = uncached();
+  EXPECT_THAT(disassemble(options), HasSubstr("prefetch"));
+  options.lowering = EMBEDDING_LOWERING_NAIVE;
+  std::string naive = disassemble(options);
+  EXPECT_THAT(naive, HasSubstr("ret"));
+  EXPECT_THAT(naive, testing::Not(HasSubstr("prefetch")));
 }
 
 TEST(Module, Threads) {

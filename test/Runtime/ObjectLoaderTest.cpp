@@ -7,6 +7,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "ObjectLoader.h"
+#include "CompiledFunction.h"
+#include "ModuleCode.h"
 #include "TestUtils.h"
 
 #include <cstdlib>
@@ -100,6 +102,152 @@ TEST(ObjectLoader, ThreadLocal) {
   std::string object =
       compile("_Thread_local int x; int f(void) { return ++x; }");
   EXPECT_FALSE(LoadedObject::load(object, resolve));
+}
+
+namespace {
+
+/// The section headers of `object`, which must be one.
+Elf64_Shdr *getSections(std::string &object, size_t &count) {
+  auto *header = reinterpret_cast<Elf64_Ehdr *>(object.data());
+  count = header->e_shnum;
+  return reinterpret_cast<Elf64_Shdr *>(object.data() + header->e_shoff);
+}
+
+std::string getFailure(const std::string &object) {
+  Result<LoadedObject> loaded = LoadedObject::load(object, resolve);
+  return loaded ? "none" : loaded.failure().message;
+}
+
+} // namespace
+
+// The loader adds up sizes: of each section alone, none may wrap the sum.
+TEST(ObjectLoader, ImpossibleSizes) {
+  std::string good = compile(kSource);
+  for (uint64_t size :
+       {uint64_t(INT32_MAX) - 4095, uint64_t(INT32_MAX), uint64_t(1) << 31,
+        uint64_t(1) << 40, UINT64_MAX - 4095, UINT64_MAX}) {
+    // Of several at once, since the first may just fit.
+    std::string damaged = good;
+    size_t count;
+    Elf64_Shdr *sections = getSections(damaged, count);
+    for (size_t i = 0; i < count; ++i)
+      if (sections[i].sh_flags & SHF_ALLOC) {
+        sections[i].sh_type = SHT_NOBITS;
+        sections[i].sh_size = size;
+      }
+    EXPECT_NE(getFailure(damaged).find("has an impossible size"),
+              std::string::npos)
+        << size << ": " << getFailure(damaged);
+    for (size_t i = 0; i < count; ++i)
+      sections[i].sh_addralign = 4096;
+    EXPECT_NE(getFailure(damaged).find("has an impossible size"),
+              std::string::npos)
+        << size << ": " << getFailure(damaged);
+  }
+}
+
+// A displacement of 32 bits reaches 2 GiB.
+TEST(ObjectLoader, RelocationTooFar) {
+  std::string good = compile(kSource);
+  for (int64_t addend :
+       {int64_t(1) << 31, int64_t(1) << 32, -(int64_t(1) << 33)}) {
+    std::string damaged = good;
+    size_t count;
+    Elf64_Shdr *sections = getSections(damaged, count);
+    size_t changed = 0;
+    for (size_t i = 0; i < count; ++i) {
+      if (sections[i].sh_type != SHT_RELA ||
+          !(sections[sections[i].sh_info].sh_flags & SHF_EXECINSTR))
+        continue;
+      auto *relocations = reinterpret_cast<Elf64_Rela *>(damaged.data() +
+                                                         sections[i].sh_offset);
+      for (size_t k = 0; k < sections[i].sh_size / sizeof(Elf64_Rela); ++k)
+        if (ELF64_R_TYPE(relocations[k].r_info) == R_X86_64_PC32) {
+          relocations[k].r_addend += addend;
+          ++changed;
+        }
+    }
+    ASSERT_GT(changed, 0u);
+    EXPECT_EQ(getFailure(damaged),
+              "object: relocation does not reach its target");
+  }
+}
+
+namespace {
+
+/// A module of one function of a tensor and a scalar.
+ModuleCode makeModuleCode() {
+  ModuleCode code;
+  ModuleCode::Function function;
+  // Any CPU; no GPU; two arguments and a result.
+  function.fields = {0, 0, 2, 1};
+  function.fields.insert(function.fields.end(),
+                         {2, kDLFloat, 32, 0, -1, 3, 3, 1});
+  function.fields.insert(function.fields.end(), {-1, kDLInt, 64});
+  function.fields.insert(function.fields.end(), {0, kDLFloat, 32, 0});
+  function.fields[8] = INT64_MIN;
+  function.names = std::string("f\0a\0n\0out\0", 10);
+  function.entry = "entry";
+  code.functions = {function, function};
+  code.object = "object";
+  return code;
+}
+
+} // namespace
+
+TEST(ModuleCode, IsReadAsItIsWritten) {
+  ModuleCode code = makeModuleCode();
+  std::optional<ModuleCode> read = ModuleCode::read(code.write());
+  ASSERT_TRUE(read);
+  ASSERT_EQ(read->functions.size(), 2u);
+  EXPECT_EQ(read->functions[1].fields, code.functions[1].fields);
+  EXPECT_EQ(read->functions[1].names, code.functions[1].names);
+  EXPECT_EQ(read->functions[1].entry, "entry");
+  EXPECT_EQ(read->object, "object");
+}
+
+// Whatever is read is nothing or a module whose signatures can be walked; the
+// sanitizers see the rest.
+TEST(ModuleCode, Damaged) {
+  std::string good = makeModuleCode().write();
+  for (size_t size = 0; size < good.size(); ++size)
+    EXPECT_FALSE(ModuleCode::read(good.substr(0, size)));
+  EXPECT_FALSE(ModuleCode::read(good + "x"));
+  std::mt19937_64 random(12);
+  auto walk = [](const std::string &bytes) {
+    std::optional<ModuleCode> code = ModuleCode::read(bytes);
+    if (!code)
+      return;
+    for (const ModuleCode::Function &function : code->functions) {
+      Signature signature(function.fields.data(), function.names.data());
+      for (const auto *operands : {&signature.arguments, &signature.results})
+        for (const Operand &operand : *operands)
+          EXPECT_FALSE(operand.isScalar() ? operand.bits == 0
+                                          : operand.shape().empty());
+    }
+  };
+  for (int i = 0; i < 20000; ++i) {
+    std::string damaged = good;
+    for (uint64_t n = random() % 4 + 1; n > 0; --n)
+      damaged[random() % damaged.size()] =
+          random() % 2 ? static_cast<char>(random()) : static_cast<char>(-1);
+    walk(damaged);
+  }
+  // Each field of a signature.
+  for (size_t field = 0; field < makeModuleCode().functions[0].fields.size();
+       ++field)
+    for (int64_t value :
+         {INT64_MIN, INT64_MIN + 1, int64_t(-2), int64_t(-1), int64_t(0),
+          int64_t(33), int64_t(1) << 40, INT64_MAX}) {
+      ModuleCode code = makeModuleCode();
+      code.functions[0].fields[field] = value;
+      walk(code.write());
+    }
+  for (std::string names : {"", "f", "f\0a\0n\0out"}) {
+    ModuleCode code = makeModuleCode();
+    code.functions[1].names = names;
+    EXPECT_FALSE(ModuleCode::read(code.write()));
+  }
 }
 
 TEST(ObjectLoader, NotAnObject) {

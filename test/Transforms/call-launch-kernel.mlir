@@ -25,17 +25,6 @@ module attributes {gpu.container_module} {
 
 // -----
 
-// CHECK-LABEL: func.func @allocate
-// CHECK:         %[[BUFFER:.*]], %{{.*}} = gpu.alloc async [%{{.*}}] (%{{.*}})
-// CHECK:         gpu.dealloc async [%{{.*}}] %[[BUFFER]]
-func.func @allocate(%n: index) {
-  %buffer = gpu.alloc (%n) : memref<?xi8>
-  gpu.dealloc %buffer : memref<?xi8>
-  return
-}
-
-// -----
-
 module attributes {gpu.container_module} {
   // expected-error @below {{expected one object, but got 2}}
   gpu.binary @kernels [#gpu.object<#nvvm.target<chip = "sm_80">, assembly = "a">, #gpu.object<#nvvm.target<chip = "sm_90">, assembly = "b">]

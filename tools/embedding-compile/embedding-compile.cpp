@@ -88,6 +88,10 @@ static cl::opt<bool> atomicGradients(
     "atomic-gradients",
     cl::desc("On GPUs, sum dense gradients in no order, by atomic additions"),
     cl::cat(category));
+static cl::opt<bool> assumeSizes(
+    "assume-sizes",
+    cl::desc("Take for granted that the sizes of a call fit each other"),
+    cl::cat(category));
 static cl::opt<std::string> linker("linker",
                                    cl::desc("The C++ compiler that links"),
                                    cl::init("c++"), cl::cat(category));
@@ -296,6 +300,7 @@ static LogicalResult compile(ModuleOp module, ArrayRef<CFunction> functions,
   mlir::embedding::FunctionCompilation options;
   options.chip = chip;
   options.atomicGradients = atomicGradients;
+  options.assumesSizes = assumeSizes;
   SmallVector<char, 0> object;
   if (failed(mlir::embedding::compileFunctions(module, interfaces, target,
                                                options, object)))

@@ -16,6 +16,7 @@
 #include "Tool.h"
 
 #include "Device.h"
+#include "GeneratedCall.h"
 #include "ObjectLoader.h"
 #include "embedding/Conversion/Passes.h"
 #include "embedding/InitAll.h"
@@ -37,12 +38,12 @@
 #include <chrono>
 #include <cstdlib>
 #include <deque>
-#include <mutex>
 
 using namespace mlir;
 using ::embedding::runtime::Device;
 using ::embedding::runtime::DeviceCall;
 using ::embedding::runtime::Driver;
+using ::embedding::runtime::GeneratedCall;
 using ::embedding::runtime::LoadedObject;
 using ::embedding::tools::HostTensor;
 using ::embedding::tools::OutputFiles;
@@ -92,6 +93,10 @@ static cl::opt<std::string>
 static cl::opt<bool> naive("naive",
                            cl::desc("Lower element by element, unoptimized"),
                            cl::cat(category));
+static cl::opt<bool> assumeSizes(
+    "assume-sizes",
+    cl::desc("Take for granted that the sizes of a call fit each other"),
+    cl::cat(category));
 static cl::opt<unsigned> benchmark(
     "benchmark",
     cl::desc("Call the function this many times more, and report the median"),
@@ -217,32 +222,18 @@ namespace {
 
 /// What the running program tells the tool.
 struct Outcome {
-  std::mutex mutex;
   /// Types of the results, and the results once they are wanted.
   SmallVector<Type> types;
   bool wantsResults = true;
   SmallVector<std::optional<HostTensor>> results;
-  /// The first report with a count that is not 0.
-  int64_t position = -1, index = 0, count = 0;
 };
 
 } // namespace
 
 static Outcome outcome;
 
-static void reportOutOfRange(int64_t position, int64_t index, int64_t count) {
-  std::lock_guard<std::mutex> lock(outcome.mutex);
-  if (count == 0 || outcome.count != 0)
-    return;
-  outcome.position = position;
-  outcome.index = index;
-  outcome.count = count;
-}
-
 /// Takes the memref of result `number`, of a rank that its type says.
-static void takeResult(int64_t number, const int64_t *descriptor) {
-  if (!outcome.wantsResults)
-    return;
+static void storeResult(int64_t number, const int64_t *descriptor) {
   Type type = outcome.types[number];
   auto shaped = dyn_cast<ShapedType>(type);
   int64_t rank = shaped ? shaped.getRank() : 0;
@@ -269,28 +260,63 @@ static void takeResult(int64_t number, const int64_t *descriptor) {
                llvm::toString(copy.takeError()));
 }
 
-static void *allocateBuffer(uint64_t bytes, void *, bool) {
-  return allocateOnDevice(bytes);
-}
-static void deallocateBuffer(void *memory, void *) {
-  deallocateOnDevice(memory);
-}
+namespace {
+
+/// A call of the program.
+class ProgramCall final : public GeneratedCall {
+public:
+  LogicalResult run(void (*entry)(void **), void **arguments) {
+    enter([&] { entry(arguments); });
+    deallocateAll();
+    return check(getStatus());
+  }
+
+  static void takeResult(int64_t number, const int64_t *descriptor) {
+    serve([&](GeneratedCall &call) -> ::embedding::runtime::Status {
+      // The program has gone on after a report.
+      ::embedding::runtime::Status before = call.getStatus();
+      if (before && outcome.wantsResults)
+        storeResult(number, descriptor);
+      return before;
+    });
+  }
+
+private:
+  void runLoop(int64_t size, EmbeddingRangeFunction function,
+               void *context) override {
+    function(context, 0, size);
+  }
+  ::embedding::runtime::Result<void *> allocateMemory(size_t size) override {
+    if (device) {
+      if (void *memory = allocateOnDevice(size))
+        return memory;
+    } else if (void *memory = std::aligned_alloc(64, llvm::alignTo(size, 64))) {
+      return memory;
+    }
+    return ::embedding::runtime::Failure{EMBEDDING_OUT_OF_MEMORY,
+                                         "no " + std::to_string(size) +
+                                             " bytes of memory"};
+  }
+  void deallocateMemory(void *memory, size_t) override {
+    if (device)
+      deallocateOnDevice(memory);
+    else
+      std::free(memory);
+  }
+};
+
+} // namespace
 
 static void *resolve(const char *name) {
   StringRef symbol(name);
-  if (symbol == mlir::embedding::kReportOutOfRangeFunction)
-    return reinterpret_cast<void *>(&reportOutOfRange);
   if (symbol == mlir::embedding::kTakeResultFunction)
-    return reinterpret_cast<void *>(&takeResult);
+    return reinterpret_cast<void *>(&ProgramCall::takeResult);
   if (symbol == "embedding_launch_kernel")
     return reinterpret_cast<void *>(&DeviceCall::launch);
   if (symbol == mlir::embedding::kGetOutOfRangeReportFunction)
     return reinterpret_cast<void *>(&DeviceCall::getReport);
-  if (symbol == "mgpuMemAlloc")
-    return reinterpret_cast<void *>(&allocateBuffer);
-  if (symbol == "mgpuMemFree")
-    return reinterpret_cast<void *>(&deallocateBuffer);
-  return ::embedding::runtime::resolveInProcess(name);
+  void *known = ::embedding::runtime::resolveOfGeneratedCall(name);
+  return known ? known : ::embedding::runtime::resolveInProcess(name);
 }
 
 //===----------------------------------------------------------------------===//
@@ -434,11 +460,14 @@ compile(ModuleOp module, const mlir::embedding::Entries &entries) {
     else if (device)
       options.chip = "sm_" + std::to_string(device->getChip());
     options.launch = mlir::embedding::KernelLaunch::callback;
+    options.checkSizes = !assumeSizes;
     mlir::embedding::buildEmbeddingToNVVMPipeline(pm, options);
   } else {
     mlir::embedding::CPUPipelineOptions options;
     options.vectorBytes = target->getVectorBytes();
     options.vectorize = options.prefetch = !naive;
+    options.allocation = mlir::embedding::CPUAllocation::callback;
+    options.checkSizes = !assumeSizes;
     mlir::embedding::buildEmbeddingToCPUPipeline(pm, options);
   }
   if (failed(pm.run(module)))
@@ -539,24 +568,23 @@ static LogicalResult run(MLIRContext &context) {
     if (!pointers.back())
       return failure();
   }
-  entry(pointers.data());
+  if (failed(ProgramCall().run(entry, pointers.data())))
+    return failure();
   if (device) {
     if (failed(check(call->getStatus())))
       return failure();
     auto synchronized = device->synchronize(/*stream=*/nullptr);
     if (!synchronized) {
+      // As on the CPU.
       auto &failed = synchronized.failure();
-      if (failed.code != EMBEDDING_OUT_OF_RANGE)
-        return fail(failed.message);
-      reportOutOfRange(failed.position, failed.index, failed.count);
+      return fail(failed.code == EMBEDDING_OUT_OF_RANGE
+                      ? GeneratedCall::formatOutOfRange(
+                            failed.position, failed.index, failed.count)
+                      : failed.message);
     }
     if (failed(onDevice.downloadAll()))
       return failure();
   }
-  if (outcome.count != 0)
-    return fail("index " + llvm::Twine(outcome.index) + " at flat position " +
-                llvm::Twine(outcome.position) + " is out of range (" +
-                llvm::Twine(outcome.count) + " in all)");
   // A result that could not be copied has said why.
   if (llvm::is_contained(outcome.results, std::nullopt))
     return failure();
@@ -576,7 +604,7 @@ static LogicalResult run(MLIRContext &context) {
     outcome.wantsResults = false;
     runBenchmark(
         [&] {
-          entry(pointers.data());
+          (void)ProgramCall().run(entry, pointers.data());
           if (device)
             (void)device->synchronize(/*stream=*/nullptr);
         },

@@ -58,9 +58,11 @@ class VectorDialect;
 
 namespace embedding {
 
-/// The function that `convert-embedding-to-func` calls for a report.
+/// The functions that `convert-embedding-to-func` calls.
 inline constexpr llvm::StringLiteral
     kReportOutOfRangeFunction("embedding_report_out_of_range");
+inline constexpr llvm::StringLiteral
+    kReportMismatchFunction("embedding_report_mismatch");
 
 /// The module that `convert-embedding-to-gpu` puts kernels in, and the function
 /// that says where they report indices out of range.

@@ -137,7 +137,7 @@ def ConvertEmbeddingToLoopsPass : Pass<"convert-embedding-to-loops"> {
 
 def ConvertEmbeddingToFuncPass
     : Pass<"convert-embedding-to-func", "::mlir::ModuleOp"> {
-  let summary = "Convert reports of out-of-range indices to calls";
+  let summary = "Convert what the caller is told to calls";
   let description = [{
     `embedding.report_out_of_range %position, %index, %count` becomes a call of
     the function `embedding_report_out_of_range(i64, i64, i64)`, which this pass
@@ -152,8 +152,15 @@ def ConvertEmbeddingToFuncPass
     func.call @embedding_report_out_of_range(%position, %index, %count)
       : (i64, i64, i64) -> ()
     ```
+
+    `embedding.expect_size` becomes a branch that calls the function
+    `void embedding_report_mismatch(const char *what, int64_t expected, int64_t
+    actual)`, which does not return to the program.
   }];
-  let dependentDialects = ["::mlir::func::FuncDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::func::FuncDialect",
+                           "::mlir::LLVM::LLVMDialect",
+                           "::mlir::scf::SCFDialect"];
 }
 
 def ConvertEmbeddingToGPUPass

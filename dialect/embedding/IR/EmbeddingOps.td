@@ -642,4 +642,34 @@ def Embedding_ReportOutOfRangeOp : Embedding_Op<"report_out_of_range", [
   let hasCanonicalizeMethod = 1;
 }
 
+//===----------------------------------------------------------------------===//
+// ExpectSizeOp
+//===----------------------------------------------------------------------===//
+
+def Embedding_ExpectSizeOp : Embedding_Op<"expect_size", [
+    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+  let summary = "ends the program's call if a size is not as expected";
+  let description = [{
+    If `actual` is not `expected`, whoever runs this program is told `what`, both
+    values, and the program goes no further: what comes next may rely on the
+    size. `embedding-check-sizes` makes this operation of the constraints of
+    others.
+
+    `convert-embedding-to-func` makes it a call, in that case alone, of
+    `embedding_report_mismatch(ptr, i64, i64)`, which the runner provides and
+    which does not return to the program.
+
+    Example:
+
+    ```mlir
+    embedding.expect_size %actual, %expected,
+      "embedding.lookup: expected dimension 0 of init to be dimension 0 of indices,"
+    ```
+  }];
+
+  let arguments = (ins Index:$actual, Index:$expected, StrAttr:$what);
+  let assemblyFormat = "$actual `,` $expected `,` $what attr-dict";
+  let hasCanonicalizeMethod = 1;
+}
+
 #endif // EMBEDDING_IR_EMBEDDINGOPS

@@ -19,8 +19,16 @@ namespace embedding {
 /// What `forall` loops become on the CPU.
 enum class CPUParallelism { none, openmp, callback };
 
+/// Where buffers come from on the CPU.
+enum class CPUAllocation { malloc, callback };
+
 /// Options of `embedding-to-cpu-pipeline`.
 struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
+  PassOptions::Option<bool> checkSizes{
+      *this, "check-sizes",
+      llvm::cl::desc("Check at run time that dynamic sizes agree, and call "
+                     "embedding_report_mismatch if not"),
+      llvm::cl::init(false)};
   PassOptions::Option<bool> vectorize{
       *this, "vectorize",
       llvm::cl::desc("Copy rows with vectors rather than element by element"),
@@ -51,6 +59,13 @@ struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
           clEnumValN(CPUParallelism::openmp, "openmp", "OpenMP loops"),
           clEnumValN(CPUParallelism::callback, "callback",
                      "calls of embedding_parallel_for"))};
+  PassOptions::Option<CPUAllocation> allocation{
+      *this, "allocation", llvm::cl::desc("Where buffers come from"),
+      llvm::cl::init(CPUAllocation::malloc),
+      llvm::cl::values(
+          clEnumValN(CPUAllocation::malloc, "malloc", "the C library"),
+          clEnumValN(CPUAllocation::callback, "callback",
+                     "calls of embedding_allocate"))};
 };
 
 /// Lowers a module of embedding operations and anything that upstream lowers to
@@ -64,6 +79,11 @@ enum class KernelLaunch { mgpu, callback };
 /// Options of `embedding-to-nvvm-pipeline`. Those that upstream's
 /// `gpu-lower-to-nvvm-pipeline` has too have its names.
 struct NVVMPipelineOptions : PassPipelineOptions<NVVMPipelineOptions> {
+  PassOptions::Option<bool> checkSizes{
+      *this, "check-sizes",
+      llvm::cl::desc("Check at run time that dynamic sizes agree, and call "
+                     "embedding_report_mismatch if not"),
+      llvm::cl::init(false)};
   PassOptions::Option<std::string> chip{
       *this, "cubin-chip",
       llvm::cl::desc("The GPU to generate code for, sm_80 or later"),
@@ -101,7 +121,8 @@ struct NVVMPipelineOptions : PassPipelineOptions<NVVMPipelineOptions> {
       llvm::cl::values(clEnumValN(KernelLaunch::mgpu, "mgpu",
                                   "upstream's wrappers of the CUDA driver"),
                        clEnumValN(KernelLaunch::callback, "callback",
-                                  "calls of embedding_launch_kernel"))};
+                                  "calls of embedding_launch_kernel, and of "
+                                  "embedding_allocate for buffers"))};
 };
 
 /// Lowers a module of embedding operations on tensors or memrefs, all in device

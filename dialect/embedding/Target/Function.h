@@ -71,6 +71,8 @@ struct FunctionCompilation {
   bool isNaive = false;
   /// On GPUs, sums dense gradients by atomic additions.
   bool atomicGradients = false;
+  /// Takes for granted that dynamic sizes agree.
+  bool assumesSizes = false;
 };
 
 /// Appends to `object` the code of a copy of `module`, with an entry for each

@@ -34,6 +34,8 @@
 namespace mlir::embedding::signature {
 
 inline constexpr int64_t kScalar = -1;
+/// More dimensions than this nobody can pass.
+inline constexpr int64_t kMaxRank = 32;
 inline constexpr int64_t kAnyInteger = -1;
 inline constexpr int64_t kAny = INT64_MIN;
 inline constexpr int64_t kCompact = INT64_MIN + 1;

@@ -35,6 +35,9 @@ class GPUDialect;
 namespace linalg {
 class LinalgDialect;
 } // namespace linalg
+namespace math {
+class MathDialect;
+} // namespace math
 namespace memref {
 class MemRefDialect;
 } // namespace memref
@@ -59,6 +62,10 @@ class EmbeddingDialect;
 /// begin, i64 end), void *context)`.
 inline constexpr llvm::StringLiteral
     kParallelForFunction("embedding_parallel_for");
+/// The functions that `embedding-call-allocator` calls.
+inline constexpr llvm::StringLiteral kAllocateFunction("embedding_allocate");
+inline constexpr llvm::StringLiteral
+    kDeallocateFunction("embedding_deallocate");
 /// The function that `embedding-call-launch-kernel` calls.
 inline constexpr llvm::StringLiteral
     kLaunchKernelFunction("embedding_launch_kernel");

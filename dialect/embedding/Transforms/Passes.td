@@ -61,6 +61,45 @@ def EmbeddingElideChecksPass : Pass<"embedding-elide-checks"> {
   }];
 }
 
+def EmbeddingCheckSizesPass
+    : Pass<"embedding-check-sizes", "::mlir::func::FuncOp"> {
+  let summary = "Check when a program runs that sizes agree";
+  let description = [{
+    Sizes that differ at run time are undefined behaviour, of the dialect's
+    operations as of linalg's. This pass creates an `embedding.expect_size` for
+    each constraint between sizes of an operation of the dialect, of linalg, of a
+    `memref.copy` and of a cast that makes sizes static; also for a `num_rows`
+    that is negative, or so large that rows and positions do not fit into 64
+    bits. Canonicalization erases those that hold by what is static.
+
+    What every call of the function does is checked at its start, before anything
+    is written, if its arguments determine the sizes; the rest right before the
+    operation.
+
+    Example:
+
+    ```mlir
+    embedding.lookup ins(%table, %indices : memref<?x?xf32>, memref<?xi64>)
+                     outs(%out : memref<?x?xf32>)
+    ```
+
+    becomes
+
+    ```mlir
+    embedding.expect_size %out_0, %indices_0,
+      "embedding.lookup: expected dimension 0 of init to be dimension 0 of indices,"
+    embedding.expect_size %out_1, %table_1,
+      "embedding.lookup: expected dimension 1 of init to be dimension 1 of table,"
+    embedding.lookup ...
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::embedding::EmbeddingDialect", "::mlir::arith::ArithDialect",
+    "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
+}
+
 def EmbeddingSplitChecksPass : Pass<"embedding-split-checks"> {
   let summary = "Take the checks of operations out of them";
   let description = [{
@@ -555,6 +594,43 @@ def EmbeddingAllocateOnDevicePass
   let dependentDialects = ["::mlir::gpu::GPUDialect"];
 }
 
+def EmbeddingCallAllocatorPass
+    : Pass<"embedding-call-allocator", "::mlir::ModuleOp"> {
+  let summary = "Take memory from functions of the caller";
+  let description = [{
+    `memref.alloc` and `gpu.alloc` of the default memory space become calls of
+
+    ```c
+    void *embedding_allocate(int64_t element_bytes, int64_t alignment,
+                             int64_t rank, const int64_t *sizes);
+    ```
+
+    and their deallocations calls of `void embedding_deallocate(void *memory)`,
+    which this pass declares and whoever runs the program defines. Where there is
+    no such memory, where a size is negative or the bytes overflow,
+    `embedding_allocate` does not return to the program: `malloc` would say so by
+    a null that upstream's lowering does not look at. So does a `memref.alloca`
+    that is dynamic or of more than 64 KiB; its memory is the caller's to
+    deallocate when the program has returned.
+
+    Example:
+
+    ```mlir
+    %buffer = memref.alloc(%n) : memref<?xf32>
+    ```
+
+    becomes
+
+    ```mlir
+    %memory = llvm.call @embedding_allocate(%c4, %c1, %rank, %sizes)
+      : (i64, i64, i64, !llvm.ptr) -> !llvm.ptr
+    ```
+
+    and the descriptor of a memref.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
 def EmbeddingCallLaunchKernelPass
     : Pass<"embedding-call-launch-kernel", "::mlir::ModuleOp"> {
   let summary = "Launch kernels through a function of the caller";
@@ -575,9 +651,6 @@ def EmbeddingCallLaunchKernelPass
     image is the object of the `gpu.binary`, with a zero behind it; each argument
     is in the first bytes of its i64. Grids have one dimension, and kernels take
     memrefs as bare pointers.
-
-    `gpu.alloc` and `gpu.dealloc` get a null stream, so that `gpu-to-llvm` makes
-    them calls of `mgpuMemAlloc` and `mgpuMemFree`.
 
     Example:
 

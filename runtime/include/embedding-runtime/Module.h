@@ -32,6 +32,9 @@ typedef struct EmbeddingModuleOptions {
   /** Whether dense gradients on a GPU may be summed in any order; see
    * EmbeddingGradOptions. */
   int32_t allow_nondeterministic;
+  /** Whether the caller promises that the sizes of a call fit each other. By
+   * default the constraints between sizes that are dynamic are checked. */
+  int32_t assume_sizes;
 } EmbeddingModuleOptions;
 
 EMBEDDING_RUNTIME_EXPORT void
@@ -85,7 +88,8 @@ typedef struct EmbeddingFunction {
 } EmbeddingFunction;
 
 /** The functions, in the order of the module: `*out_functions` becomes the
- * first of as many as are returned. They live as long as the module. */
+ * first of as many as are returned, of null none. They live as long as the
+ * module. */
 EMBEDDING_RUNTIME_EXPORT size_t embedding_module_get_functions(
     const EmbeddingModule *module, const EmbeddingFunction **out_functions);
 
@@ -117,6 +121,12 @@ embedding_call_options_init(EmbeddingCallOptions *options, size_t struct_size);
  * otherwise. A memref is read and written in place. A tensor is not written: on
  * the CPU a function that updates one updates a copy, for a GPU it does not
  * compile.
+ *
+ * Sizes that do not fit each other are EMBEDDING_INVALID_ARGUMENT: the message
+ * names the operation, its operand and the dimension. Those that arguments
+ * determine, of operations outside loops and branches, are checked before
+ * anything is written; memory that there is not is EMBEDDING_OUT_OF_MEMORY, and
+ * what memrefs then hold is unspecified.
  *
  * EMBEDDING_OUT_OF_RANGE if an operation with `out_of_range(check)` has met a
  * bad index: what the function has written is then unspecified. On a GPU,

@@ -52,7 +52,7 @@ int main(int argc, char **argv) {
   rlimit none = {0, 0};
   setrlimit(RLIMIT_CORE, &none);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (argc != 6 || std::strcmp(argv[1], kCompilerFingerprint) != 0)
+  if (argc != 7 || std::strcmp(argv[1], kCompilerFingerprint) != 0)
     return answer(CompilerAnswer::kError,
                   "compiler: it was built from other sources than the runtime");
   auto ir = llvm::MemoryBuffer::getOpenFile(
@@ -62,7 +62,8 @@ int main(int argc, char **argv) {
     return answer(CompilerAnswer::kError, "compiler: cannot read the module: " +
                                               ir.getError().message());
   auto chip = static_cast<int32_t>(std::strtol(argv[3], nullptr, 10));
-  ModuleTarget target = {argv[2], chip, argv[4][0] == '1', argv[5][0] == '1'};
+  ModuleTarget target = {argv[2], chip, argv[4][0] == '1', argv[5][0] == '1',
+                         argv[6][0] == '1'};
   struct Collected {
     ModuleCode code;
     std::string error;

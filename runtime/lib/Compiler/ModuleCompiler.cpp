@@ -51,6 +51,7 @@ static LogicalResult compile(Compilation &compilation, StringRef ir,
   options.chip = moduleTarget.chip;
   options.isNaive = moduleTarget.isNaive;
   options.atomicGradients = moduleTarget.atomicGradients;
+  options.assumesSizes = moduleTarget.assumesSizes;
   SmallVector<char, 0> object;
   if (failed(mlir::embedding::compileFunctions(*module, functions, *target,
                                                options, object)))

@@ -41,6 +41,15 @@ public:
                    void *context) override {
     pool->parallelFor(size, /*grain=*/1, function, context);
   }
+  Result<void *> allocate(size_t size) override {
+    // In lines of a cache, as the engine's memory is.
+    void *memory = nullptr;
+    if (size <= PTRDIFF_MAX && posix_memalign(&memory, 64, size) == 0)
+      return memory;
+    return Failure{EMBEDDING_OUT_OF_MEMORY,
+                   "no " + std::to_string(size) + " bytes of memory"};
+  }
+  void deallocate(void *memory, size_t) override { std::free(memory); }
   Result<Device *> getDevice(int32_t id) override { return devices.get(id); }
   Result<void *> allocate(Device &device, CUstream stream,
                           size_t size) override {
@@ -117,6 +126,20 @@ extern "C" void embedding_report_out_of_range(int64_t position, int64_t index,
   CompiledCall::reportOutOfRange(position, index, count);
 }
 
+extern "C" void embedding_report_mismatch(const char *what, int64_t expected,
+                                          int64_t actual) {
+  CompiledCall::reportMismatch(what, expected, actual);
+}
+
+extern "C" void *embedding_allocate(int64_t elementBytes, int64_t alignment,
+                                    int64_t rank, const int64_t *sizes) {
+  return CompiledCall::allocate(elementBytes, alignment, rank, sizes);
+}
+
+extern "C" void embedding_deallocate(void *memory) {
+  CompiledCall::deallocate(memory);
+}
+
 extern "C" void embedding_take_result(int64_t number, const int64_t *memref) {
   CompiledCall::takeResult(number, memref);
 }
@@ -139,14 +162,7 @@ extern "C" void *embedding_get_out_of_range_report() {
   return DeviceCall::getReport();
 }
 
-extern "C" void *mgpuMemAlloc(uint64_t bytes, void *stream, bool isHostShared) {
-  return CompiledCall::allocate(bytes, stream, isHostShared);
-}
-extern "C" void mgpuMemFree(void *memory, void *stream) {
-  CompiledCall::deallocate(memory, stream);
-}
-
-extern "C" void memrefCopy(int64_t elementBytes, UnrankedMemRef *from,
-                           UnrankedMemRef *to) {
-  copyMemRef(elementBytes, from, to);
+extern "C" void memrefCopy(int64_t elementBytes, const UnrankedMemRef *from,
+                           const UnrankedMemRef *to) {
+  CompiledCall::copyMemRef(elementBytes, from, to);
 }

@@ -67,6 +67,12 @@ assert (status.position, status.index, status.count) == (17, 1000, 2)
 succeed("lookup", table, indices, out)
 assert np.array_equal(out, table[indices])
 
+# Sizes that no type fixes are checked against each other, before anything is written.
+out = np.zeros((3001, 8), np.float32)
+fail(INVALID_ARGUMENT, "embedding.lookup: expected dimension 0 of init to be "
+     "dimension 0 of indices, 3000, but got 3001", "lookup", table, indices, out)
+assert not out.any()
+
 # Whatever else is wrong has a name.
 short = np.zeros((3000, 7), np.float32)
 fail(INVALID_ARGUMENT, "out: expected shape [?, 8], but got [3000, 7]",

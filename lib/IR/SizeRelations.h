@@ -1,0 +1,34 @@
+//===- SizeRelations.h - Sizes that agree -----------------------*- C++ -*-===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef EMBEDDING_LIB_IR_SIZERELATIONS_H
+#define EMBEDDING_LIB_IR_SIZERELATIONS_H
+
+#include "embedding/IR/Embedding.h"
+
+namespace mlir::embedding {
+
+/// A size of one operand that another operand determines.
+struct SizeRelation {
+  const char *name;
+  Value operand;
+  int64_t dim;
+  const char *otherName;
+  Value other;
+  /// Nothing for the number of elements of `other`, to which `more` is added.
+  std::optional<int64_t> otherDim;
+  int64_t more = 0;
+};
+
+/// Appends the relations that `op` requires by its constraints.
+void getSizeRelations(RowIndexingOpInterface op,
+                      SmallVectorImpl<SizeRelation> &relations);
+
+} // namespace mlir::embedding
+
+#endif // EMBEDDING_LIB_IR_SIZERELATIONS_H

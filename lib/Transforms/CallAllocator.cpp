@@ -1,0 +1,181 @@
+//===- CallAllocator.cpp - Memory from the caller -------------------------===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "embedding/Transforms/Passes.h"
+
+#include "mlir/Analysis/DataLayoutAnalysis.h"
+#include "mlir/Conversion/LLVMCommon/ConversionTarget.h"
+#include "mlir/Conversion/LLVMCommon/Pattern.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/FunctionCallUtils.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Transforms/DialectConversion.h"
+
+namespace mlir::embedding {
+#define GEN_PASS_DEF_EMBEDDINGCALLALLOCATORPASS
+#include "embedding/Transforms/Passes.h.inc"
+} // namespace mlir::embedding
+
+using namespace mlir;
+using namespace mlir::embedding;
+
+/// Stack that one allocation of a function may take.
+static constexpr int64_t kMaxStackBytes = 64 * 1024;
+
+/// Whether `op` takes so much stack that there may be none, or may take it.
+static bool mayExhaustStack(memref::AllocaOp op, const DataLayout &layout) {
+  MemRefType type = op.getType();
+  if (!type.hasStaticShape())
+    return true;
+  int64_t bytes = layout.getTypeSize(type.getElementType());
+  for (int64_t size : type.getShape())
+    if (llvm::MulOverflow(bytes, size, bytes) || bytes > kMaxStackBytes)
+      return !llvm::is_contained(type.getShape(), 0);
+  return false;
+}
+
+/// Whether the caller can give memory of `type`.
+static bool isOfCaller(BaseMemRefType type) {
+  auto memref = dyn_cast<MemRefType>(type);
+  return memref && !memref.getMemorySpace() && memref.getLayout().isIdentity();
+}
+
+namespace {
+
+template <typename OpTy> struct CallAllocate : ConvertOpToLLVMPattern<OpTy> {
+  CallAllocate(const LLVMTypeConverter &converter, LLVM::LLVMFuncOp callee)
+      : ConvertOpToLLVMPattern<OpTy>(converter), callee(callee) {}
+
+  LogicalResult
+  matchAndRewrite(OpTy op, typename OpTy::Adaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    MemRefType type = op.getType();
+    SmallVector<Value> sizes, strides;
+    Value numElements;
+    this->getMemRefDescriptorSizes(loc, type, adaptor.getDynamicSizes(),
+                                   rewriter, sizes, strides, numElements,
+                                   /*sizeInBytes=*/false);
+    Type index = this->getIndexType();
+    auto constant = [&](int64_t value) {
+      return this->createIndexAttrConstant(rewriter, loc, index, value);
+    };
+    Value array;
+    {
+      // Where it takes stack once, whatever loop the allocation is in.
+      OpBuilder::InsertionGuard guard(rewriter);
+      rewriter.setInsertionPointToStart(
+          &op->template getParentOfType<FunctionOpInterface>()
+               .getFunctionBody()
+               .front());
+      array = LLVM::AllocaOp::create(
+          rewriter, loc, this->getPtrType(), index,
+          constant(std::max<int64_t>(type.getRank(), 1)));
+    }
+    for (auto [dim, size] : llvm::enumerate(sizes)) {
+      Value slot = LLVM::GEPOp::create(
+          rewriter, loc, this->getPtrType(), index, array,
+          ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(dim)});
+      LLVM::StoreOp::create(rewriter, loc, size, slot);
+    }
+    Value elementBytes =
+        this->getSizeInBytes(loc, type.getElementType(), rewriter);
+    Value memory = LLVM::CallOp::create(
+                       rewriter, loc, callee,
+                       ValueRange{elementBytes, constant(getAlignment(op)),
+                                  constant(type.getRank()), array})
+                       .getResult();
+    rewriter.replaceOp(
+        op, Value(this->createMemRefDescriptor(loc, type, memory, memory, sizes,
+                                               strides, rewriter)));
+    return success();
+  }
+
+private:
+  static int64_t getAlignment(OpTy op) {
+    if constexpr (std::is_same_v<OpTy, gpu::AllocOp>)
+      return 1;
+    else
+      return op.getAlignment().value_or(1);
+  }
+
+  LLVM::LLVMFuncOp callee;
+};
+
+template <typename OpTy> struct CallDeallocate : ConvertOpToLLVMPattern<OpTy> {
+  CallDeallocate(const LLVMTypeConverter &converter, LLVM::LLVMFuncOp callee)
+      : ConvertOpToLLVMPattern<OpTy>(converter), callee(callee) {}
+
+  LogicalResult
+  matchAndRewrite(OpTy op, typename OpTy::Adaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    MemRefDescriptor descriptor(adaptor.getMemref());
+    LLVM::CallOp::create(rewriter, op.getLoc(), callee,
+                         descriptor.allocatedPtr(rewriter, op.getLoc()));
+    rewriter.eraseOp(op);
+    return success();
+  }
+
+private:
+  LLVM::LLVMFuncOp callee;
+};
+
+struct EmbeddingCallAllocator
+    : embedding::impl::EmbeddingCallAllocatorPassBase<EmbeddingCallAllocator> {
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    const DataLayout &layout =
+        getAnalysis<DataLayoutAnalysis>().getAtOrAbove(module);
+    auto isToCall = [&](Operation *op) -> bool {
+      if (auto alloca = dyn_cast<memref::AllocaOp>(op))
+        return isOfCaller(alloca.getType()) && mayExhaustStack(alloca, layout);
+      if (isa<memref::AllocOp, gpu::AllocOp>(op))
+        return isOfCaller(cast<MemRefType>(op->getResultTypes()[0]));
+      // A gpu.dealloc names what it waits for first.
+      if (isa<memref::DeallocOp, gpu::DeallocOp>(op))
+        return isOfCaller(
+            cast<BaseMemRefType>(op->getOperands().back().getType()));
+      return false;
+    };
+    auto found = module.walk([&](Operation *op) {
+      return isToCall(op) ? WalkResult::interrupt() : WalkResult::advance();
+    });
+    if (!found.wasInterrupted())
+      return;
+
+    OpBuilder builder(&getContext());
+    Type pointer = LLVM::LLVMPointerType::get(&getContext());
+    Type i64 = builder.getI64Type();
+    FailureOr<LLVM::LLVMFuncOp> allocate = LLVM::lookupOrCreateFn(
+        builder, module, kAllocateFunction, {i64, i64, i64, pointer}, pointer);
+    FailureOr<LLVM::LLVMFuncOp> deallocate =
+        LLVM::lookupOrCreateFn(builder, module, kDeallocateFunction, {pointer},
+                               LLVM::LLVMVoidType::get(&getContext()));
+    if (failed(allocate) || failed(deallocate))
+      return signalPassFailure();
+    // As of malloc's result.
+    allocate->setResultAttr(0, LLVM::LLVMDialect::getNoAliasAttrName(),
+                            builder.getUnitAttr());
+
+    LLVMTypeConverter converter(&getContext());
+    RewritePatternSet patterns(&getContext());
+    patterns.add<CallAllocate<memref::AllocOp>, CallAllocate<memref::AllocaOp>,
+                 CallAllocate<gpu::AllocOp>>(converter, *allocate);
+    patterns
+        .add<CallDeallocate<memref::DeallocOp>, CallDeallocate<gpu::DeallocOp>>(
+            converter, *deallocate);
+    ConversionTarget target(getContext());
+    target.markUnknownOpDynamicallyLegal(
+        [&](Operation *op) -> std::optional<bool> { return !isToCall(op); });
+    if (failed(applyPartialConversion(module, target, std::move(patterns))))
+      signalPassFailure();
+  }
+};
+
+} // namespace

@@ -1,0 +1,237 @@
+//===- GeneratedCall.cpp - Calls of generated code ------------------------===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "GeneratedCall.h"
+
+#include <cstring>
+#include <vector>
+
+using namespace embedding::runtime;
+
+thread_local GeneratedCall::Entry *GeneratedCall::innermost = nullptr;
+
+//===----------------------------------------------------------------------===//
+// Failures
+//===----------------------------------------------------------------------===//
+
+void GeneratedCall::fail(Failure failure) noexcept {
+  std::lock_guard<std::mutex> lock(mutex);
+  if (status)
+    status = std::move(failure);
+  hasFailed = true;
+}
+
+Status GeneratedCall::getStatus() {
+  std::lock_guard<std::mutex> lock(mutex);
+  return status;
+}
+
+void GeneratedCall::leave() {
+  // NOLINTNEXTLINE(bugprone-unsafe-functions)
+  std::longjmp(innermost->exit, 1);
+}
+
+std::string GeneratedCall::formatOutOfRange(int64_t position, int64_t index,
+                                            int64_t count) {
+  return "index " + std::to_string(index) + " at flat position " +
+         std::to_string(position) + " is out of range (" +
+         std::to_string(count) + " in all)";
+}
+
+void GeneratedCall::reportOutOfRange(int64_t position, int64_t index,
+                                     int64_t count) {
+  // Code goes on after a report, and does nothing with the indices.
+  if (count != 0)
+    serve([&](GeneratedCall &call) {
+      Failure found{EMBEDDING_OUT_OF_RANGE,
+                    formatOutOfRange(position, index, count), position, index,
+                    count};
+      std::lock_guard<std::mutex> lock(call.mutex);
+      if (call.status)
+        call.status = std::move(found);
+      return success();
+    });
+}
+
+void GeneratedCall::reportMismatch(const char *what, int64_t expected,
+                                   int64_t actual) {
+  serve([&](GeneratedCall &) -> Status {
+    return invalidArgument(what + (" " + std::to_string(expected)) +
+                           ", but got " + std::to_string(actual));
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Loops
+//===----------------------------------------------------------------------===//
+
+void GeneratedCall::parallelFor(int64_t size, EmbeddingRangeFunction function,
+                                void *context) {
+  serve([&](GeneratedCall &call) -> Status {
+    call.runLoop(size, function, context);
+    if (call.hasFailed)
+      return call.getStatus();
+    return success();
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Memory
+//===----------------------------------------------------------------------===//
+
+static std::string formatSizes(int64_t rank, const int64_t *sizes) {
+  std::string text = "[";
+  for (int64_t dim = 0; dim < rank; ++dim)
+    text += (dim ? ", " : "") + std::to_string(sizes[dim]);
+  return text + "]";
+}
+
+Result<void *> GeneratedCall::allocateBlock(int64_t elementBytes,
+                                            int64_t alignment, int64_t rank,
+                                            const int64_t *sizes) {
+  bool isEmpty = false;
+  for (int64_t dim = 0; dim < rank; ++dim) {
+    if (sizes[dim] < 0)
+      return invalidArgument(
+          "expected sizes of memory to be at least 0, but got " +
+          formatSizes(rank, sizes));
+    isEmpty |= sizes[dim] == 0;
+  }
+  int64_t bytes = isEmpty ? 0 : elementBytes;
+  bool overflows = false;
+  for (int64_t dim = 0; dim < rank && !isEmpty; ++dim)
+    overflows |= __builtin_mul_overflow(bytes, sizes[dim], &bytes);
+  // Memory comes at a multiple of a cache line.
+  int64_t slack = std::max<int64_t>(alignment - 64, 0);
+  overflows |= __builtin_add_overflow(bytes, slack, &bytes);
+  if (overflows)
+    return Failure{EMBEDDING_OUT_OF_MEMORY,
+                   "no memory for " + formatSizes(rank, sizes) +
+                       " elements of " + std::to_string(elementBytes) +
+                       " bytes"};
+
+  Block block{nullptr, static_cast<size_t>(std::max<int64_t>(bytes, 1))};
+  Result<void *> memory = allocateMemory(block.size);
+  if (!memory)
+    return memory;
+  block.begin = *memory;
+  auto address = reinterpret_cast<uintptr_t>(block.begin);
+  if (slack != 0)
+    address = (address + alignment - 1) / alignment * alignment;
+  auto *aligned = reinterpret_cast<void *>(address);
+  try {
+    std::lock_guard<std::mutex> lock(mutex);
+    blocks.emplace(aligned, block);
+  } catch (...) {
+    deallocateMemory(block.begin, block.size);
+    throw;
+  }
+  return aligned;
+}
+
+void *GeneratedCall::allocate(int64_t elementBytes, int64_t alignment,
+                              int64_t rank, const int64_t *sizes) {
+  void *memory = nullptr;
+  serve([&](GeneratedCall &call) -> Status {
+    Result<void *> allocated =
+        call.allocateBlock(elementBytes, alignment, rank, sizes);
+    if (!allocated)
+      return std::move(allocated.failure());
+    memory = *allocated;
+    return success();
+  });
+  return memory;
+}
+
+void GeneratedCall::deallocate(void *memory) {
+  if (!memory)
+    return;
+  serve([&](GeneratedCall &call) -> Status {
+    Block block;
+    {
+      std::lock_guard<std::mutex> lock(call.mutex);
+      auto found = call.blocks.find(memory);
+      if (found == call.blocks.end())
+        return invalidArgument(
+            "expected memory that is deallocated to be the function's own");
+      block = found->second;
+      call.blocks.erase(found);
+    }
+    call.deallocateMemory(block.begin, block.size);
+    return success();
+  });
+}
+
+void GeneratedCall::deallocateAll() {
+  for (auto &[memory, block] : blocks)
+    deallocateMemory(block.begin, block.size);
+  blocks.clear();
+}
+
+static void copyElements(int64_t elementBytes, const UnrankedMemRef &from,
+                         const UnrankedMemRef &to) {
+  int64_t rank = from.rank;
+  auto base = [&](const int64_t *memref) {
+    return reinterpret_cast<char *>(memref[1]) + memref[2] * elementBytes;
+  };
+  const int64_t *sizes = from.memref + 3;
+  const int64_t *fromStrides = sizes + rank;
+  const int64_t *toStrides = to.memref + 3 + rank;
+  const char *source = base(from.memref);
+  char *destination = base(to.memref);
+  for (int64_t dim = 0; dim < rank; ++dim)
+    if (sizes[dim] == 0)
+      return;
+  std::vector<int64_t> index(rank, 0);
+  while (true) {
+    std::memcpy(destination, source, elementBytes);
+    int64_t dim = rank - 1;
+    for (; dim >= 0; --dim) {
+      source += fromStrides[dim] * elementBytes;
+      destination += toStrides[dim] * elementBytes;
+      if (++index[dim] < sizes[dim])
+        break;
+      source -= sizes[dim] * fromStrides[dim] * elementBytes;
+      destination -= sizes[dim] * toStrides[dim] * elementBytes;
+      index[dim] = 0;
+    }
+    if (dim < 0)
+      return;
+  }
+}
+
+void GeneratedCall::copyMemRef(int64_t elementBytes, const UnrankedMemRef *from,
+                               const UnrankedMemRef *to) {
+  serve([&](GeneratedCall &) {
+    copyElements(elementBytes, *from, *to);
+    return success();
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Names
+//===----------------------------------------------------------------------===//
+
+void *embedding::runtime::resolveOfGeneratedCall(const char *name) {
+  const std::pair<const char *, void *> functions[] = {
+      {"embedding_parallel_for",
+       reinterpret_cast<void *>(&GeneratedCall::parallelFor)},
+      {"embedding_allocate",
+       reinterpret_cast<void *>(&GeneratedCall::allocate)},
+      {"embedding_deallocate",
+       reinterpret_cast<void *>(&GeneratedCall::deallocate)},
+      {"embedding_report_out_of_range",
+       reinterpret_cast<void *>(&GeneratedCall::reportOutOfRange)},
+      {"embedding_report_mismatch",
+       reinterpret_cast<void *>(&GeneratedCall::reportMismatch)},
+      {"memrefCopy", reinterpret_cast<void *>(&GeneratedCall::copyMemRef)}};
+  for (auto [known, address] : functions)
+    if (std::strcmp(known, name) == 0)
+      return address;
+  return nullptr;
+}

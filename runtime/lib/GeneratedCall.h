@@ -1,0 +1,161 @@
+//===- GeneratedCall.h - Calls of generated code ----------------*- C++ -*-===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Generated code has neither unwind tables nor anything to destroy. No
+// exception may cross it, and a call that has failed is left at once, by
+// longjmp: what would come next may rely on memory that is not there or on a
+// loop that has not run.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef EMBEDDING_RUNTIME_LIB_GENERATEDCALL_H
+#define EMBEDDING_RUNTIME_LIB_GENERATEDCALL_H
+
+#include "Result.h"
+
+#include <atomic>
+#include <csetjmp>
+#include <mutex>
+#include <unordered_map>
+
+namespace embedding::runtime {
+
+/// As upstream's runner utilities have it.
+struct UnrankedMemRef {
+  int64_t rank;
+  const int64_t *memref;
+};
+
+/// A call of generated code, which the functions that the code calls find by
+/// their thread.
+class GeneratedCall {
+public:
+  GeneratedCall() = default;
+  GeneratedCall(const GeneratedCall &) = delete;
+  GeneratedCall &operator=(const GeneratedCall &) = delete;
+
+  /// Runs `body`, which does nothing but call generated code, until it returns
+  /// or is left.
+  template <typename Body> void enter(const Body &body) {
+    Entry entry;
+    entry.call = this;
+    entry.outer = innermost;
+    innermost = &entry;
+    // NOLINTNEXTLINE(bugprone-unsafe-functions)
+    if (_setjmp(entry.exit) == 0)
+      body();
+    innermost = entry.outer;
+  }
+
+  /// The first failure, or success.
+  Status getStatus();
+
+  /// What is said of indices out of range.
+  static std::string formatOutOfRange(int64_t position, int64_t index,
+                                      int64_t count);
+
+  // What generated code calls.
+  static void parallelFor(int64_t size, EmbeddingRangeFunction function,
+                          void *context);
+  /// Memory for `rank` sizes of elements of `elementBytes`, at a multiple of
+  /// `alignment`. Whatever is not deallocated is when the call ends.
+  static void *allocate(int64_t elementBytes, int64_t alignment, int64_t rank,
+                        const int64_t *sizes);
+  static void deallocate(void *memory);
+  static void reportOutOfRange(int64_t position, int64_t index, int64_t count);
+  /// Ends the call with "WHAT EXPECTED, but got ACTUAL".
+  static void reportMismatch(const char *what, int64_t expected,
+                             int64_t actual);
+  /// Copies between memrefs of any strides.
+  static void copyMemRef(int64_t elementBytes, const UnrankedMemRef *from,
+                         const UnrankedMemRef *to);
+
+protected:
+  ~GeneratedCall() = default;
+
+  /// Runs a loop of generated code.
+  virtual void runLoop(int64_t size, EmbeddingRangeFunction function,
+                       void *context) = 0;
+  virtual Result<void *> allocateMemory(size_t size) = 0;
+  virtual void deallocateMemory(void *memory, size_t size) = 0;
+
+  /// As `runLoop`, for loops whose bodies may fail or allocate: `run` is called
+  /// with a function that enters the call on the thread that it runs on.
+  template <typename Run>
+  void enterLoop(EmbeddingRangeFunction function, void *context,
+                 const Run &run) {
+    struct Range {
+      GeneratedCall &call;
+      EmbeddingRangeFunction function;
+      void *context;
+    } range{*this, function, context};
+    run(
+        [](void *data, int64_t begin, int64_t end) {
+          auto &range = *static_cast<Range *>(data);
+          if (!range.call.hasFailed)
+            range.call.enter(
+                [&] { range.function(range.context, begin, end); });
+        },
+        &range);
+  }
+
+  /// For a function that generated code calls: does what `body` does for the
+  /// call of this thread. If that fails or throws, the code goes no further.
+  template <typename Body> static void serve(const Body &body) {
+    if (!innermost->call->attempt(body))
+      leave();
+  }
+
+  /// Deallocates what the code has left; to be called when it has ended.
+  void deallocateAll();
+
+private:
+  /// Where a thread has entered.
+  struct Entry {
+    std::jmp_buf exit;
+    GeneratedCall *call;
+    Entry *outer;
+  };
+  static thread_local Entry *innermost;
+
+  struct Block {
+    void *begin;
+    size_t size;
+  };
+
+  template <typename Body> bool attempt(const Body &body) noexcept {
+    try {
+      Status status = body(*this);
+      if (status)
+        return true;
+      fail(std::move(status.failure()));
+    } catch (...) {
+      fail(describeCurrentException());
+    }
+    return false;
+  }
+  void fail(Failure failure) noexcept;
+  [[noreturn]] static void leave();
+
+  Result<void *> allocateBlock(int64_t elementBytes, int64_t alignment,
+                               int64_t rank, const int64_t *sizes);
+
+  std::mutex mutex;
+  Status status = success();
+  std::atomic<bool> hasFailed{false};
+  /// By the address that the code knows.
+  std::unordered_map<void *, Block> blocks;
+};
+
+/// The address of a function of `GeneratedCall` that generated code knows as
+/// `name`, or null.
+void *resolveOfGeneratedCall(const char *name);
+
+} // namespace embedding::runtime
+
+#endif // EMBEDDING_RUNTIME_LIB_GENERATEDCALL_H

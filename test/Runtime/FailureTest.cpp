@@ -1,0 +1,876 @@
+//===- FailureTest.cpp - Calls that cannot be carried out -----------------===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Memory that runs out at each allocation in turn, callbacks that throw, and
+// functions whose arguments do not fit each other: a status, never a signal,
+// and nothing written that the contract says is not.
+//
+//===----------------------------------------------------------------------===//
+
+#include "TestUtils.h"
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <gmock/gmock.h>
+#include <limits>
+#include <new>
+#include <numeric>
+
+using namespace embedding;
+using namespace embedding::test;
+using testing::HasSubstr;
+
+//===----------------------------------------------------------------------===//
+// Memory that runs out
+//===----------------------------------------------------------------------===//
+
+/// Allocations of this process until they fail; more than there are if not
+/// wanted.
+static std::atomic<int64_t> allocationsLeft{
+    std::numeric_limits<int64_t>::max()};
+/// Whether the ones after it fail too.
+static std::atomic<bool> staysExhausted{false};
+
+static bool isExhausted() {
+  int64_t left = allocationsLeft.fetch_sub(1) - 1;
+  return left == 0 || (left < 0 && staysExhausted);
+}
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
+#ifndef SANITIZED
+// The C library's own names, which these take the place of.
+extern "C" {
+void *__libc_malloc(size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
+
+void *malloc(size_t size) {
+  return isExhausted() ? nullptr : __libc_malloc(size);
+}
+void *aligned_alloc(size_t alignment, size_t size) {
+  return isExhausted() ? nullptr : __libc_memalign(alignment, size);
+}
+}
+#else
+// Sanitizers have the C library's.
+void *operator new(size_t size) {
+  void *memory = isExhausted() ? nullptr : std::malloc(size);
+  if (!memory)
+    throw std::bad_alloc();
+  return memory;
+}
+void operator delete(void *memory) noexcept { std::free(memory); }
+void operator delete(void *memory, size_t) noexcept { std::free(memory); }
+#endif
+
+namespace {
+
+/// While one lives, allocation number `number` from now on fails.
+class Exhaustion {
+public:
+  Exhaustion(int64_t number, bool stays) {
+    staysExhausted = stays;
+    allocationsLeft = number;
+  }
+  ~Exhaustion() { allocationsLeft = std::numeric_limits<int64_t>::max(); }
+  Exhaustion(const Exhaustion &) = delete;
+  Exhaustion &operator=(const Exhaustion &) = delete;
+
+  static bool hasHappened() { return allocationsLeft <= 0; }
+};
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Operations
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// An argument of a function: memory with room for any type of elements.
+struct Array {
+  Array(DLDataType type, std::vector<int64_t> shape)
+      : type(type), shape(std::move(shape)), words(countElements() + 1) {}
+
+  int64_t countElements() const {
+    return std::accumulate(shape.begin(), shape.end(), int64_t(1),
+                           std::multiplies<>());
+  }
+  float *floats() { return reinterpret_cast<float *>(words.data()); }
+  TensorView view() { return {words.data(), type, shape}; }
+
+  DLDataType type;
+  std::vector<int64_t> shape;
+  std::vector<int64_t> words;
+};
+
+constexpr DLDataType kInt64 = {kDLInt, 64, 1};
+
+/// Tables, gradients and so on that fit each other.
+struct Operands {
+  explicit Operands(int64_t numRows, int64_t batch, int64_t count,
+                    int64_t length)
+      : numRows(numRows), table(kFloat32, {numRows, length}),
+        indices(kInt64, {batch, count}),
+        perIndex(kFloat32, {batch, count, length}),
+        distinct(kInt64, {batch * count}),
+        values(kFloat32, {batch * count, length}),
+        gradTable(kFloat32, {numRows, length}), rows(kInt64, {batch * count}),
+        sums(kFloat32, {batch * count, length}),
+        offsets(kInt64, {batch * count + 1}),
+        positions(kInt64, {batch * count}), count(kInt64, {}) {
+    for (int64_t i = 0; i < table.countElements(); ++i)
+      table.floats()[i] = static_cast<float>(i % 97) - 40;
+    for (int64_t i = 0; i < perIndex.countElements(); ++i)
+      values.floats()[i] = perIndex.floats()[i] = static_cast<float>(i % 89);
+    for (int64_t i = 0; i < indices.countElements(); ++i) {
+      indices.words[i] = i * i % numRows;
+      // A permutation if there are as many rows as indices.
+      distinct.words[i] = (i * 7 + 3) % indices.countElements();
+    }
+  }
+
+  int64_t numRows;
+  Array table, indices, perIndex, distinct, values, gradTable, rows, sums,
+      offsets, positions, count;
+};
+
+/// One call through the C API, which allocates nothing of its own.
+struct Operation {
+  const char *name;
+  std::function<EmbeddingStatusCode(EmbeddingStatus *)> call;
+  /// What it writes.
+  std::vector<Array *> outputs;
+};
+
+/// The operations of `engine` on `operands`. They keep pointers to `tensors`.
+std::vector<Operation> getOperations(const Engine &engine, Operands &of,
+                                     std::deque<DLTensor> &tensors,
+                                     std::deque<TensorView> &views) {
+  auto add = [&](Array &array) {
+    return &tensors.emplace_back(views.emplace_back(array.view()).get());
+  };
+  EmbeddingEngine *e = engine.get();
+  auto *table = add(of.table), *indices = add(of.indices),
+       *perIndex = add(of.perIndex), *distinct = add(of.distinct),
+       *values = add(of.values), *gradTable = add(of.gradTable),
+       *rows = add(of.rows), *sums = add(of.sums);
+  int64_t *count = of.count.words.data();
+  int64_t numRows = of.numRows;
+  static LookupOptions renorming;
+  renorming.has_max_norm = 1;
+  renorming.max_norm = 30;
+  static GradOptions scaled;
+  scaled.scale_grad_by_freq = 1;
+  return {
+      {"lookup",
+       [=](EmbeddingStatus *status) {
+         return embedding_lookup(e, table, indices, nullptr, perIndex, status);
+       },
+       {&of.perIndex}},
+      {"lookup with max_norm",
+       [=](EmbeddingStatus *status) {
+         return embedding_lookup(e, table, indices, &renorming, perIndex,
+                                 status);
+       },
+       {&of.table, &of.perIndex}},
+      {"renorm",
+       [=](EmbeddingStatus *status) {
+         return embedding_renorm(e, table, indices, 30, nullptr, status);
+       },
+       {&of.table}},
+      {"dense_grad",
+       [=](EmbeddingStatus *status) {
+         return embedding_dense_grad(e, perIndex, indices, nullptr, gradTable,
+                                     status);
+       },
+       {&of.gradTable}},
+      {"dense_grad by frequency",
+       [=](EmbeddingStatus *status) {
+         return embedding_dense_grad(e, perIndex, indices, &scaled, gradTable,
+                                     status);
+       },
+       {&of.gradTable}},
+      {"sparse_grad",
+       [=](EmbeddingStatus *status) {
+         return embedding_sparse_grad(e, perIndex, indices, numRows, &scaled,
+                                      rows, sums, count, status);
+       },
+       {&of.rows, &of.sums, &of.count}},
+      {"coalesce",
+       [=](EmbeddingStatus *status) {
+         return embedding_coalesce(e, distinct, values, distinct->shape[0],
+                                   nullptr, rows, sums, count, status);
+       },
+       {&of.rows, &of.sums, &of.count}},
+      {"double_backward",
+       [=](EmbeddingStatus *status) {
+         return embedding_double_backward(e, table, indices, &scaled, perIndex,
+                                          status);
+       },
+       {&of.perIndex}},
+  };
+}
+
+/// Makes the call of `operation` with each allocation failing in turn. After a
+/// failure its outputs are `isAtomic` as they were.
+void failEachAllocation(const Operation &operation, bool isAtomic) {
+  SCOPED_TRACE(operation.name);
+  std::vector<std::vector<int64_t>> before, after;
+  auto copyOutputs = [&](std::vector<std::vector<int64_t>> &to) {
+    to.clear();
+    for (Array *output : operation.outputs)
+      to.push_back(output->words);
+  };
+  auto restoreOutputs = [&] {
+    for (size_t i = 0; i < before.size(); ++i)
+      operation.outputs[i]->words = before[i];
+  };
+  copyOutputs(before);
+  EmbeddingStatus status;
+  // Compiled, loaded, threads started.
+  for (int i = 0; i < 3; ++i) {
+    restoreOutputs();
+    ASSERT_EQ(operation.call(&status), EMBEDDING_OK) << status.message;
+  }
+  copyOutputs(after);
+  ASSERT_NE(before, after);
+  for (bool stays : {false, true}) {
+    bool isOver = false;
+    for (int64_t number = 1; !isOver; ++number) {
+      ASSERT_LT(number, 10000);
+      restoreOutputs();
+      EmbeddingStatusCode code;
+      {
+        Exhaustion exhaustion(number, stays);
+        code = operation.call(&status);
+        isOver = !Exhaustion::hasHappened();
+      }
+      std::vector<std::vector<int64_t>> outputs;
+      copyOutputs(outputs);
+      if (code == EMBEDDING_OK) {
+        ASSERT_EQ(outputs, after) << "allocation " << number;
+        continue;
+      }
+      ASSERT_FALSE(isOver);
+      ASSERT_EQ(code, EMBEDDING_OUT_OF_MEMORY)
+          << "allocation " << number << ": " << status.message;
+      if (isAtomic)
+        ASSERT_EQ(outputs, before) << "allocation " << number;
+    }
+  }
+  restoreOutputs();
+}
+
+/// Options of engines that share what they compile, for these tests alone.
+EngineOptions sharing(int numThreads) {
+  static const TemporaryDirectory directory;
+  static const std::string path = directory.str();
+  EngineOptions options = uncached(numThreads);
+  options.cache_dir = path.c_str();
+  return options;
+}
+
+/// An allocator that has no memory when the process has none.
+EngineOptions withOwnAllocator(int numThreads) {
+  EngineOptions options = sharing(numThreads);
+  options.allocate = [](void *, size_t size, size_t alignment) -> void * {
+    if (isExhausted())
+      return nullptr;
+    return std::aligned_alloc(alignment,
+                              (size + alignment - 1) / alignment * alignment);
+  };
+  options.deallocate = [](void *, void *memory, size_t, size_t) {
+    std::free(memory);
+  };
+  return options;
+}
+
+} // namespace
+
+TEST(Failures, EachAllocationOfOperations) {
+  for (EngineOptions options : {sharing(1), sharing(3), withOwnAllocator(3)}) {
+    Engine engine(options);
+    Operands operands(/*numRows=*/500, /*batch=*/30, /*count=*/100,
+                      /*length=*/16);
+    std::deque<DLTensor> tensors;
+    std::deque<TensorView> views;
+    for (const Operation &operation :
+         getOperations(engine, operands, tensors, views))
+      failEachAllocation(operation, /*isAtomic=*/true);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Functions of IR
+//===----------------------------------------------------------------------===//
+
+static constexpr char kFunctions[] = R"mlir(
+!rows = memref<?x?xf32>
+!indices = memref<?x?xi64>
+!per_index = memref<?x?x?xf32>
+!vector = memref<?xi64>
+
+func.func @lookup(%table: !rows, %indices: !indices, %init: !per_index) {
+  embedding.lookup ins(%table, %indices : !rows, !indices)
+                   outs(%init : !per_index)
+  return
+}
+func.func @renorm_lookup(%table: !rows, %indices: !indices, %init: !per_index) {
+  embedding.renorm_lookup max_norm(30.0) ins(%indices : !indices)
+      outs(%table, %init : !rows, !per_index)
+  return
+}
+func.func @dense_grad(%grad: !per_index, %indices: !indices, %init: !rows) {
+  embedding.dense_grad ins(%grad, %indices : !per_index, !indices)
+                       outs(%init : !rows)
+  return
+}
+func.func @sparse_grad(%grad: !per_index, %indices: !indices, %num_rows: index,
+                       %rows: !vector, %values: !rows, %count: memref<i64>) {
+  embedding.sparse_grad num_rows(%num_rows) scale_grad_by_freq
+      ins(%grad, %indices : !per_index, !indices)
+      outs(%rows, %values, %count : !vector, !rows, memref<i64>)
+  return
+}
+func.func @coalesce(%indices: !vector, %values: !rows, %num_rows: index,
+                    %rows: !vector, %sums: !rows, %count: memref<i64>) {
+  embedding.coalesce num_rows(%num_rows) ins(%indices, %values : !vector, !rows)
+      outs(%rows, %sums, %count : !vector, !rows, memref<i64>)
+  return
+}
+func.func @double_backward(%table: !rows, %indices: !indices,
+                           %init: !per_index) {
+  embedding.double_backward scale_grad_by_freq
+      ins(%table, %indices : !rows, !indices) outs(%init : !per_index)
+  return
+}
+func.func @group(%indices: !vector, %num_rows: index, %rows: !vector,
+                 %offsets: !vector, %positions: !vector, %count: memref<i64>) {
+  embedding.group num_rows(%num_rows) ins(%indices : !vector)
+      outs(%rows, %offsets, %positions, %count
+           : !vector, !vector, !vector, memref<i64>)
+  return
+}
+)mlir";
+
+namespace {
+
+/// A call of a function of kFunctions, or of others.
+struct FunctionCall {
+  std::string function;
+  std::vector<Array> arrays;
+  /// The place of `num_rows` among the arguments, if there is one.
+  int numRowsAt = -1;
+  int64_t numRows = 0;
+
+  EmbeddingStatusCode run(const Module &module, EmbeddingStatus *status) {
+    std::vector<TensorView> views;
+    std::vector<DLTensor> tensors;
+    std::vector<const void *> arguments;
+    views.reserve(arrays.size());
+    tensors.reserve(arrays.size());
+    for (Array &array : arrays) {
+      if (static_cast<int>(arguments.size()) == numRowsAt)
+        arguments.push_back(&numRows);
+      tensors.push_back(views.emplace_back(array.view()).get());
+      arguments.push_back(&tensors.back());
+    }
+    return embedding_module_call(module.get(), function.c_str(),
+                                 arguments.data(), nullptr, status);
+  }
+
+  /// The status's message, of a call that changes no array.
+  std::string fail(const Module &module, EmbeddingStatusCode code) {
+    std::vector<std::vector<int64_t>> before, after;
+    for (Array &array : arrays)
+      before.push_back(array.words);
+    EmbeddingStatus status;
+    EXPECT_EQ(run(module, &status), code) << function;
+    for (Array &array : arrays)
+      after.push_back(array.words);
+    EXPECT_EQ(before, after) << function << ": " << status.message;
+    return status.message;
+  }
+};
+
+/// A call with sizes that fit.
+FunctionCall getCall(const std::string &function) {
+  Operands of(/*numRows=*/10, /*batch=*/2, /*count=*/4, /*length=*/3);
+  if (function == "dense_grad")
+    return {function, {of.perIndex, of.indices, of.gradTable}};
+  if (function == "sparse_grad")
+    return {
+        function, {of.perIndex, of.indices, of.rows, of.sums, of.count}, 2, 10};
+  if (function == "coalesce")
+    return {
+        function, {of.distinct, of.values, of.rows, of.sums, of.count}, 2, 10};
+  if (function == "group")
+    return {function,
+            {of.distinct, of.rows, of.offsets, of.positions, of.count},
+            1,
+            10};
+  return {function, {of.table, of.indices, of.perIndex}};
+}
+
+/// One size that does not fit, and what is said of it.
+struct Mismatch {
+  const char *function;
+  size_t array;
+  size_t dim;
+  int64_t size;
+  const char *message;
+};
+
+const Mismatch kMismatches[] = {
+    {"lookup", 2, 0, 1, "dimension 0 of init to be dimension 0 of indices, 2"},
+    {"lookup", 2, 1, 5, "dimension 1 of init to be dimension 1 of indices, 4"},
+    {"lookup", 2, 2, 2, "dimension 2 of init to be dimension 1 of table, 3"},
+    {"renorm_lookup", 2, 0, 1,
+     "dimension 0 of init to be dimension 0 of indices, 2"},
+    {"renorm_lookup", 2, 1, 3,
+     "dimension 1 of init to be dimension 1 of indices, 4"},
+    {"renorm_lookup", 2, 2, 4,
+     "dimension 2 of init to be dimension 1 of table, 3"},
+    {"dense_grad", 0, 0, 1,
+     "dimension 0 of grad_output to be dimension 0 of indices, 2"},
+    {"dense_grad", 0, 1, 5,
+     "dimension 1 of grad_output to be dimension 1 of indices, 4"},
+    {"dense_grad", 0, 2, 2,
+     "dimension 2 of grad_output to be dimension 1 of init, 3"},
+    {"sparse_grad", 0, 0, 3,
+     "dimension 0 of grad_output to be dimension 0 of indices, 2"},
+    {"sparse_grad", 0, 1, 3,
+     "dimension 1 of grad_output to be dimension 1 of indices, 4"},
+    {"sparse_grad", 0, 2, 4,
+     "dimension 2 of grad_output to be dimension 1 of values, 3"},
+    {"sparse_grad", 2, 0, 7,
+     "dimension 0 of rows to be the number of indices, 8"},
+    {"sparse_grad", 3, 0, 9,
+     "dimension 0 of values to be the number of indices, 8"},
+    {"coalesce", 1, 0, 7,
+     "dimension 0 of values to be the number of indices, 8"},
+    {"coalesce", 2, 0, 9, "dimension 0 of rows to be the number of indices, 8"},
+    {"coalesce", 3, 0, 7, "dimension 0 of sums to be the number of indices, 8"},
+    {"coalesce", 3, 1, 2, "dimension 1 of sums to be dimension 1 of values, 3"},
+    {"double_backward", 2, 0, 3,
+     "dimension 0 of init to be dimension 0 of indices, 2"},
+    {"double_backward", 2, 1, 3,
+     "dimension 1 of init to be dimension 1 of indices, 4"},
+    {"double_backward", 2, 2, 2,
+     "dimension 2 of init to be dimension 1 of grad_grad_table, 3"},
+    {"group", 1, 0, 7, "dimension 0 of rows to be the number of indices, 8"},
+    {"group", 2, 0, 8,
+     "dimension 0 of offsets to be the number of indices and 1, 9"},
+    {"group", 3, 0, 9,
+     "dimension 0 of positions to be the number of indices, 8"},
+};
+
+} // namespace
+
+// Every relation between sizes, in both lowerings.
+TEST(Failures, SizesThatDoNotAgree) {
+  for (int32_t lowering :
+       {EMBEDDING_LOWERING_OPTIMIZED, EMBEDDING_LOWERING_NAIVE}) {
+    EngineOptions options = sharing(2);
+    options.lowering = lowering;
+    Engine engine(options);
+    Module module(engine, kFunctions);
+    for (const Mismatch &mismatch : kMismatches) {
+      FunctionCall call = getCall(mismatch.function);
+      EmbeddingStatus status;
+      ASSERT_EQ(call.run(module, &status), EMBEDDING_OK)
+          << mismatch.function << ": " << status.message;
+      call = getCall(mismatch.function);
+      Array &array = call.arrays[mismatch.array];
+      array.shape[mismatch.dim] = mismatch.size;
+      array.words.resize(array.countElements());
+      EXPECT_EQ(call.fail(module, EMBEDDING_INVALID_ARGUMENT),
+                "embedding." + std::string(mismatch.function) + ": expected " +
+                    mismatch.message + ", but got " +
+                    std::to_string(mismatch.size));
+    }
+  }
+}
+
+TEST(Failures, NumRows) {
+  Engine engine(sharing(1));
+  Module module(engine, kFunctions);
+  for (const char *function : {"sparse_grad", "coalesce", "group"}) {
+    FunctionCall call = getCall(function);
+    std::string expected =
+        "embedding." + std::string(function) + ": expected num_rows to be at ";
+    call.numRows = -1;
+    EXPECT_EQ(call.fail(module, EMBEDDING_INVALID_ARGUMENT),
+              expected + "least 0, but got -1");
+    // Positions 0 to 7 have three bits.
+    call.numRows = int64_t(1) << 61;
+    EXPECT_EQ(call.fail(module, EMBEDDING_INVALID_ARGUMENT),
+              expected + "most 2305843009213693951, but got "
+                         "2305843009213693952");
+    --call.numRows;
+    EmbeddingStatus status;
+    EXPECT_EQ(call.run(module, &status), EMBEDDING_OK) << status.message;
+    // One position has none.
+    for (size_t i = 0; i < call.arrays.size() - 1; ++i)
+      if (function != std::string("sparse_grad"))
+        call.arrays[i].shape[0] = i == 2 && call.numRowsAt == 1 ? 2 : 1;
+    if (call.function != "sparse_grad") {
+      call.arrays[0].words[0] = 0;
+      call.numRows = std::numeric_limits<int64_t>::max();
+      EXPECT_EQ(call.run(module, &status), EMBEDDING_OK) << status.message;
+    }
+  }
+}
+
+// What every call does is checked before the first write; what a loop does,
+// right before it.
+TEST(Failures, NothingIsWrittenBeforeSizesAreChecked) {
+  Engine engine(sharing(2));
+  Module module(engine, R"mlir(
+!rows = memref<?x?xf32>
+func.func @both(%table: !rows, %indices: memref<?xi64>, %first: !rows,
+                %second: !rows) {
+  embedding.lookup ins(%table, %indices : !rows, memref<?xi64>)
+                   outs(%first : !rows)
+  embedding.lookup ins(%table, %indices : !rows, memref<?xi64>)
+                   outs(%second : !rows)
+  return
+}
+func.func @loop(%table: !rows, %indices: memref<?xi64>, %out: !rows) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %n = memref.load %indices[%c0] : memref<?xi64>
+  %end = arith.index_cast %n : i64 to index
+  scf.for %i = %c0 to %end step %c1 {
+    embedding.lookup ins(%table, %indices : !rows, memref<?xi64>)
+                     outs(%out : !rows)
+  }
+  return
+}
+func.func @threads(%table: !rows, %indices: memref<?xi64>, %out: !rows) {
+  scf.forall (%i) in (8) {
+    embedding.lookup ins(%table, %indices : !rows, memref<?xi64>)
+                     outs(%out : !rows)
+  }
+  return
+}
+func.func @cast(%from: memref<?xf32>, %to: memref<4xf32>) {
+  %cast = memref.cast %from : memref<?xf32> to memref<4xf32>
+  memref.copy %cast, %to : memref<4xf32> to memref<4xf32>
+  return
+}
+func.func @copy(%from: memref<?xf32>, %to: memref<?xf32>) {
+  memref.copy %from, %to : memref<?xf32> to memref<?xf32>
+  return
+}
+func.func @add(%from: memref<?xf32>, %to: memref<?xf32>) {
+  linalg.add ins(%from, %from : memref<?xf32>, memref<?xf32>)
+             outs(%to : memref<?xf32>)
+  return
+}
+)mlir");
+  Operands of(10, 1, 4, 3);
+  Array indices(kInt64, {4});
+  Array good(kFloat32, {4, 3}), bad(kFloat32, {4, 2});
+  FunctionCall both{"both", {of.table, indices, good, bad}};
+  EXPECT_EQ(
+      both.fail(module, EMBEDDING_INVALID_ARGUMENT),
+      "embedding.lookup: expected dimension 1 of init to be dimension 1 of "
+      "table, 3, but got 2");
+  FunctionCall threads{"threads", {of.table, indices, bad}};
+  EXPECT_THAT(threads.fail(module, EMBEDDING_INVALID_ARGUMENT),
+              HasSubstr("dimension 1 of table, 3, but got 2"));
+  FunctionCall loop{"loop", {of.table, indices, bad}};
+  EmbeddingStatus status;
+  // No turn, nothing to check.
+  EXPECT_EQ(loop.run(module, &status), EMBEDDING_OK) << status.message;
+  loop.arrays[1].words[0] = 1;
+  EXPECT_THAT(loop.fail(module, EMBEDDING_INVALID_ARGUMENT),
+              HasSubstr("dimension 1 of table, 3, but got 2"));
+
+  Array three(kFloat32, {3}), four(kFloat32, {4});
+  FunctionCall cast{"cast", {three, four}};
+  EXPECT_EQ(cast.fail(module, EMBEDDING_INVALID_ARGUMENT),
+            "memref.cast: expected dimension 0 of source to be 4, but got 3");
+  FunctionCall copy{"copy", {four, three}};
+  EXPECT_EQ(copy.fail(module, EMBEDDING_INVALID_ARGUMENT),
+            "memref.copy: expected dimension 0 of target to be dimension 0 of "
+            "source, 4, but got 3");
+  FunctionCall add{"add", {four, three}};
+  EXPECT_THAT(
+      add.fail(module, EMBEDDING_INVALID_ARGUMENT),
+      HasSubstr("expected dimension 0 of operand 2 to be dimension 0 of "
+                "operand 0, 4, but got 3"));
+}
+
+// Sizes that are promised are not looked at: an output that is too large.
+TEST(Failures, AssumedSizes) {
+  Engine engine(sharing(1));
+  ModuleOptions options;
+  options.assume_sizes = 1;
+  Module module(engine, kFunctions, options);
+  FunctionCall call = getCall("lookup");
+  call.arrays[2].shape[0] = 3;
+  call.arrays[2].words.resize(call.arrays[2].countElements());
+  EmbeddingStatus status;
+  EXPECT_EQ(call.run(module, &status), EMBEDDING_OK) << status.message;
+}
+
+//===----------------------------------------------------------------------===//
+// Memory of functions
+//===----------------------------------------------------------------------===//
+
+static constexpr char kAllocating[] = R"mlir(
+func.func @empty(%n: index, %m: index) -> tensor<?x?xf32> {
+  %zero = arith.constant 1.0 : f32
+  %init = tensor.empty(%n, %m) : tensor<?x?xf32>
+  %out = linalg.fill ins(%zero : f32) outs(%init : tensor<?x?xf32>)
+      -> tensor<?x?xf32>
+  return %out : tensor<?x?xf32>
+}
+func.func @stack(%n: index, %to: memref<?xf32>) {
+  %c0 = arith.constant 0 : index
+  %one = arith.constant 1.0 : f32
+  %buffer = memref.alloca(%n) : memref<?xf32>
+  linalg.fill ins(%one : f32) outs(%buffer : memref<?xf32>)
+  %x = memref.load %buffer[%c0] : memref<?xf32>
+  memref.store %x, %to[%c0] : memref<?xf32>
+  return
+}
+func.func @threads(%n: index, %to: memref<64xf32>) {
+  %one = arith.constant 1.0 : f32
+  %c0 = arith.constant 0 : index
+  scf.forall (%i) in (64) {
+    %buffer = memref.alloc(%n) : memref<?xf32>
+    linalg.fill ins(%one : f32) outs(%buffer : memref<?xf32>)
+    %x = memref.load %buffer[%c0] : memref<?xf32>
+    memref.store %x, %to[%i] : memref<64xf32>
+  }
+  // The thread that has called is in the call as before.
+  %after = memref.alloc(%n) : memref<?xf32>
+  linalg.fill ins(%one : f32) outs(%after : memref<?xf32>)
+  %x = memref.load %after[%c0] : memref<?xf32>
+  memref.store %x, %to[%c0] : memref<64xf32>
+  return
+}
+func.func @aligned(%n: index, %to: memref<1xi64>) {
+  %c0 = arith.constant 0 : index
+  %buffer = memref.alloc(%n) {alignment = 4096} : memref<?xf32>
+  %address = memref.extract_aligned_pointer_as_index %buffer
+      : memref<?xf32> -> index
+  %number = arith.index_cast %address : index to i64
+  memref.store %number, %to[%c0] : memref<1xi64>
+  return
+}
+)mlir";
+
+namespace {
+
+/// An allocator of a gigabyte that counts.
+struct Gigabyte {
+  std::atomic<int> live{0};
+
+  EngineOptions options(int numThreads) {
+    EngineOptions options = sharing(numThreads);
+    options.allocator_context = this;
+    options.allocate = [](void *context, size_t size,
+                          size_t alignment) -> void * {
+      if (size > (size_t(1) << 30))
+        return nullptr;
+      ++static_cast<Gigabyte *>(context)->live;
+      return std::aligned_alloc(alignment,
+                                (size + alignment - 1) / alignment * alignment);
+    };
+    options.deallocate = [](void *context, void *memory, size_t, size_t) {
+      --static_cast<Gigabyte *>(context)->live;
+      std::free(memory);
+    };
+    return options;
+  }
+};
+
+} // namespace
+
+TEST(Failures, MemoryOfFunctions) {
+  Gigabyte heap;
+  Engine engine(heap.options(3));
+  Module module(engine, kAllocating);
+  std::vector<float> out(6);
+  auto callEmpty = [&](int64_t n, int64_t m) -> std::string {
+    try {
+      module.call("empty", {n, m}, {TensorView(out.data(), {2, 3})});
+      return "OK";
+    } catch (const Error &error) {
+      return std::to_string(error.code()) + ": " + error.what();
+    }
+  };
+  auto status = [](EmbeddingStatusCode code, const std::string &message) {
+    return std::to_string(code) + ": " + message;
+  };
+  EXPECT_EQ(callEmpty(2, 3), "OK");
+  EXPECT_EQ(out, std::vector<float>(6, 1));
+  EXPECT_EQ(callEmpty(-5, 3),
+            status(EMBEDDING_INVALID_ARGUMENT,
+                   "expected sizes of memory to be at least 0, but got "
+                   "[-5, 3]"));
+  EXPECT_EQ(callEmpty(int64_t(1) << 40, 1),
+            status(EMBEDDING_OUT_OF_MEMORY,
+                   "the allocator has no 4398046511104 bytes"));
+  for (auto [n, m] : {std::pair(int64_t(1) << 61, int64_t(2)),
+                      std::pair(int64_t(1) << 62, int64_t(4)),
+                      std::pair(int64_t(3) << 61, int64_t(3) << 61)})
+    EXPECT_THAT(callEmpty(n, m), HasSubstr("elements of 4 bytes"));
+  // No elements, whatever the other size.
+  EXPECT_THAT(callEmpty(0, int64_t(1) << 62), HasSubstr("out: expected shape"));
+
+  std::vector<float> to(64);
+  EXPECT_NO_THROW(
+      module.call("stack", {int64_t(1) << 26, TensorView(to.data(), {64})}));
+  EXPECT_EQ(to[0], 1);
+  EXPECT_THROW(
+      module.call("stack", {int64_t(1) << 40, TensorView(to.data(), {64})}),
+      Error);
+  to.assign(64, 0);
+  module.call("threads", {int64_t(100), TensorView(to.data(), {64})});
+  EXPECT_EQ(to, std::vector<float>(64, 1));
+  EXPECT_THROW(
+      module.call("threads", {int64_t(1) << 40, TensorView(to.data(), {64})}),
+      Error);
+  int64_t address = 1;
+  for (int i = 0; i < 10; ++i) {
+    module.call("aligned", {int64_t(1000), TensorView(&address, {1})});
+    EXPECT_EQ(address % 4096, 0);
+  }
+  // Whatever happened, nothing is left.
+  EXPECT_EQ(heap.live, 0);
+}
+
+TEST(Failures, EachAllocationOfFunctions) {
+  for (EngineOptions options : {sharing(1), withOwnAllocator(3)}) {
+    Engine engine(options);
+    Module module(engine, kFunctions);
+    for (const char *function :
+         {"lookup", "renorm_lookup", "dense_grad", "sparse_grad", "coalesce",
+          "double_backward", "group"}) {
+      FunctionCall call = getCall(function);
+      std::vector<TensorView> views;
+      std::vector<DLTensor> tensors;
+      std::vector<const void *> arguments;
+      views.reserve(call.arrays.size());
+      tensors.reserve(call.arrays.size());
+      Operation operation{function, nullptr, {}};
+      for (Array &array : call.arrays) {
+        if (static_cast<int>(arguments.size()) == call.numRowsAt)
+          arguments.push_back(&call.numRows);
+        tensors.push_back(views.emplace_back(array.view()).get());
+        arguments.push_back(&tensors.back());
+        operation.outputs.push_back(&array);
+      }
+      operation.call = [&](EmbeddingStatus *status) {
+        return embedding_module_call(module.get(), function, arguments.data(),
+                                     nullptr, status);
+      };
+      failEachAllocation(operation, /*isAtomic=*/false);
+    }
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Callbacks that throw
+//===----------------------------------------------------------------------===//
+
+TEST(Failures, CallbacksThatThrow) {
+  struct Thrower {
+    enum { nowhere, allocate, loop } where = nowhere;
+    /// Loops to run before the one that throws.
+    int loopsLeft = 0;
+  } thrower;
+  EngineOptions options = sharing(2);
+  options.allocator_context = options.parallel_for_context = &thrower;
+  options.allocate = [](void *context, size_t size, size_t alignment) {
+    if (static_cast<Thrower *>(context)->where == Thrower::allocate)
+      throw std::bad_alloc();
+    return std::aligned_alloc(alignment,
+                              (size + alignment - 1) / alignment * alignment);
+  };
+  options.deallocate = [](void *context, void *memory, size_t, size_t) {
+    std::free(memory);
+    if (static_cast<Thrower *>(context)->where != Thrower::nowhere)
+      throw 1;
+  };
+  options.parallel_for = [](void *context, int64_t size, int64_t,
+                            EmbeddingRangeFunction function, void *data) {
+    auto *thrower = static_cast<Thrower *>(context);
+    if (thrower->where == Thrower::loop && thrower->loopsLeft-- == 0)
+      throw std::runtime_error("no threads");
+    function(data, 0, size);
+  };
+  Engine engine(options);
+  Operands operands(500, 30, 100, 16);
+  std::deque<DLTensor> tensors;
+  std::deque<TensorView> views;
+  std::vector<Operation> operations =
+      getOperations(engine, operands, tensors, views);
+  Module allocating(engine, kAllocating);
+  int64_t size = 10;
+  Array to(kFloat32, {64});
+  TensorView toView = to.view();
+  DLTensor toTensor = toView.get();
+  const void *arguments[] = {&size, &toTensor};
+  operations.push_back({"a function",
+                        [&](EmbeddingStatus *status) {
+                          return embedding_module_call(allocating.get(),
+                                                       "threads", arguments,
+                                                       nullptr, status);
+                        },
+                        {}});
+  int numThrown = 0;
+  EmbeddingStatus status;
+  for (const Operation &operation : operations) {
+    SCOPED_TRACE(operation.name);
+    thrower.where = Thrower::nowhere;
+    ASSERT_EQ(operation.call(&status), EMBEDDING_OK) << status.message;
+    thrower.where = Thrower::allocate;
+    EmbeddingStatusCode code = operation.call(&status);
+    EXPECT_TRUE(code == EMBEDDING_OUT_OF_MEMORY || code == EMBEDDING_OK);
+    int numLoops = 0;
+    for (code = EMBEDDING_INTERNAL; code != EMBEDDING_OK; ++numLoops) {
+      ASSERT_LT(numLoops, 1000);
+      thrower.where = Thrower::loop;
+      thrower.loopsLeft = numLoops;
+      code = operation.call(&status);
+      if (code != EMBEDDING_OK) {
+        EXPECT_EQ(code, EMBEDDING_INTERNAL);
+        EXPECT_STREQ(status.message, "no threads");
+        ++numThrown;
+      }
+    }
+    // The last one has a loop of 64 iterations.
+    EXPECT_GT(numLoops, operation.name == std::string("a function") ? 1 : 0);
+  }
+  EXPECT_GT(numThrown, 10);
+  // Threads and memory are as good as before.
+  thrower.where = Thrower::nowhere;
+  for (const Operation &operation : operations)
+    EXPECT_EQ(operation.call(&status), EMBEDDING_OK) << status.message;
+
+  CallOptions throwing;
+  throwing.make_result = [](void *, int64_t, const DLTensor *,
+                            DLTensor *) -> int32_t {
+    throw std::runtime_error("no result");
+  };
+  EXPECT_THAT(
+      [&] { allocating.call("empty", {int64_t(2), int64_t(2)}, {}, throwing); },
+      testing::ThrowsMessage<Error>("no result"));
+}

@@ -1,0 +1,63 @@
+// RUN: embedding-opt %s -embedding-call-allocator -cse -split-input-file | FileCheck %s
+
+// CHECK-DAG:   llvm.func @embedding_allocate(i64, i64, i64, !llvm.ptr) -> (!llvm.ptr {llvm.noalias})
+// CHECK-DAG:   llvm.func @embedding_deallocate(!llvm.ptr)
+// CHECK-LABEL: func.func @host
+// CHECK-DAG:     %[[TWO:.*]] = llvm.mlir.constant(2 : index) : i64
+// CHECK-DAG:     %[[THREE:.*]] = llvm.mlir.constant(3 : index) : i64
+// CHECK-DAG:     %[[ALIGNMENT:.*]] = llvm.mlir.constant(64 : index) : i64
+// CHECK-DAG:     %[[N:.*]] = builtin.unrealized_conversion_cast %{{.*}} : index to i64
+// CHECK-DAG:     %[[SIZES:.*]] = llvm.alloca %[[TWO]] x i64
+// CHECK-DAG:     %[[FIRST:.*]] = llvm.getelementptr %[[SIZES]][0]
+// CHECK-DAG:     llvm.store %[[THREE]], %[[FIRST]]
+// CHECK-DAG:     %[[SECOND:.*]] = llvm.getelementptr %[[SIZES]][1]
+// CHECK-DAG:     llvm.store %[[N]], %[[SECOND]]
+// CHECK:         %[[MEMORY:.*]] = llvm.call @embedding_allocate(%{{.*}}, %[[ALIGNMENT]], %[[TWO]], %[[SIZES]])
+// CHECK:         llvm.insertvalue %[[MEMORY]], %{{.*}}[0]
+// CHECK:         llvm.insertvalue %[[MEMORY]], %{{.*}}[1]
+// CHECK:         llvm.call @embedding_deallocate(%{{.*}})
+// CHECK-NOT:     memref.alloc
+// CHECK-NOT:     memref.dealloc
+func.func @host(%n: index) {
+  %buffer = memref.alloc(%n) {alignment = 64} : memref<3x?xf32>
+  memref.dealloc %buffer : memref<3x?xf32>
+  return
+}
+
+// -----
+
+// CHECK-LABEL: func.func @device
+// CHECK:         llvm.call @embedding_allocate
+// CHECK:         llvm.call @embedding_deallocate
+// CHECK-NOT:     gpu.alloc
+func.func @device(%n: index) {
+  %buffer = gpu.alloc (%n) : memref<?xf32>
+  gpu.dealloc %buffer : memref<?xf32>
+  return
+}
+
+// -----
+
+// Stack is for what is small.
+// CHECK-LABEL: func.func @stack
+// CHECK:         memref.alloca() : memref<16384xf32>
+// CHECK-COUNT-2: llvm.call @embedding_allocate
+// CHECK-NOT:     embedding_allocate
+// CHECK-NOT:     memref.alloca
+func.func @stack(%n: index) -> memref<16384xf32> {
+  %small = memref.alloca() : memref<16384xf32>
+  %large = memref.alloca() : memref<16385xf32>
+  %unknown = memref.alloca(%n) : memref<?xf32>
+  return %small : memref<16384xf32>
+}
+
+// -----
+
+// Memory of other spaces is nothing that the caller has.
+// CHECK-LABEL: func.func @space
+// CHECK:         memref.alloc() : memref<4xf32, 3>
+// CHECK-NOT:     embedding_allocate
+func.func @space() -> memref<4xf32, 3> {
+  %buffer = memref.alloc() : memref<4xf32, 3>
+  return %buffer : memref<4xf32, 3>
+}
