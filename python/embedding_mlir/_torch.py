@@ -171,10 +171,12 @@ class _DropIn:
     """`embed`, equal to F.embedding: types and modes look for functions in tables that they
     may have made before F.embedding was swapped, or while it is."""
 
-    __call__ = staticmethod(embed)
-
     def __init__(self):
         functools.update_wrapper(self, _F_embedding)
+
+    def __call__(self, *arguments, **options):
+        # Dynamo traces methods, but no staticmethod in this place.
+        return embed(*arguments, **options)
 
     def __eq__(self, other):
         return other is self or other is _F_embedding
