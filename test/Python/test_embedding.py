@@ -649,6 +649,7 @@ def test_vmap(dims, options):
     """Samples of indices, of tables and of both; no warning of a slow way."""
     torch.manual_seed(0)
     input = torch.randint(V, (4, 5))
+    input.fill_diagonal_(2)  # The padding row of each sample.
     table = torch.randn(V, D, 4 if dims[0] in (0, None) else 5, dtype=torch.double)
     table = table.movedim(-1, dims[1]) if dims[1] is not None else table[..., 0]
     table = table.clone()
