@@ -90,6 +90,8 @@ struct ConvertEmbeddingToGPU
         patterns, {rowAlignment, atomicGradients, vectorAtomics});
     ConversionTarget target(getContext());
     target.addIllegalDialect<EmbeddingDialect>();
+    // The host's.
+    target.addLegalOp<ExpectSizeOp>();
     // What a report was of; the check is in its kernel.
     target.addDynamicallyLegalOp<FindOutOfRangeOp>(
         [](FindOutOfRangeOp op) { return op->use_empty(); });

@@ -34,7 +34,7 @@ struct ConvertEmbeddingToLoops
     populateEmbeddingGroupToLoopsPatterns(sets[1]);
     ConversionTarget target(getContext());
     target.addIllegalDialect<EmbeddingDialect>();
-    target.addLegalOp<ReportOutOfRangeOp>();
+    target.addLegalOp<ExpectSizeOp, ReportOutOfRangeOp>();
     if (failed(convert(getOperation(), sets, target)))
       signalPassFailure();
   }
