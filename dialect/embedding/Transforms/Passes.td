@@ -609,9 +609,9 @@ def EmbeddingCallAllocatorPass
     which this pass declares and whoever runs the program defines. Where there is
     no such memory, where a size is negative or the bytes overflow,
     `embedding_allocate` does not return to the program: `malloc` would say so by
-    a null that upstream's lowering does not look at. So does a `memref.alloca`
-    that is dynamic or of more than 64 KiB; its memory is the caller's to
-    deallocate when the program has returned.
+    a null that upstream's lowering does not look at. A `memref.alloca`
+    that is dynamic or of more than 64 KiB becomes a call too; the caller
+    deallocates its memory when the program has returned.
 
     Example:
 

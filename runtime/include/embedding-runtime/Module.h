@@ -96,7 +96,7 @@ EMBEDDING_RUNTIME_EXPORT size_t embedding_module_get_functions(
 /** Makes memory for result `number`: fills `out`, which comes as a copy of
  * `like`, with data of the type, shape and device of `like`, whose own data is
  * null. Strides must be null, or those of a compact row-major tensor. Returns
- * 0, or another number if there is no memory. Does not throw. */
+ * 0, or another number if there is no memory. What it throws fails the call. */
 typedef int32_t (*EmbeddingMakeResult)(void *context, int64_t number,
                                        const DLTensor *like, DLTensor *out);
 

@@ -25,7 +25,7 @@ typedef enum EmbeddingStatusCode {
   EMBEDDING_UNTRUSTED = 5,
   /** The compiler library is missing, does not fit this runtime, or failed. */
   EMBEDDING_COMPILER_ERROR = 6,
-  /** A defect of this library. */
+  /** A defect of this library, or an exception of a caller's callback. */
   EMBEDDING_INTERNAL = 7,
   /** A function of CUDA's driver failed. */
   EMBEDDING_DEVICE_ERROR = 8
