@@ -43,29 +43,17 @@ static bool isExhausted() {
 }
 
 #if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define KEEPS_ALLOCATOR 1
-#elif __has_feature(address_sanitizer)
-#define KEEPS_MALLOC 1
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#define IS_SANITIZED 1
 #endif
 #endif
 
-#if defined(KEEPS_ALLOCATOR)
-// ThreadSanitizer's operators cannot be replaced.
+#if defined(IS_SANITIZED)
+// The allocator is the sanitizer's.
 static constexpr bool kCanExhaust = false;
 #else
 static constexpr bool kCanExhaust = true;
-#if defined(KEEPS_MALLOC)
-// AddressSanitizer has the C library's functions.
-void *operator new(size_t size) {
-  void *memory = isExhausted() ? nullptr : std::malloc(size);
-  if (!memory)
-    throw std::bad_alloc();
-  return memory;
-}
-void operator delete(void *memory) noexcept { std::free(memory); }
-void operator delete(void *memory, size_t) noexcept { std::free(memory); }
-#else
+
 // The C library's own names, which these take the place of.
 extern "C" {
 void *__libc_malloc(size_t size);
@@ -78,7 +66,6 @@ void *aligned_alloc(size_t alignment, size_t size) {
   return isExhausted() ? nullptr : __libc_memalign(alignment, size);
 }
 }
-#endif
 #endif
 
 namespace {
