@@ -8,6 +8,8 @@
 
 #include "CompilerProcess.h"
 
+#include "FileLimit.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
@@ -148,6 +150,10 @@ static Failure describeEnd(const MemoryFile &printed, bool isKnown, int end) {
 Result<ModuleCode> embedding::runtime::compileInProcess(
     const std::string &library, const char *fingerprint, std::string_view ir,
     const ModuleTarget &target) {
+  if (!isWithinFileLimit(ir.size()))
+    return compilerError("expected the limit of the size of files to be at "
+                         "least that of the module, " +
+                         std::to_string(ir.size()) + " bytes");
   MemoryFile input, answer, printed;
   if (!input.isOpen() || !answer.isOpen() || !printed.isOpen() ||
       !input.write(ir))

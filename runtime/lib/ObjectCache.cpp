@@ -8,6 +8,8 @@
 
 #include "ObjectCache.h"
 
+#include "FileLimit.h"
+
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
@@ -18,7 +20,6 @@
 #include <fcntl.h>
 #include <memory>
 #include <sys/file.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
@@ -248,14 +249,6 @@ bool ObjectCache::isStorable(uint64_t fileBytes) const {
   return fileBytes <= std::min(maxBytes, kMaxFileBytes);
 }
 
-/// Whether this process may write a file of `size` bytes. Beyond its limit,
-/// SIGXFSZ would end it.
-static bool isWithinLimit(uint64_t size) {
-  rlimit limit;
-  return getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
-         (limit.rlim_cur == RLIM_INFINITY || size <= limit.rlim_cur);
-}
-
 /// A name that no other writer has, nor one that died: process numbers come
 /// again, in containers at once.
 static std::string makeTemporaryName() {
@@ -274,7 +267,7 @@ void ObjectCache::insert(const std::string &key, std::string_view object) {
   header.objectBytes = object.size();
   header.checksum = hash(object, hash(key));
   uint64_t fileBytes = sizeof(header) + key.size() + object.size();
-  if (isStorable(fileBytes) && isWithinLimit(fileBytes))
+  if (isStorable(fileBytes) && isWithinFileLimit(fileBytes))
     write(getFileName(key),
           {{reinterpret_cast<char *>(&header), sizeof(header)}, key, object});
   // Also where there was no room: what was left by others may take it.

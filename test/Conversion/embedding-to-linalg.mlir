@@ -195,8 +195,9 @@ func.func @no_indices(%table: memref<10x3xf32>, %none: memref<?x0xi64>, %some: m
 // CHECK-SAME: %[[INDICES:.*]]: memref<?x5xi32>, %[[NUM_ROWS:.*]]: index
 func.func @find(%indices: memref<?x5xi32>, %num_rows: index) -> (i64, i64, i64) {
   // No index of 32 bits names more than 2^31 rows.
+  // CHECK: %[[SIZE:.*]] = arith.maxsi %[[NUM_ROWS]], %{{c0.*}} : index
   // CHECK: %[[MAX:.*]] = arith.constant 2147483648 : index
-  // CHECK: %[[MIN:.*]] = arith.minui %[[NUM_ROWS]], %[[MAX]]
+  // CHECK: %[[MIN:.*]] = arith.minui %[[SIZE]], %[[MAX]]
   // CHECK: %[[LIMIT:.*]] = arith.index_cast %[[MIN]] : index to i32
   // CHECK: %[[SIGNS:.*]] = scf.for
   // CHECK: scf.for

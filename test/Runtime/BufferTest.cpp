@@ -209,6 +209,28 @@ TEST(Tensors, OfLookupsAndGradients) {
   EXPECT_THROW(engine.denseGrad(tableView, indexView, -1), Error);
 }
 
+// No buffer is smaller than its tensor.
+TEST(Tensors, OfSizesWithoutAddresses) {
+  Engine engine(uncached());
+  auto getCode = [&](std::vector<int64_t> shape) {
+    try {
+      Tensor(engine.get(), kFloat32, std::move(shape));
+    } catch (const Error &error) {
+      return error.code();
+    }
+    return EMBEDDING_OK;
+  };
+  constexpr int64_t kLarge = int64_t(1) << 62;
+  EXPECT_EQ(getCode({int64_t(1) << 31, int64_t(1) << 31}),
+            EMBEDDING_OUT_OF_MEMORY);
+  EXPECT_EQ(getCode({kLarge, 4}), EMBEDDING_OUT_OF_MEMORY);
+  EXPECT_EQ(getCode({kLarge}), EMBEDDING_OUT_OF_MEMORY);
+  EXPECT_EQ(getCode({-4, -4}), EMBEDDING_INVALID_ARGUMENT);
+  EXPECT_EQ(getCode({0, -1}), EMBEDDING_INVALID_ARGUMENT);
+  EXPECT_EQ(getCode({kLarge, kLarge, 0}), EMBEDDING_OK);
+  EXPECT_EQ(getCode({2, 3}), EMBEDDING_OK);
+}
+
 TEST(HugePages, ChangeNoContents) {
   size_t size = 5 << 20;
   std::vector<char> bytes = randomBytes(size, 3), expected = bytes;

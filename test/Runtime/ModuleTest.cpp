@@ -11,6 +11,7 @@
 #include <csignal>
 #include <fstream>
 #include <gmock/gmock.h>
+#include <sys/resource.h>
 #include <thread>
 
 using namespace embedding;
@@ -374,6 +375,33 @@ TEST(Module, ChildrenAreIgnored) {
   Module module(engine, kFunctions);
   EXPECT_EQ(module.functions().size(), 3u);
   std::signal(SIGCHLD, before);
+}
+
+// Files in memory have the limit of files on disk. What does not fit is an
+// error, and not the end of the process; the child has a limit of its own.
+TEST(Module, FilesAreLimited) {
+  Engine engine(uncached());
+  rlimit before;
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  auto compileWithin = [&](rlim_t bytes) {
+    rlimit limit = {bytes, before.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limit);
+    std::string message;
+    try {
+      Module module(engine, kFunctions);
+    } catch (const Error &error) {
+      message = error.what();
+    }
+    setrlimit(RLIMIT_FSIZE, &before);
+    return message;
+  };
+  size_t size = std::string_view(kFunctions).size();
+  EXPECT_EQ(compileWithin(size - 1),
+            "compiler: expected the limit of the size of files to be at least "
+            "that of the module, " +
+                std::to_string(size) + " bytes");
+  if (before.rlim_max == RLIM_INFINITY)
+    EXPECT_EQ(compileWithin(size), "");
 }
 
 TEST(Module, CompilerIsMissing) {

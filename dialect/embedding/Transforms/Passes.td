@@ -67,10 +67,12 @@ def EmbeddingCheckSizesPass
   let description = [{
     Sizes that differ at run time are undefined behaviour, of the dialect's
     operations as of linalg's. This pass creates an `embedding.expect_size` for
-    each constraint between sizes of an operation of the dialect, of linalg, of a
-    `memref.copy` and of a cast that makes sizes static; also for a `num_rows`
-    that is negative, or so large that rows and positions do not fit into 64
-    bits. Canonicalization erases those that hold by what is static.
+    each constraint between sizes of an operation of the dialect, of an operation
+    of linalg where a loop walks a dimension of an operand, of a `memref.copy`
+    and of a cast that makes sizes static; also for a `num_rows` that is negative,
+    or so large that rows and positions do not fit into 64 bits. What slices,
+    `tensor.concat`, `tensor.pad`, reshapes and other indices of linalg say is not
+    checked. Canonicalization erases those that hold by what is static.
 
     What every call of the function does is checked at its start, before anything
     is written, if its arguments determine the sizes; the rest right before the

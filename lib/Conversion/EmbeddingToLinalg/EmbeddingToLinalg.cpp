@@ -271,8 +271,9 @@ struct FindOutOfRangeToLoops : OpRewritePattern<FindOutOfRangeOp> {
     SmallVector<Value> lowerBounds(sizes.size(), zero);
     SmallVector<Value> steps(sizes.size(), one);
 
+    // Of a negative number of rows there is none.
+    Value limit = arith::MaxSIOp::create(rewriter, loc, op.getNumRows(), zero);
     // No index of 32 bits names more than 2^31 rows.
-    Value limit = op.getNumRows();
     if (element.isInteger(32)) {
       Value max =
           arith::ConstantIndexOp::create(rewriter, loc, int64_t(1) << 31);

@@ -122,8 +122,11 @@ embedding_call_options_init(EmbeddingCallOptions *options, size_t struct_size);
  * the CPU a function that updates one updates a copy, for a GPU it does not
  * compile.
  *
- * Sizes that do not fit each other are EMBEDDING_INVALID_ARGUMENT: the message
- * names the operation, its operand and the dimension. Those that arguments
+ * Sizes that do not fit each other are EMBEDDING_INVALID_ARGUMENT, for operands
+ * of the dialect's operations, of linalg's where a loop walks a dimension, of
+ * copies and of casts to static sizes; what slices, tensor.concat, tensor.pad,
+ * reshapes and other indices say is not checked. The message names the
+ * operation, its operand and the dimension. Those that arguments
  * determine, of operations outside loops and branches, are checked before
  * anything is written; memory that there is not is EMBEDDING_OUT_OF_MEMORY, and
  * what memrefs then hold is unspecified.

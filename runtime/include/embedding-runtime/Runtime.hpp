@@ -104,12 +104,11 @@ private:
 /// is given back with it, and used again.
 class Tensor {
 public:
-  /// Its elements are unspecified.
+  /// Its elements are unspecified. Throws an Error over a negative size, and if
+  /// there is no such memory.
   Tensor(EmbeddingEngine *engine, DLDataType dtype, std::vector<int64_t> shape)
       : dtype(dtype), sizes(std::move(shape)) {
-    size_t bytes = (dtype.bits * dtype.lanes + 7) / 8;
-    for (int64_t size : sizes)
-      bytes *= static_cast<size_t>(size);
+    size_t bytes = countBytes();
     void *memory = nullptr;
     EmbeddingStatus status;
     if (embedding_buffer_allocate(engine, bytes, &memory, &status) !=
@@ -126,6 +125,23 @@ public:
   operator TensorView() const { return {buffer.get(), dtype, sizes}; }
 
 private:
+  /// SIZE_MAX, which nobody has, for more than that.
+  size_t countBytes() const {
+    size_t bytes = (dtype.bits * dtype.lanes + 7) / 8;
+    bool isEmpty = bytes == 0, isTooLarge = false;
+    for (int64_t size : sizes) {
+      if (size < 0)
+        throwInvalidArgument(
+            "shape: expected sizes to be at least 0, but got " +
+            std::to_string(size));
+      auto factor = static_cast<size_t>(size);
+      isEmpty |= factor == 0;
+      isTooLarge |= !isEmpty && factor > SIZE_MAX / bytes;
+      bytes = isEmpty || isTooLarge ? 1 : bytes * factor;
+    }
+    return isEmpty ? 0 : isTooLarge ? SIZE_MAX : bytes;
+  }
+
   struct Deallocate {
     EmbeddingEngine *engine;
     size_t bytes;

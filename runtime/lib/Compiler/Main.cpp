@@ -49,8 +49,13 @@ static int answer(uint64_t kind, llvm::StringRef body) {
 /// Arguments: the fingerprint of the caller, and the fields of a ModuleTarget.
 int main(int argc, char **argv) {
   // What ends this process is an error of the caller's module, and no more.
-  rlimit none = {0, 0};
+  rlimit none = {0, 0}, fileSize;
   setrlimit(RLIMIT_CORE, &none);
+  // The answer is a file in memory, and no file of the caller's.
+  if (getrlimit(RLIMIT_FSIZE, &fileSize) == 0) {
+    fileSize.rlim_cur = fileSize.rlim_max;
+    setrlimit(RLIMIT_FSIZE, &fileSize);
+  }
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (argc != 7 || std::strcmp(argv[1], kCompilerFingerprint) != 0)
     return answer(CompilerAnswer::kError,
