@@ -75,11 +75,31 @@ embedding.__script_unsupported = (
     "torch.nn.functional.embedding can be scripted")
 
 
+def _watched_operators(first, second):
+    """The operators of torch.library, if something watches a call with these tensors: what
+    records it must not record memory alone. Else None."""
+    if not _is_tensor(first):
+        return None
+    from . import _operators, _watchers
+    return None if _watchers.choose(second, first) is _watchers.Way.PLAIN else _operators
+
+
+def _refuse_watched(name, first, second):
+    if _watched_operators(first, second):
+        raise NotImplementedError(f"{name}: the number of rows depends on the indices, which "
+                                  "torch.func, tracers and modes do not know")
+
+
 def renorm_(weight, input, max_norm, norm_type=2.0, *, out_of_range="check"):
     """Shortens, in place, the rows of `weight` that `input` names and whose p-norm
     exceeds `max_norm`; p is `norm_type`. Returns `weight`."""
     table, input = prepare(weight, input)
-    _core.renorm(table, input, max_norm, norm_type, out_of_range)
+    if _is_tensor(table):
+        # It tells autograd that the table was written.
+        from . import _operators
+        _operators.renorm_(table, input, float(max_norm), float(norm_type), out_of_range)
+    else:
+        _core.renorm(table, input, max_norm, norm_type, out_of_range)
     return weight
 
 
@@ -88,6 +108,9 @@ def dense_grad(grad_output, input, num_rows, padding_idx=None,
                out_of_range="check"):
     """The gradient of `weight`, [num_rows, D], from that of the output."""
     grad_output, input = prepare(grad_output, input)
+    if operators := _watched_operators(grad_output, input):
+        return operators.dense_grad(grad_output, input, num_rows, padding_idx,
+                                    scale_grad_by_freq, out_of_range)
     return _core.dense_grad(grad_output, input, num_rows, padding_idx, scale_grad_by_freq,
                             allow_nondeterministic, out_of_range)
 
@@ -97,6 +120,7 @@ def sparse_grad(grad_output, input, num_rows, padding_idx=None,
     """The entries of the sparse gradient of `weight`: rows [nnz], int64, and values
     [nnz, D], one for each position that is not `padding_idx`, in order."""
     grad_output, input = prepare(grad_output, input)
+    _refuse_watched("sparse_grad", grad_output, input)
     return _core.sparse_grad(grad_output, input, num_rows, padding_idx, scale_grad_by_freq,
                              out_of_range)
 
@@ -105,6 +129,7 @@ def coalesce(input, values, num_rows, *, out_of_range="check"):
     """The distinct rows of `input` [N], ascending, and the sums of `values` [N, D] of
     each."""
     input, values = prepare(input, values)
+    _refuse_watched("coalesce", values, input)
     return _core.coalesce(input, values, num_rows, out_of_range)
 
 
@@ -112,6 +137,9 @@ def double_backward(grad_grad_weight, input, padding_idx=None, scale_grad_by_fre
                     *, out_of_range="check"):
     """The derivative of `dense_grad`, applied to `grad_grad_weight`."""
     grad_grad_weight, input = prepare(grad_grad_weight, input)
+    if operators := _watched_operators(grad_grad_weight, input):
+        return operators.double_backward(grad_grad_weight, input, padding_idx,
+                                         scale_grad_by_freq, out_of_range)
     return _core.double_backward(grad_grad_weight, input, padding_idx, scale_grad_by_freq,
                                  out_of_range)
 

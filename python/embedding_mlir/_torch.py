@@ -41,10 +41,14 @@ class _RecordedLookup(torch.autograd.Function):
     def forward(ctx, weight, input, recorded):
         out, ctx.arguments = recorded
         ctx.save_for_backward(input)
+        # No gradient is none, and not zeros that an optimizer would move rows by.
+        ctx.set_materialize_grads(False)
         return out
 
     @staticmethod
     def backward(ctx, grad):
+        if grad is None:
+            return None, None, None
         input, = ctx.saved_tensors
         a = ctx.arguments
         if a.sparse:

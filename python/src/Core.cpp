@@ -308,8 +308,14 @@ nb::any embedPlain(nb::handle input, nb::handle weight, nb::handle padding,
     // Of flags and fractions Python says that they are no integers.
     if (PyBool_Check(padding.ptr()) || !PyIndex_Check(padding.ptr()))
       return makeAny(nb::none());
-    paddingIdx = nb::cast<int64_t>(nb::steal(PyNumber_Index(padding.ptr())));
+    nb::object index = nb::steal(PyNumber_Index(padding.ptr()));
+    if (!index.is_valid())
+      nb::raise_python_error();
+    int overflow = 0;
+    paddingIdx = PyLong_AsLongLongAndOverflow(index.ptr(), &overflow);
     int64_t numRows = table.size(0);
+    if (overflow != 0)
+      return makeAny(nb::none());
     if (*paddingIdx != 0 && (*paddingIdx >= numRows || *paddingIdx < -numRows))
       return makeAny(nb::none());
     if (*paddingIdx < 0)

@@ -261,3 +261,70 @@ def test_cell(watcher, derivative, options):
             assert mine.layout == its.layout
         mine, its = unwrap(mine), unwrap(its)
         assert_close(mine, its)
+
+
+# ---------------------------------------------------------------------------
+# Functions beside embedding
+# ---------------------------------------------------------------------------
+
+
+def test_renorm_tells_autograd():
+    weight = torch.ones(4, 3, requires_grad=True)
+    rows = weight * 1
+    out = rows.sin()
+    embedding_mlir.renorm_(rows, torch.tensor([1]), 0.5)
+    assert rows._version == 1
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        out.sum().backward()
+
+
+def test_functions_are_recorded():
+    input = torch.tensor([1, 3])
+    functions = {
+        "dense_grad": (lambda x: embedding_mlir.dense_grad(x, input, 4), (2, 3)),
+        "double_backward": (lambda x: embedding_mlir.double_backward(x, input), (4, 3)),
+        "renorm_": (lambda x: embedding_mlir.renorm_(x * 1, input, 0.5), (4, 3)),
+    }
+    for name, (function, shape) in functions.items():
+        example, other = torch.ones(shape), torch.full(shape, 7.0)
+        expected = function(other)
+        for recorded in (make_fx(function)(example),
+                         torch.jit.trace(function, (example,), check_trace=False)):
+            assert torch.equal(recorded(other), expected), name
+
+
+def test_functions_of_unknown_sizes_are_refused():
+    input, rows = torch.tensor([1, 3]), torch.ones(2, 3)
+    for function in (lambda x: embedding_mlir.sparse_grad(x, input, 4)[1],
+                     lambda x: embedding_mlir.coalesce(input, x, 4)[1]):
+        with pytest.raises(NotImplementedError, match="depends on the indices"):
+            make_fx(function)(rows)
+
+
+def test_dense_grad_has_a_tangent():
+    input, rows = torch.tensor([1, 1]), torch.ones(2, 3)
+    with forward_ad.dual_level():
+        out = embedding_mlir.dense_grad(forward_ad.make_dual(rows, 2 * rows), input, 4)
+        tangent = forward_ad.unpack_dual(out).tangent
+    assert torch.equal(tangent, 2 * embedding_mlir.dense_grad(rows, input, 4))
+
+
+def test_no_gradient_is_none():
+    class Stop(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx, grad):
+            return None
+
+    weight = torch.randn(7, 3, requires_grad=True)
+    Stop.apply(embedding_mlir.embedding(torch.tensor([0, 1]), weight)).sum().backward()
+    assert weight.grad is None
+
+
+@pytest.mark.parametrize("padding_idx", [2**70, -2**70])
+def test_padding_beyond_all_rows(padding_idx):
+    with pytest.raises(AssertionError, match="Padding_idx must be within num_embeddings"):
+        embedding_mlir.embedding(torch.tensor([0]), torch.ones(3, 2), padding_idx)
