@@ -70,9 +70,9 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0,
 
 
 # What TorchScript says of a function that it meets.
-embedding.__script_unsupported = (
-    "torch.jit.script does not support embedding_mlir.embedding; torch.jit.trace does, and "
-    "torch.nn.functional.embedding can be scripted")
+setattr(embedding, "__script_unsupported",
+        "torch.jit.script does not support embedding_mlir.embedding; torch.jit.trace does, "
+        "and torch.nn.functional.embedding can be scripted")
 
 
 def _watched_operators(first, second):

@@ -42,16 +42,18 @@ QUESTIONS = ((_count_dispatch_modes, 0), (_is_transformed, False), (_is_recorded
              (torch._C._is_torch_function_mode_enabled, False))
 FORWARD_AD = forward_ad
 
-if hasattr(torch.compiler, "is_exporting"):
-    is_exporting = torch.compiler.is_exporting
-else:
-    # Before PyTorch 2.7. Dynamo runs a function with a constant result while it traces.
-    @torch.compiler.assume_constant_result
-    def is_exporting():
-        from torch._dynamo.symbolic_convert import InstructionTranslator, tls
-        if getattr(tls, "current_tx", None) is not None:
-            return InstructionTranslator.current_tx().export
-        return torch.compiler._is_compiling_flag
+
+@torch.compiler.assume_constant_result
+def _is_exporting():
+    """torch.compiler.is_exporting, for PyTorch before 2.7: Dynamo runs a function with a
+    constant result while it traces."""
+    from torch._dynamo.symbolic_convert import InstructionTranslator, tls
+    if getattr(tls, "current_tx", None) is not None:
+        return InstructionTranslator.current_tx().export
+    return torch.compiler._is_compiling_flag
+
+
+is_exporting = getattr(torch.compiler, "is_exporting", _is_exporting)
 
 
 def _dispatches(x):
