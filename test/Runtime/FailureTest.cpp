@@ -42,13 +42,7 @@ static bool isExhausted() {
   return left == 0 || (left < 0 && staysExhausted);
 }
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-#define IS_SANITIZED 1
-#endif
-#endif
-
-#if defined(IS_SANITIZED)
+#if defined(EMBEDDING_SANITIZER)
 // The allocator is the sanitizer's.
 static constexpr bool kCanExhaust = false;
 #else

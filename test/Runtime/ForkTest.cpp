@@ -25,6 +25,10 @@ class Fork : public testing::Test {
 protected:
   Fork() { alarm(100); }
   ~Fork() override { alarm(0); }
+  void SetUp() override {
+    if (kIsThreadSanitized)
+      GTEST_SKIP() << "ThreadSanitizer does not support it";
+  }
 };
 
 /// Whether `body` returns in a child, in time and without a failure.

@@ -380,6 +380,8 @@ TEST(Module, ChildrenAreIgnored) {
 // Files in memory have the limit of files on disk. What does not fit is an
 // error, and not the end of the process; the child has a limit of its own.
 TEST(Module, FilesAreLimited) {
+  if (kIsThreadSanitized)
+    GTEST_SKIP() << "ThreadSanitizer writes files";
   Engine engine(uncached());
   rlimit before;
   ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);

@@ -23,6 +23,23 @@ inline constexpr DLDataType kFloat16 = {kDLFloat, 16, 1};
 inline constexpr DLDataType kFloat32 = {kDLFloat, 32, 1};
 inline constexpr DLDataType kFloat64 = {kDLFloat, 64, 1};
 
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define EMBEDDING_THREAD_SANITIZER 1
+#endif
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define EMBEDDING_SANITIZER 1
+#endif
+#endif
+
+/// ThreadSanitizer runs no new threads in the child of a process that has
+/// several, and writes files of its own.
+#if defined(EMBEDDING_THREAD_SANITIZER)
+inline constexpr bool kIsThreadSanitized = true;
+#else
+inline constexpr bool kIsThreadSanitized = false;
+#endif
+
 /// A directory that goes when this object does.
 class TemporaryDirectory {
 public:
