@@ -196,7 +196,7 @@ static const char *findTooDeep(StringRef text) {
   for (size_t i = 0; i < text.size(); ++i) {
     char c = text[i];
     if (c == '"') {
-      while (++i < text.size() && text[i] != '"')
+      for (++i; i < text.size() && text[i] != '"'; ++i)
         i += text[i] == '\\';
     } else if (text.substr(i).starts_with("//")) {
       i = text.find('\n', i);
@@ -205,7 +205,8 @@ static const char *findTooDeep(StringRef text) {
     } else if (text.substr(i).starts_with("->")) {
       ++i;
     } else if (StringRef("([{<").contains(c)) {
-      if (++depth > kMaxNesting)
+      ++depth;
+      if (depth > kMaxNesting)
         return text.data() + i;
     } else if (StringRef(")]}>").contains(c)) {
       depth = std::max<int64_t>(depth - 1, 0);
