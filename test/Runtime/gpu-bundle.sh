@@ -9,7 +9,7 @@ mv "$3/packed" "$3/elsewhere"
 export EMBEDDING_CUDA_LIBRARY="$2/lib/libembedding-interpreted-cuda.so"
 export EMBEDDING_CACHE_DIR="$3/elsewhere/cache"
 export LD_LIBRARY_PATH="$3/elsewhere"
-export EMBEDDING_INTERPRETER_ORDER=reverse
+export EMBEDDING_INTERPRETER_ORDER=interleaved
 "$3/elsewhere/embedding-device-tests" --gtest_brief=1
 export EMBEDDING_INTERPRETER_CAPABILITY=9.0
 cd "$3/elsewhere"
