@@ -48,15 +48,16 @@ static constexpr bool kCanExhaust = false;
 #else
 static constexpr bool kCanExhaust = true;
 
-// The C library's own names, which these take the place of.
+// The C library's own names, which these take the place of in every library.
+#define EVERYWHERE __attribute__((visibility("default")))
 extern "C" {
 void *__libc_malloc(size_t size);
 void *__libc_memalign(size_t alignment, size_t size);
 
-void *malloc(size_t size) {
+EVERYWHERE void *malloc(size_t size) {
   return isExhausted() ? nullptr : __libc_malloc(size);
 }
-void *aligned_alloc(size_t alignment, size_t size) {
+EVERYWHERE void *aligned_alloc(size_t alignment, size_t size) {
   return isExhausted() ? nullptr : __libc_memalign(alignment, size);
 }
 }
@@ -212,8 +213,10 @@ std::vector<Operation> getOperations(const Engine &engine, Operands &of,
 }
 
 /// Makes the call of `operation` with each allocation failing in turn. After a
-/// failure its outputs are `isAtomic` as they were.
-void failEachAllocation(const Operation &operation, bool isAtomic) {
+/// failure its outputs are `isAtomic` as they were. Adds to `numFailures` the
+/// calls that have failed.
+void failEachAllocation(const Operation &operation, bool isAtomic,
+                        int &numFailures) {
   SCOPED_TRACE(operation.name);
   std::vector<std::vector<int64_t>> before, after;
   auto copyOutputs = [&](std::vector<std::vector<int64_t>> &to) {
@@ -252,6 +255,7 @@ void failEachAllocation(const Operation &operation, bool isAtomic) {
         continue;
       }
       ASSERT_FALSE(isOver);
+      ++numFailures;
       ASSERT_EQ(code, EMBEDDING_OUT_OF_MEMORY)
           << "allocation " << number << ": " << status.message;
       if (isAtomic)
@@ -270,16 +274,22 @@ EngineOptions sharing(int numThreads) {
   return options;
 }
 
+/// Blocks of withOwnAllocator that are not given back.
+std::atomic<int> liveBlocks{0};
+
 /// An allocator that has no memory when the process has none.
 EngineOptions withOwnAllocator(int numThreads) {
   EngineOptions options = sharing(numThreads);
   options.allocate = [](void *, size_t size, size_t alignment) -> void * {
     if (isExhausted())
       return nullptr;
-    return std::aligned_alloc(alignment,
-                              (size + alignment - 1) / alignment * alignment);
+    void *memory = std::aligned_alloc(alignment, (size + alignment - 1) /
+                                                     alignment * alignment);
+    liveBlocks += memory != nullptr;
+    return memory;
   };
   options.deallocate = [](void *, void *memory, size_t, size_t) {
+    --liveBlocks;
     std::free(memory);
   };
   return options;
@@ -291,6 +301,9 @@ TEST(Failures, EachAllocationOfOperations) {
   if (!kCanExhaust)
     GTEST_SKIP() << "a sanitizer allocates";
   for (EngineOptions options : {sharing(1), sharing(3), withOwnAllocator(3)}) {
+    int numFailures = 0;
+    // Memory that was given back would need no allocation.
+    options.max_idle_buffer_bytes = 1;
     Engine engine(options);
     Operands operands(/*numRows=*/500, /*batch=*/30, /*count=*/100,
                       /*length=*/16);
@@ -298,7 +311,10 @@ TEST(Failures, EachAllocationOfOperations) {
     std::deque<TensorView> views;
     for (const Operation &operation :
          getOperations(engine, operands, tensors, views))
-      failEachAllocation(operation, /*isAtomic=*/true);
+      failEachAllocation(operation, /*isAtomic=*/true, numFailures);
+    // The workspace of seven of them.
+    EXPECT_GE(numFailures, 14);
+    EXPECT_EQ(liveBlocks, 0);
   }
 }
 
@@ -549,6 +565,10 @@ func.func @threads(%table: !rows, %indices: memref<?xi64>, %out: !rows) {
     embedding.lookup ins(%table, %indices : !rows, memref<?xi64>)
                      outs(%out : !rows)
   }
+  // Nothing comes after a loop that has failed.
+  %c0 = arith.constant 0 : index
+  %one = arith.constant 1.0 : f32
+  memref.store %one, %out[%c0, %c0] : !rows
   return
 }
 func.func @cast(%from: memref<?xf32>, %to: memref<4xf32>) {
@@ -753,6 +773,7 @@ TEST(Failures, EachAllocationOfFunctions) {
   if (!kCanExhaust)
     GTEST_SKIP() << "a sanitizer allocates";
   for (EngineOptions options : {sharing(1), withOwnAllocator(3)}) {
+    int numFailures = 0;
     Engine engine(options);
     Module module(engine, kFunctions);
     for (const char *function :
@@ -776,8 +797,11 @@ TEST(Failures, EachAllocationOfFunctions) {
         return embedding_module_call(module.get(), function, arguments.data(),
                                      nullptr, status);
       };
-      failEachAllocation(operation, /*isAtomic=*/false);
+      failEachAllocation(operation, /*isAtomic=*/false, numFailures);
+      EXPECT_EQ(liveBlocks, 0) << function;
     }
+    // What a call is made of, and several buffers of each.
+    EXPECT_GE(numFailures, 100);
   }
 }
 

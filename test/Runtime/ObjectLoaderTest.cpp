@@ -144,6 +144,21 @@ TEST(ObjectLoader, ImpossibleSizes) {
               std::string::npos)
         << size << ": " << getFailure(damaged);
   }
+  // Two that are too large together alone.
+  std::string damaged = good;
+  size_t count;
+  Elf64_Shdr *sections = getSections(damaged, count);
+  int number = 0;
+  for (size_t i = 0; i < count; ++i)
+    if (sections[i].sh_flags & SHF_ALLOC) {
+      sections[i].sh_type = SHT_NOBITS;
+      sections[i].sh_flags = number++ < 2 ? SHF_ALLOC : 0;
+      sections[i].sh_size = uint64_t(3) << 29;
+    }
+  ASSERT_GE(number, 2);
+  EXPECT_NE(getFailure(damaged).find("has an impossible size"),
+            std::string::npos)
+      << getFailure(damaged);
 }
 
 // A displacement of 32 bits reaches 2 GiB.
