@@ -1,34 +1,12 @@
 """Functions of IR through the runtime's C API, by ctypes, on NumPy's arrays."""
 
 import ctypes
+import pathlib
+import sys
 
-import numpy as np
-
-
-class DLTensor(ctypes.Structure):
-    _fields_ = [
-        ("data", ctypes.c_void_p),
-        ("device_type", ctypes.c_int32),
-        ("device_id", ctypes.c_int32),
-        ("ndim", ctypes.c_int32),
-        ("code", ctypes.c_uint8),
-        ("bits", ctypes.c_uint8),
-        ("lanes", ctypes.c_uint16),
-        ("shape", ctypes.POINTER(ctypes.c_int64)),
-        ("strides", ctypes.POINTER(ctypes.c_int64)),
-        ("byte_offset", ctypes.c_uint64),
-    ]
-
-
-class Status(ctypes.Structure):
-    _fields_ = [
-        ("code", ctypes.c_int),
-        ("position", ctypes.c_int64),
-        ("index", ctypes.c_int64),
-        ("count", ctypes.c_int64),
-        ("message", ctypes.c_char * 488),
-    ]
-
+# Whose structs are compared with the header.
+sys.path.append(str(pathlib.Path(__file__).parents[2] / "Tools" / "Inputs"))
+from compiled_library import DLTensor, Status  # noqa: E402
 
 COMPILER_ERROR = 6
 
