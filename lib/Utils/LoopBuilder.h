@@ -113,6 +113,15 @@ public:
   void store(Value value, Value buffer, ValueRange at = {}) {
     memref::StoreOp::create(*this, value, buffer, at);
   }
+  /// How many of `count` rows of `rowLength` elements have any: what is done
+  /// for each row would take as long as there are rows, though none has an
+  /// element.
+  Value rowsWithElements(Value count, OpFoldResult rowLength) {
+    std::optional<int64_t> length = getConstantIntValue(rowLength);
+    if (length)
+      return *length == 0 ? index(0) : count;
+    return select(equal(value(rowLength), index(0)), index(0), count);
+  }
   Value numElements(Value memref) {
     Value count = index(1);
     for (OpFoldResult size : getMixedSizes(*this, getLoc(), memref))

@@ -441,6 +441,21 @@ TEST_F(OnDevice, Training) {
       }
 }
 
+// Rows that have no elements are not walked, and need no workspace.
+TEST_F(OnDevice, HugeTableOfNoElements) {
+  constexpr int64_t kRows = int64_t(1) << 61;
+  Both indices(asBytes({kRows - 1, 5}, kInt64), kInt64, {2});
+  Both grad({}, kFloat32, {2, 0}), table({}, kFloat32, {kRows, 0});
+  for (int32_t inAnyOrder : {0, 1}) {
+    GradOptions options;
+    options.allow_nondeterministic = inAnyOrder;
+    onBoth([&](bool isGPU) {
+      engine.denseGrad(on(grad, isGPU), on(indices, isGPU), on(table, isGPU),
+                       options);
+    });
+  }
+}
+
 TEST_F(OnDevice, AtomicGradients) {
   // Sums of small integers have no order.
   for (bool isDouble : {false, true})

@@ -252,6 +252,42 @@ TEST_P(Training, EmptyOperands) {
             0);
 }
 
+// Rows that have no elements are not walked, however many there are.
+TEST_P(Training, HugeTablesOfNoElements) {
+  constexpr int64_t kRows = int64_t(1) << 61;
+  TensorView table(static_cast<float *>(nullptr), {kRows, 0});
+  for (const std::vector<int64_t> &names :
+       {std::vector<int64_t>(), {kRows - 1, 5, kRows - 1}}) {
+    auto count = static_cast<int64_t>(names.size());
+    std::vector<int64_t> indices = names, rows(count);
+    TensorView grad(static_cast<float *>(nullptr), {count, 0});
+    engine.lookup(table, viewOf(indices), grad);
+    engine.renorm(table, viewOf(indices), 1.0);
+    GradOptions options;
+    options.has_padding_idx = 1;
+    options.padding_idx = 5;
+    for (int32_t scales : {0, 1}) {
+      options.scale_grad_by_freq = scales;
+      engine.denseGrad(grad, viewOf(indices), table, options);
+      engine.doubleBackward(table, viewOf(indices), grad, options);
+      EXPECT_EQ(engine.sparseGrad(grad, viewOf(indices), kRows, viewOf(rows),
+                                  grad, options),
+                count == 0 ? 0 : 2);
+    }
+    EXPECT_EQ(engine.coalesce(viewOf(indices), grad, kRows, viewOf(rows), grad),
+              count == 0 ? 0 : 2);
+  }
+  std::vector<int64_t> bad = {0, kRows};
+  try {
+    engine.denseGrad(TensorView(static_cast<float *>(nullptr), {2, 0}),
+                     viewOf(bad), table);
+    FAIL();
+  } catch (const Error &error) {
+    EXPECT_EQ(error.code(), EMBEDDING_OUT_OF_RANGE);
+    EXPECT_EQ(error.position(), 1);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Lowerings, Training,
     testing::Values(EMBEDDING_LOWERING_OPTIMIZED, EMBEDDING_LOWERING_NAIVE),

@@ -371,7 +371,8 @@ private:
                              const DeviceIndices &indices,
                              const DeviceGroups &groups,
                              const RowLanes &lanes) {
-    Value numRows = indices.getNumRows();
+    OpFoldResult rowLength = lanes.getRowLength();
+    Value numRows = host.rowsWithElements(indices.getNumRows(), rowLength);
     Value isSummed = allocateBuffer(host, host.getI8Type(), numRows);
     auto set = [&](KernelBuilder &k, int64_t value, Value row) {
       k.store(arith::ConstantIntOp::create(k, value, 8),
@@ -379,7 +380,8 @@ private:
     };
     launchForEach(host, "clear_flags", numRows,
                   [&](KernelBuilder &k, Value row) { set(k, 0, row); });
-    launchForEach(host, "flag_rows", indices.size(),
+    launchForEach(host, "flag_rows",
+                  host.rowsWithElements(indices.size(), rowLength),
                   [&](KernelBuilder &k, Value group) {
                     k.ifTrue(k.less(group, groups.size(k)),
                              [&] { set(k, 1, groups.row(k, group)); });
@@ -415,11 +417,13 @@ private:
     Value from = op.getGradOutput(), to = op.getInit();
     RowLanes lanes(embedding::getMixedSize(host, host.getLoc(), to, /*dim=*/1),
                    {from, to}, options.rowAlignment);
-    launchForRows(host, "clear_grad", indices.getNumRows(), lanes,
-                  [&](KernelBuilder &k, Value row) {
-                    Buffer rows = k.use(to, Access::write);
-                    lanes.clear(k, getRow(k, rows, row));
-                  });
+    launchForRows(
+        host, "clear_grad",
+        host.rowsWithElements(indices.getNumRows(), lanes.getRowLength()),
+        lanes, [&](KernelBuilder &k, Value row) {
+          Buffer rows = k.use(to, Access::write);
+          lanes.clear(k, getRow(k, rows, row));
+        });
     launchForRows(
         host, "add_grad", indices.size(), lanes,
         [&](KernelBuilder &k, Value position) {

@@ -456,14 +456,27 @@ struct DenseGradToLoops : OpRewritePattern<DenseGradOp> {
       return success();
     }
     Type element = cast<MemRefType>(init.getType()).getElementType();
+    // `embedding-stream-stores` sees to gaps of large tables.
+    auto clearRows = [&](Value begin, Value end) {
+      Value size = b.sub(end, begin);
+      b.ifTrue(b.less(b.index(0), size), [&] {
+        Operation *rows = takeSlice(
+            b, b.getLoc(), init, {begin, b.getIndexAttr(0)}, {size, rowLength});
+        b.fill(rows->getResult(0), b.constant(element, 0.0));
+      });
+    };
+    std::optional<int64_t> staticLength = getConstantIntValue(rowLength);
+    Value numRows = b.value(op.getMixedNumRows(b));
+    Value numWritten = b.rowsWithElements(numRows, rowLength);
     if (hasNoIndices(op.getIndices(), op.getGradOutput())) {
-      b.fill(init, b.constant(element, 0.0));
+      if (staticLength)
+        b.fill(init, b.constant(element, 0.0));
+      else
+        clearRows(b.index(0), numWritten);
       rewriter.eraseOp(op);
       return success();
     }
-    Value numRows = b.value(op.getMixedNumRows(b));
     Value paddingRow = getPaddingRow(b, op);
-    std::optional<int64_t> staticLength = getConstantIntValue(rowLength);
     if (b.getSchedule().getGrouping() == Grouping::scatter && staticLength &&
         !op.getScaleGradByFreq()) {
       RowNames names(b, op.getIndices(), numRows, op.getOutOfRange(),
@@ -477,21 +490,12 @@ struct DenseGradToLoops : OpRewritePattern<DenseGradOp> {
                    op.getScaleGradByFreq());
     sums.sumLongGroups();
 
-    // `embedding-stream-stores` sees to gaps of large tables.
-    auto clearRows = [&](Value begin, Value end) {
-      Value size = b.sub(end, begin);
-      b.ifTrue(b.less(b.index(0), size), [&] {
-        Operation *rows = takeSlice(
-            b, b.getLoc(), init, {begin, b.getIndexAttr(0)}, {size, rowLength});
-        b.fill(rows->getResult(0), b.constant(element, 0.0));
-      });
-    };
     // The bytes of a row of the destination, and of the gradients it sums.
     Value rowBytes = getRowBytes(b, rowLength, element);
     Value numIndices =
         Flattened(b, op.getIndices(), /*numTrailingDims=*/0).size();
     Value share = b.divUp(numIndices, b.max(numRows, b.index(1)));
-    Blocks blocks(b, numRows, b.mul(rowBytes, b.add(share, b.index(1))),
+    Blocks blocks(b, numWritten, b.mul(rowBytes, b.add(share, b.index(1))),
                   kMinBlockBytes, kMaxBlocks);
     blocks.forEach(b, [&](Value, Value begin, Value end) {
       Value buffer = sums.allocateSum();
