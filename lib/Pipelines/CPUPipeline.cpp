@@ -88,6 +88,8 @@ static void addLowerToLLVM(OpPassManager &pm,
     // bodies could not become control flow.
     pm.addNestedPass<func::FuncOp>(createEmbeddingHoistStackBuffersPass());
   }
+  if (options.assertions == CPUAssertions::callback)
+    pm.addPass(createEmbeddingCallReportAssertionPass());
   pm.addPass(createSCFToControlFlowPass());
   // Without it, a conversion to bf16 would call a function that few C libraries
   // have.

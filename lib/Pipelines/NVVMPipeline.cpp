@@ -95,6 +95,8 @@ static void addHostLowering(OpPassManager &pm,
   pm.addPass(createLowerAffinePass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  if (options.launch == KernelLaunch::callback)
+    pm.addPass(createEmbeddingCallReportAssertionPass());
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(arith::createArithExpandOpsPass());
   if (options.launch == KernelLaunch::callback)

@@ -52,6 +52,7 @@ void embedding::addBufferization(OpPassManager &pm) {
   deallocationOptions.privateFunctionDynamicOwnership = true;
   bufferization::buildBufferDeallocationPipeline(pm, deallocationOptions);
   pm.addPass(createConvertBufferizationToMemRefPass());
+  pm.addPass(createEmbeddingResolveExpandShapePass());
 }
 
 void embedding::registerPipelines() {

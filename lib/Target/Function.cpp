@@ -185,16 +185,22 @@ std::string FunctionInterface::getEntryName(int chip) const {
 // From text to an object
 //===----------------------------------------------------------------------===//
 
-/// The deepest that brackets may be in each other. MLIR's parser calls itself
-/// for each, and a stack has an end.
+/// The deepest that brackets, and signs before a number, may be in each other.
+/// MLIR's parser calls itself for each, and a stack has an end.
 static constexpr int64_t kMaxNesting = 1000;
 
-/// The place of the bracket in `text` that is in more than `kMaxNesting`
-/// others, those in strings and comments apart, or null.
+/// The place of the bracket or minus sign in `text` that is in more than
+/// `kMaxNesting` others, those in strings and comments apart, or null.
 static const char *findTooDeep(StringRef text) {
-  int64_t depth = 0;
+  int64_t depth = 0, signs = 0;
   for (size_t i = 0; i < text.size(); ++i) {
     char c = text[i];
+    if (c == '-' && !text.substr(i).starts_with("->"))
+      ++signs;
+    else if (!llvm::isSpace(c))
+      signs = 0;
+    if (depth + signs > kMaxNesting)
+      return text.data() + i;
     if (c == '"') {
       for (++i; i < text.size() && text[i] != '"'; ++i)
         i += text[i] == '\\';
@@ -205,8 +211,7 @@ static const char *findTooDeep(StringRef text) {
     } else if (text.substr(i).starts_with("->")) {
       ++i;
     } else if (StringRef("([{<").contains(c)) {
-      ++depth;
-      if (depth > kMaxNesting)
+      if (++depth > kMaxNesting)
         return text.data() + i;
     } else if (StringRef(")]}>").contains(c)) {
       depth = std::max<int64_t>(depth - 1, 0);
@@ -228,7 +233,8 @@ mlir::embedding::parseModule(const llvm::SourceMgr &sources,
         llvm::SMLoc::getFromPointer(place), sources.getMainFileID());
     emitError(FileLineColLoc::get(&context, buffer.getBufferIdentifier(), line,
                                   column))
-        << "expected brackets to be nested at most " << kMaxNesting << " deep";
+        << "expected brackets and signs to be nested at most " << kMaxNesting
+        << " deep";
     return nullptr;
   }
   Block block;
@@ -264,6 +270,7 @@ LogicalResult mlir::embedding::compileFunctions(
     cpu.vectorize = cpu.prefetch = !options.isNaive;
     cpu.parallelism = CPUParallelism::callback;
     cpu.allocation = CPUAllocation::callback;
+    cpu.assertions = CPUAssertions::callback;
     cpu.checkSizes = !options.assumesSizes;
     buildEmbeddingToCPUPipeline(pm, cpu);
   }

@@ -8,6 +8,7 @@
 
 #include "embedding/Transforms/Passes.h"
 
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -23,7 +24,8 @@ using namespace mlir::embedding;
 
 /// Whether `op` reads or writes memory itself.
 static bool accessesMemory(Operation *op) {
-  if (isa<func::CallOp, gpu::LaunchFuncOp, gpu::DeallocOp>(op) ||
+  // The effect of an assertion keeps it where it is.
+  if (isa<cf::AssertOp, func::CallOp, gpu::LaunchFuncOp, gpu::DeallocOp>(op) ||
       op->hasTrait<OpTrait::IsTerminator>())
     return false;
   // Those of linalg have both: effects of their own and of their bodies.

@@ -66,6 +66,12 @@ void GeneratedCall::reportMismatch(const char *what, int64_t expected,
   });
 }
 
+void GeneratedCall::reportAssertion(const char *message) {
+  serve([&](GeneratedCall &) -> Status {
+    return invalidArgument(std::string("assertion failed: ") + message);
+  });
+}
+
 //===----------------------------------------------------------------------===//
 // Loops
 //===----------------------------------------------------------------------===//
@@ -229,6 +235,8 @@ void *embedding::runtime::resolveOfGeneratedCall(const char *name) {
        reinterpret_cast<void *>(&GeneratedCall::reportOutOfRange)},
       {"embedding_report_mismatch",
        reinterpret_cast<void *>(&GeneratedCall::reportMismatch)},
+      {"embedding_report_assertion",
+       reinterpret_cast<void *>(&GeneratedCall::reportAssertion)},
       {"memrefCopy", reinterpret_cast<void *>(&GeneratedCall::copyMemRef)}};
   for (auto [known, address] : functions)
     if (std::strcmp(known, name) == 0)

@@ -71,6 +71,8 @@ public:
   /// Ends the call with "WHAT EXPECTED, but got ACTUAL".
   static void reportMismatch(const char *what, int64_t expected,
                              int64_t actual);
+  /// Ends the call with "assertion failed: MESSAGE".
+  static void reportAssertion(const char *message);
   /// Copies between memrefs of any strides.
   static void copyMemRef(int64_t elementBytes, const UnrankedMemRef *from,
                          const UnrankedMemRef *to);

@@ -118,6 +118,20 @@ def test_bad_modules():
             embedding_mlir.compile(FUNCTIONS, device=torch.device("cuda"))
 
 
+def test_assertions():
+    module = embedding_mlir.compile("""
+func.func @root(%x: f64) -> f64 {
+  %zero = arith.constant 0.0 : f64
+  %holds = arith.cmpf oge, %x, %zero : f64
+  cf.assert %holds, "expected a number of at least 0"
+  %0 = math.sqrt %x : f64
+  return %0 : f64
+}""")
+    with pytest.raises(ValueError, match="^assertion failed: expected a number of at least 0$"):
+        module.root(-1.0)
+    assert module.root(4.0) == 2.0
+
+
 def test_without_torch():
     """Arrays need no PyTorch, and do not import it."""
     program = """

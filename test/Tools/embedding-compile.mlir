@@ -19,6 +19,7 @@
 
 // EXPORTS: {{^}}dense_grad{{$}}
 // EXPORTS-NEXT: {{^}}lookup{{$}}
+// EXPORTS-NEXT: {{^}}positive{{$}}
 // EXPORTS-NEXT: {{^}}result{{$}}
 // EXPORTS-NEXT: {{^}}scalars{{$}}
 // EXPORTS-NEXT: {{^}}strided{{$}}
@@ -115,6 +116,13 @@ func.func @strided(%table: memref<?x2xf32, strided<[?, 1]>>, %indices: memref<?x
   embedding.lookup
     ins(%table, %indices : memref<?x2xf32, strided<[?, 1]>>, memref<?xi64>)
     outs(%out : memref<?x2xf32>)
+  return
+}
+
+func.func @positive(%x: i64) {
+  %zero = arith.constant 0 : i64
+  %is_positive = arith.cmpi sgt, %x, %zero : i64
+  cf.assert %is_positive, "expected a positive number"
   return
 }
 

@@ -8,6 +8,9 @@
 // RUN: embedding-run %s --function=in_place --input="2x2xi8=1 2 3 4" --output=- | FileCheck %s --check-prefix=INPLACE
 // RUN: embedding-run %s --function=in_place --input="2x2xi8=1 2 3 4" | count 0
 
+// RUN: embedding-run %s --function=expand --input="6xf32=1 2 3 4 5 6" --input=index=2 --input=index=3 | FileCheck %s --check-prefix=EXPAND
+
+// EXPAND: 2x3xf32=[1 2 3][4 5 6]
 // FLOATS: 2x3xf32=[1.5 -0 inf][nan 0.001 7]
 // BRACKETS: 2x3xf32=[1 2 3][4 5 6]
 // SPLAT: 2x3xf32=[0.5 0.5 0.5][0.5 0.5 0.5]
@@ -56,6 +59,13 @@ func.func @identity(%a: tensor<?x?xf32>) -> tensor<?x?xf32> {
 func.func @each_rank(%a: tensor<f64>, %b: tensor<?xf64>, %c: tensor<2xindex>, %d: tensor<2xi60>)
     -> (tensor<f64>, tensor<?xf64>, tensor<2xindex>, tensor<2xi60>) {
   return %a, %b, %c, %d : tensor<f64>, tensor<?xf64>, tensor<2xindex>, tensor<2xi60>
+}
+
+// Neither of two sizes that come of one is known.
+func.func @expand(%a: tensor<?xf32>, %n: index, %m: index) -> tensor<?x?xf32> {
+  %0 = tensor.expand_shape %a [[0, 1]] output_shape [%n, %m]
+    : tensor<?xf32> into tensor<?x?xf32>
+  return %0 : tensor<?x?xf32>
 }
 
 func.func @misalignment(%a: memref<?x?xf32>) -> index {

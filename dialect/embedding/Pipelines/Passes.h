@@ -22,6 +22,9 @@ enum class CPUParallelism { none, openmp, callback };
 /// Where buffers come from on the CPU.
 enum class CPUAllocation { malloc, callback };
 
+/// What an assertion that fails does on the CPU.
+enum class CPUAssertions { abort, callback };
+
 /// Options of `embedding-to-cpu-pipeline`.
 struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
   PassOptions::Option<bool> checkSizes{
@@ -66,6 +69,13 @@ struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
           clEnumValN(CPUAllocation::malloc, "malloc", "the C library"),
           clEnumValN(CPUAllocation::callback, "callback",
                      "calls of embedding_allocate"))};
+  PassOptions::Option<CPUAssertions> assertions{
+      *this, "assertions", llvm::cl::desc("What an assertion that fails does"),
+      llvm::cl::init(CPUAssertions::abort),
+      llvm::cl::values(
+          clEnumValN(CPUAssertions::abort, "abort", "ends the process"),
+          clEnumValN(CPUAssertions::callback, "callback",
+                     "calls embedding_report_assertion"))};
 };
 
 /// Lowers a module of embedding operations and anything that upstream lowers to
@@ -121,8 +131,9 @@ struct NVVMPipelineOptions : PassPipelineOptions<NVVMPipelineOptions> {
       llvm::cl::values(clEnumValN(KernelLaunch::mgpu, "mgpu",
                                   "upstream's wrappers of the CUDA driver"),
                        clEnumValN(KernelLaunch::callback, "callback",
-                                  "calls of embedding_launch_kernel, and of "
-                                  "embedding_allocate for buffers"))};
+                                  "calls of embedding_launch_kernel, of "
+                                  "embedding_allocate for buffers, and of "
+                                  "embedding_report_assertion"))};
 };
 
 /// Lowers a module of embedding operations on tensors or memrefs, all in device

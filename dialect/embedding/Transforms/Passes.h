@@ -66,6 +66,9 @@ inline constexpr llvm::StringLiteral
 inline constexpr llvm::StringLiteral kAllocateFunction("embedding_allocate");
 inline constexpr llvm::StringLiteral
     kDeallocateFunction("embedding_deallocate");
+/// The function that `embedding-call-report-assertion` calls.
+inline constexpr llvm::StringLiteral
+    kReportAssertionFunction("embedding_report_assertion");
 /// The function that `embedding-call-launch-kernel` calls.
 inline constexpr llvm::StringLiteral
     kLaunchKernelFunction("embedding_launch_kernel");

@@ -633,6 +633,40 @@ def EmbeddingCallAllocatorPass
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 
+def EmbeddingCallReportAssertionPass
+    : Pass<"embedding-call-report-assertion", "::mlir::ModuleOp"> {
+  let summary = "Report assertions that fail to a function of the caller";
+  let description = [{
+    Each `cf.assert` becomes a branch that calls
+
+    ```c
+    void embedding_report_assertion(const char *message);
+    ```
+
+    which this pass declares and whoever runs the program defines. It does not
+    return to the program: upstream's lowering ends the process.
+
+    Example:
+
+    ```mlir
+    cf.assert %holds, "expected a positive number"
+    ```
+
+    becomes
+
+    ```mlir
+    %fails = arith.xori %holds, %true : i1
+    scf.if %fails {
+      %message = llvm.mlir.addressof @embedding_assertion : !llvm.ptr
+      llvm.call @embedding_report_assertion(%message) : (!llvm.ptr) -> ()
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::LLVM::LLVMDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
 def EmbeddingCallLaunchKernelPass
     : Pass<"embedding-call-launch-kernel", "::mlir::ModuleOp"> {
   let summary = "Launch kernels through a function of the caller";
@@ -665,6 +699,35 @@ def EmbeddingCallLaunchKernelPass
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::gpu::GPUDialect",
                            "::mlir::LLVM::LLVMDialect",
+                           "::mlir::memref::MemRefDialect"];
+}
+
+def EmbeddingResolveExpandShapePass : Pass<"embedding-resolve-expand-shape"> {
+  let summary = "Resolve views that expand to several dynamic sizes";
+  let description = [{
+    A `memref.expand_shape` that makes several dimensions of dynamic size of one
+    becomes a `memref.reinterpret_cast`: `expand-strided-metadata` would derive
+    each dynamic size from the static ones beside it, which it ends the process
+    over.
+
+    Example:
+
+    ```mlir
+    %0 = memref.expand_shape %a [[0, 1]] output_shape [%n, %m]
+      : memref<?xf32> into memref<?x?xf32>
+    ```
+
+    becomes
+
+    ```mlir
+    %base, %offset, %size, %stride = memref.extract_strided_metadata %a
+      : memref<?xf32> -> memref<f32>, index, index, index
+    %outer = arith.muli %stride, %m : index
+    %0 = memref.reinterpret_cast %base to offset: [0], sizes: [%n, %m],
+      strides: [%outer, 1] : memref<f32> to memref<?x?xf32>
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::memref::MemRefDialect"];
 }
 

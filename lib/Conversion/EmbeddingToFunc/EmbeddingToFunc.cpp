@@ -6,13 +6,13 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../../Utils/Text.h"
 #include "embedding/Conversion/Passes.h"
 #include "embedding/IR/Embedding.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Func/Utils/Utils.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
@@ -54,20 +54,6 @@ static LogicalResult convertReports(ModuleOp module) {
   return success();
 }
 
-/// `text` and a null behind it, in the module.
-static LLVM::GlobalOp createText(SymbolTable &symbols, StringRef text) {
-  OpBuilder builder(symbols.getOp()->getContext());
-  std::string bytes = text.str();
-  bytes.push_back('\0');
-  auto global = LLVM::GlobalOp::create(
-      builder, symbols.getOp()->getLoc(),
-      LLVM::LLVMArrayType::get(builder.getI8Type(), bytes.size()),
-      /*isConstant=*/true, LLVM::Linkage::Internal, "embedding_expectation",
-      builder.getStringAttr(bytes));
-  symbols.insert(global);
-  return global;
-}
-
 static LogicalResult convertExpectations(ModuleOp module) {
   SmallVector<ExpectSizeOp> expectations;
   module.walk([&](ExpectSizeOp op) { expectations.push_back(op); });
@@ -80,18 +66,14 @@ static LogicalResult convertExpectations(ModuleOp module) {
       getCallee(module, kReportMismatchFunction, {pointer, i64, i64});
   if (failed(callee))
     return failure();
-  SymbolTable symbols(module);
-  DenseMap<StringAttr, LLVM::GlobalOp> texts;
+  Texts texts(module, "embedding_expectation");
   for (ExpectSizeOp op : expectations) {
-    LLVM::GlobalOp &text = texts[op.getWhatAttr()];
-    if (!text)
-      text = createText(symbols, op.getWhat());
     ImplicitLocOpBuilder b(op.getLoc(), op);
     Value isOther = arith::CmpIOp::create(b, arith::CmpIPredicate::ne,
                                           op.getActual(), op.getExpected());
     auto ifOp = scf::IfOp::create(b, isOther, /*withElseRegion=*/false);
     b.setInsertionPointToStart(ifOp.thenBlock());
-    Value what = LLVM::AddressOfOp::create(b, text);
+    Value what = LLVM::AddressOfOp::create(b, texts.get(op.getWhat()));
     Value expected = arith::IndexCastOp::create(b, i64, op.getExpected());
     Value actual = arith::IndexCastOp::create(b, i64, op.getActual());
     func::CallOp::create(b, *callee, ValueRange{what, expected, actual});

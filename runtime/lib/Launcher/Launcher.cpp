@@ -131,6 +131,10 @@ extern "C" void embedding_report_mismatch(const char *what, int64_t expected,
   CompiledCall::reportMismatch(what, expected, actual);
 }
 
+extern "C" void embedding_report_assertion(const char *message) {
+  CompiledCall::reportAssertion(message);
+}
+
 extern "C" void *embedding_allocate(int64_t elementBytes, int64_t alignment,
                                     int64_t rank, const int64_t *sizes) {
   return CompiledCall::allocate(elementBytes, alignment, rank, sizes);

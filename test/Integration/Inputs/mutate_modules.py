@@ -45,10 +45,13 @@ SIZES = re.compile(r"(?<=[<x])(?:\?|\d+)(?=x)")
 
 
 def find_seeds(roots):
-    """The pieces of the files in which there is a function, in a fixed order."""
+    """The pieces of the files in which there is a function, in a fixed order: of those
+    that are to be compiled, since else hardly a mutant would be."""
     seeds = []
     for root in roots:
         for path in sorted(pathlib.Path(root).rglob("*.mlir")):
+            if path.name.startswith("invalid-"):
+                continue
             for piece in path.read_text().split("// -----"):
                 if "func.func" in piece:
                     code = (line for line in piece.split("\n") if not line.lstrip().startswith("//"))
@@ -64,7 +67,8 @@ class Mutator:
         return items[int(self.rng.integers(len(items)))]
 
     def mutate(self, text):
-        for _ in range(int(self.rng.integers(1, 4))):
+        # Most mutations alone make an error of the parser.
+        for _ in range(self.pick([1, 1, 1, 2, 3])):
             text = self.pick(self.MUTATIONS)(self, text)
         return text
 
@@ -215,9 +219,7 @@ def main():
             outcomes["compiled"] += 1
         except Error as error:
             message = str(error)
-            if "undefined symbol" in message:
-                outcomes["refused"] += 1
-            elif error.status.code != COMPILER_ERROR or not message:
+            if error.status.code != COMPILER_ERROR or not message:
                 print(f"--seed {options.seed} --case {case}: {error.status.code}: '{message}'")
                 outcomes["wrong"] += 1
             elif "without an answer" in message:
