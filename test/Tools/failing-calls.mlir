@@ -19,6 +19,30 @@
 // RUN: %{fail} --function=buffer --input=i64=1152921504606846976 | FileCheck %s --check-prefix=MEMORY
 // MEMORY: error: no 4611686018427387904 bytes of memory
 
+// An assertion that fails is an error; and so are the brackets of a parser that would call itself too often.
+// RUN: %{fail} --function=positive --input=i64=-5 | FileCheck %s --check-prefix=ASSERTION
+// RUN: %{fail} --naive --function=positive --input=i64=-5 | FileCheck %s --check-prefix=ASSERTION
+// RUN: %{cuda} --function=assert_on_host --input=2xi64 --input=i1=false | FileCheck %s --check-prefix=ASSERTION
+// RUN: embedding-run %s --function=positive --input=i64=5 | FileCheck %s --check-prefix=POSITIVE
+// ASSERTION: embedding-run: error: assertion failed: expected a positive number
+// POSITIVE: i64=5
+
+// RUN: %python -c "print('func.func @f() attributes {a = ' + '[' * 100000)" > %t.mlir
+// RUN: not embedding-run %t.mlir 2>&1 | FileCheck %s --check-prefix=NESTED
+// NESTED: error: expected brackets and signs to be nested at most 1000 deep
+
+func.func @positive(%x: i64) -> i64 {
+  %zero = arith.constant 0 : i64
+  %is_positive = arith.cmpi sgt, %x, %zero : i64
+  cf.assert %is_positive, "expected a positive number"
+  return %x : i64
+}
+
+func.func @assert_on_host(%indices: memref<?xi64>, %holds: i1) {
+  cf.assert %holds, "expected a positive number"
+  return
+}
+
 func.func @lookup(%table: memref<?x?xf32>, %indices: memref<?xi64>,
                   %init: memref<?x?xf32>) {
   embedding.lookup ins(%table, %indices : memref<?x?xf32>, memref<?xi64>)

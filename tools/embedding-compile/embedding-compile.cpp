@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CInterface.h"
+#include "ChildProcess.h"
 #include "OutputFiles.h"
 #include "Tool.h"
 
@@ -254,8 +255,17 @@ public:
                      << " is left behind: " << code.message() << "\n";
   }
 
-  /// Writes an object to a new file in the folder.
-  LogicalResult addObject(ArrayRef<char> object) {
+  /// Writes the object that `make` makes to a new file in the folder.
+  LogicalResult
+  addObject(llvm::function_ref<LogicalResult(SmallVectorImpl<char> &)> make) {
+    SmallVector<char, 0> object;
+    llvm::Expected<bool> isMade = ::embedding::tools::makeInChild(
+        object,
+        [&](SmallVectorImpl<char> &made) { return succeeded(make(made)); });
+    if (!isMade)
+      return fail(llvm::toString(isMade.takeError()));
+    if (!*isMade)
+      return failure();
     std::string name = folder + "/" + std::to_string(objects.size()) + ".o";
     std::error_code error;
     llvm::raw_fd_ostream os(name, error);
@@ -281,15 +291,6 @@ private:
 
 } // namespace
 
-static LogicalResult emitObject(ModuleOp module, const CPUTarget &target,
-                                ScratchFolder &scratch) {
-  SmallVector<char, 0> object;
-  if (failed(target.emit(module, /*optLevel=*/2, CPUTarget::Output::object,
-                         object)))
-    return failure();
-  return scratch.addObject(object);
-}
-
 /// Compiles the functions for `chip`, or for the CPU if that is 0.
 static LogicalResult compile(ModuleOp module, ArrayRef<CFunction> functions,
                              int chip, const CPUTarget &target,
@@ -301,11 +302,10 @@ static LogicalResult compile(ModuleOp module, ArrayRef<CFunction> functions,
   options.chip = chip;
   options.atomicGradients = atomicGradients;
   options.assumesSizes = assumeSizes;
-  SmallVector<char, 0> object;
-  if (failed(mlir::embedding::compileFunctions(module, interfaces, target,
-                                               options, object)))
-    return failure();
-  return scratch.addObject(object);
+  return scratch.addObject([&](SmallVectorImpl<char> &object) {
+    return mlir::embedding::compileFunctions(module, interfaces, target,
+                                             options, object);
+  });
 }
 
 /// Compiles what C calls.
@@ -321,7 +321,10 @@ static LogicalResult compileInterface(MLIRContext &context,
   if (!chipNumbers.empty())
     ::embedding::tools::defineSynchronize(*module,
                                           getLibraryName() + "_synchronize");
-  return emitObject(*module, target, scratch);
+  return scratch.addObject([&](SmallVectorImpl<char> &object) {
+    return target.emit(*module, /*optLevel=*/2, CPUTarget::Output::object,
+                       object);
+  });
 }
 
 static constexpr char kStatusHeader[] =
@@ -345,6 +348,7 @@ static void printHeader(llvm::raw_ostream &os, ArrayRef<CFunction> functions,
   }
   os << "They are compact and row-major, unless their type says\n * otherwise. "
         "What a function writes, it writes into what it is given.\n"
+     << " * Results share no memory with each other or with arguments.\n"
      << " * Any number of threads may call at once. If out_status is not null, "
         "it tells of\n * a failure.\n */\n"
      << "#ifndef " << guard << "\n#define " << guard

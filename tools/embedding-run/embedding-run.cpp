@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ChildProcess.h"
 #include "HostTensor.h"
 #include "OutputFiles.h"
 #include "Tool.h"
@@ -23,10 +24,10 @@
 #include "embedding/Pipelines/Passes.h"
 #include "embedding/Target/CPU.h"
 #include "embedding/Target/Entry.h"
+#include "embedding/Target/Function.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/FileUtilities.h"
 
@@ -439,20 +440,19 @@ static LogicalResult writeOutputs(ArrayRef<const HostTensor *> tensors,
   return success();
 }
 
-/// Lowers the module and, unless only text was asked for, loads its code;
-/// `entries` has that of the function, or none for text.
-static FailureOr<std::optional<LoadedObject>>
-compile(ModuleOp module, const mlir::embedding::Entries &entries) {
-  auto target = mlir::embedding::CPUTarget::get(module.getLoc(), cpu);
-  if (failed(target))
-    return failure();
-  if (emitKind == Emit::none)
-    if (std::optional<std::string> missing = target->findFeatureMissingHere())
-      return fail("this machine cannot run code for CPU '" + cpu +
-                  "': it has no " + *missing);
+/// Lowers the module and appends what was asked for: text, or an object with an
+/// entry for `function`.
+static LogicalResult compile(ModuleOp module, func::FuncOp function,
+                             const mlir::embedding::CPUTarget &target,
+                             SmallVectorImpl<char> &output) {
   PassManager pm(module.getContext());
-  if (emitKind == Emit::none)
+  mlir::embedding::Entries entries;
+  if (emitKind == Emit::none) {
+    entries = mlir::embedding::Entries::create(
+        module, {{function, kEntry.str()}},
+        mlir::embedding::TensorArguments::areConsumed);
     mlir::embedding::Entries::addPasses(pm);
+  }
   if (targetKind == Target::cuda) {
     mlir::embedding::NVVMPipelineOptions options;
     if (!chip.empty())
@@ -464,17 +464,19 @@ compile(ModuleOp module, const mlir::embedding::Entries &entries) {
     mlir::embedding::buildEmbeddingToNVVMPipeline(pm, options);
   } else {
     mlir::embedding::CPUPipelineOptions options;
-    options.vectorBytes = target->getVectorBytes();
+    options.vectorBytes = target.getVectorBytes();
     options.vectorize = options.prefetch = !naive;
     options.allocation = mlir::embedding::CPUAllocation::callback;
+    options.assertions = mlir::embedding::CPUAssertions::callback;
     options.checkSizes = !assumeSizes;
     mlir::embedding::buildEmbeddingToCPUPipeline(pm, options);
   }
   if (failed(pm.run(module)))
     return failure();
   if (emitKind == Emit::mlir) {
-    module.print(llvm::outs());
-    return std::optional<LoadedObject>();
+    llvm::raw_svector_ostream os(output);
+    module.print(os);
+    return success();
   }
   if (emitKind == Emit::ptx) {
     auto image = module.lookupSymbol<LLVM::GlobalOp>(
@@ -482,28 +484,40 @@ compile(ModuleOp module, const mlir::embedding::Entries &entries) {
     if (!image)
       return fail("there are no kernels; is --target=cuda missing?");
     StringRef text = cast<StringAttr>(image.getValueAttr()).getValue();
-    llvm::outs() << text.rtrim('\0');
-    return std::optional<LoadedObject>();
+    llvm::raw_svector_ostream(output) << text.rtrim('\0');
+    return success();
   }
   if (emitKind == Emit::none)
     entries.finish(module);
 
   using Output = mlir::embedding::CPUTarget::Output;
-  SmallVector<char, 0> code;
-  if (failed(target->emit(module, naive ? 0 : 2,
-                          emitKind == Emit::llvmIR     ? Output::llvmIR
-                          : emitKind == Emit::assembly ? Output::assembly
-                                                       : Output::object,
-                          code)))
+  return target.emit(module, naive ? 0 : 2,
+                     emitKind == Emit::llvmIR     ? Output::llvmIR
+                     : emitKind == Emit::assembly ? Output::assembly
+                                                  : Output::object,
+                     output);
+}
+
+/// What `compile` makes.
+static FailureOr<SmallVector<char, 0>> compileInChild(ModuleOp module,
+                                                      func::FuncOp function) {
+  auto target = mlir::embedding::CPUTarget::get(module.getLoc(), cpu);
+  if (failed(target))
     return failure();
-  if (emitKind != Emit::none) {
-    llvm::outs() << StringRef(code.data(), code.size());
-    return std::optional<LoadedObject>();
-  }
-  auto object = LoadedObject::load({code.data(), code.size()}, resolve);
-  if (!object)
-    return fail(object.failure().message);
-  return std::optional<LoadedObject>(std::move(*object));
+  if (emitKind == Emit::none)
+    if (std::optional<std::string> missing = target->findFeatureMissingHere())
+      return fail("this machine cannot run code for CPU '" + cpu +
+                  "': it has no " + *missing);
+  SmallVector<char, 0> output;
+  llvm::Expected<bool> isMade =
+      ::embedding::tools::makeInChild(output, [&](SmallVectorImpl<char> &made) {
+        return succeeded(compile(module, function, *target, made));
+      });
+  if (!isMade)
+    return fail(llvm::toString(isMade.takeError()));
+  if (!*isMade)
+    return failure();
+  return output;
 }
 
 static LogicalResult run(MLIRContext &context) {
@@ -514,17 +528,17 @@ static LogicalResult run(MLIRContext &context) {
   llvm::SourceMgr sources;
   sources.AddNewSourceBuffer(std::move(file), llvm::SMLoc());
   SourceMgrDiagnosticHandler diagnostics(sources, &context);
-  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sources, &context);
+  AsmParserState names;
+  OwningOpRef<ModuleOp> module =
+      mlir::embedding::parseModule(sources, context, names);
   if (!module)
     return failure();
   FailureOr<func::FuncOp> function = findFunction(*module);
   if (failed(function))
     return failure();
-  SmallVector<Type> argumentTypes(function->getArgumentTypes());
 
   SmallVector<HostTensor> arguments;
   OutputFiles files;
-  mlir::embedding::Entries entries;
   if (emitKind != Emit::none && !outputs.empty())
     return fail("--output: nothing runs with --emit");
   if (emitKind == Emit::none) {
@@ -539,18 +553,20 @@ static LogicalResult run(MLIRContext &context) {
     outcome.types.assign(function->getResultTypes().begin(),
                          function->getResultTypes().end());
     outcome.results.resize(outcome.types.size());
-    entries = mlir::embedding::Entries::create(
-        *module, {{*function, kEntry.str()}},
-        mlir::embedding::TensorArguments::areConsumed);
   }
-  FailureOr<std::optional<LoadedObject>> object = compile(*module, entries);
-  if (failed(object))
+  FailureOr<SmallVector<char, 0>> code = compileInChild(*module, *function);
+  if (failed(code))
     return failure();
-  if (!*object)
+  StringRef bytes(code->data(), code->size());
+  if (emitKind != Emit::none) {
+    llvm::outs() << bytes;
     return success();
+  }
+  auto object = LoadedObject::load({bytes.data(), bytes.size()}, resolve);
+  if (!object)
+    return fail(object.failure().message);
 
-  auto entry =
-      reinterpret_cast<void (*)(void **)>((*object)->find(kEntry.str()));
+  auto entry = reinterpret_cast<void (*)(void **)>(object->find(kEntry.str()));
   std::optional<DeviceCall> call;
   DeviceArguments onDevice;
   if (device) {
@@ -559,7 +575,8 @@ static LogicalResult run(MLIRContext &context) {
       return failure();
   }
   SmallVector<void *> pointers;
-  for (auto [argument, type] : llvm::zip_equal(arguments, argumentTypes)) {
+  for (auto [argument, type] :
+       llvm::zip_equal(arguments, function->getArgumentTypes())) {
     if (!isa<ShapedType>(type))
       pointers.push_back(argument.data());
     else
@@ -595,7 +612,8 @@ static LogicalResult run(MLIRContext &context) {
     tensors.push_back(&*result);
     resultBytes += result->getNumBytes();
   }
-  for (auto [argument, type] : llvm::zip_equal(arguments, argumentTypes))
+  for (auto [argument, type] :
+       llvm::zip_equal(arguments, function->getArgumentTypes()))
     if (isa<MemRefType>(type))
       tensors.push_back(&argument);
   if (failed(writeOutputs(tensors, files)))
