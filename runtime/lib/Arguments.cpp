@@ -8,9 +8,7 @@
 
 #include "Arguments.h"
 
-#include <algorithm>
 #include <cstring>
-#include <numeric>
 
 using namespace embedding::runtime;
 
@@ -24,123 +22,6 @@ Result<Tensor> embedding::runtime::getIndices(const DLTensor *dlIndices) {
     return invalidArgument("indices: expected int32 or int64, but got " +
                            getName(index));
   return indices;
-}
-
-bool embedding::runtime::hasDistinctElements(const Tensor &tensor) {
-  if (tensor.numElements() <= 1)
-    return true;
-  std::array<std::pair<int64_t, int64_t>, Tensor::kMaxRank> dims;
-  int count = 0;
-  for (int dim = 0; dim < tensor.rank(); ++dim)
-    if (tensor.size(dim) > 1)
-      dims[count++] = {std::abs(tensor.stride(dim)), tensor.size(dim)};
-  std::sort(dims.begin(), dims.begin() + count);
-  int64_t reach = 0;
-  for (int i = 0; i < count; ++i) {
-    if (dims[i].first <= reach)
-      return false;
-    reach += dims[i].first * (dims[i].second - 1);
-  }
-  return true;
-}
-
-namespace {
-
-/// Whether steps, each taken up to `count` times, can lead into a range.
-class StepSearch {
-public:
-  void add(int64_t step, int64_t count) {
-    if (step == 0 || count == 0)
-      return;
-    Step added = {static_cast<uint64_t>(std::abs(step)),
-                  static_cast<uint64_t>(count)};
-    auto end = steps.begin() + numSteps;
-    auto place = std::find_if(steps.begin(), end, [&](const Step &other) {
-      return other.size <= added.size;
-    });
-    if (place != end && place->size == added.size) {
-      place->count += added.count;
-      return;
-    }
-    std::move_backward(place, end, end + 1);
-    *place = added;
-    ++numSteps;
-  }
-
-  /// Whether some of the steps end in [low, high]; true if it cannot be told.
-  bool canReach(uint64_t low, uint64_t high) {
-    for (int i = numSteps - 1; i >= 0; --i)
-      steps[i].reach = getReach(i + 1) + steps[i].size * steps[i].count;
-    return canReach(0, low, high);
-  }
-
-private:
-  struct Step {
-    uint64_t size, count;
-    /// How far this one and the smaller ones lead.
-    uint64_t reach = 0;
-  };
-
-  uint64_t getReach(int i) const { return i < numSteps ? steps[i].reach : 0; }
-
-  /// Whether the larger of the steps from `i` on, multiples of what divides
-  /// them all, come so near that the smaller ones may lead on into the range.
-  bool mayReach(int i, uint64_t low, uint64_t high) const {
-    uint64_t divisor = 0;
-    for (int j = i; j < numSteps; ++j) {
-      divisor = std::gcd(divisor, steps[j].size);
-      uint64_t rest = getReach(j + 1);
-      if (high / divisor * divisor < low - std::min(low, rest))
-        return false;
-    }
-    return low <= getReach(i);
-  }
-
-  /// The same of the steps from `i` on.
-  bool canReach(int i, uint64_t low, uint64_t high) {
-    if (low == 0 || --patience < 0)
-      return true;
-    if (!mayReach(i, low, high))
-      return false;
-    const Step &here = steps[i];
-    uint64_t rest = getReach(i + 1);
-    uint64_t least = low > rest ? (low - rest - 1) / here.size + 1 : 0;
-    // Larger steps first, so that the smaller ones have less to do.
-    for (uint64_t count = std::min(here.count, high / here.size) + 1;
-         count-- > least;) {
-      uint64_t way = count * here.size;
-      if (canReach(i + 1, low - std::min(low, way), high - way))
-        return true;
-    }
-    return false;
-  }
-
-  std::array<Step, 2 * Tensor::kMaxRank + 1> steps{};
-  int numSteps = 0;
-  int patience = 2000;
-};
-
-} // namespace
-
-bool embedding::runtime::overlap(const Tensor &a, const Tensor &b) {
-  auto [beginA, endA] = a.extent();
-  auto [beginB, endB] = b.extent();
-  // Of no elements, either may lie inside the other.
-  if (beginA == endA || beginB == endB || beginA >= endB || beginB >= endA)
-    return false;
-  if (a.isContiguous() && b.isContiguous())
-    return true;
-  // Upwards from the first byte of one, and downwards from the last of the
-  // other: where do they meet?
-  StepSearch search;
-  for (const Tensor *tensor : {&a, &b})
-    for (int dim = 0; dim < tensor->rank(); ++dim)
-      search.add(tensor->stride(dim) * tensor->elementBytes(),
-                 tensor->size(dim) - 1);
-  auto distance = static_cast<uint64_t>(reinterpret_cast<uintptr_t>(endB) - 1 -
-                                        reinterpret_cast<uintptr_t>(beginA));
-  auto slack = static_cast<uint64_t>(a.elementBytes() + b.elementBytes() - 2);
-  return search.canReach(distance - std::min(distance, slack), distance);
 }
 
 bool embedding::runtime::hasContiguousRows(const Tensor &tensor) {

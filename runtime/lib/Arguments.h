@@ -23,15 +23,6 @@ inline constexpr int64_t kMaxStaticRowBytes = 64 * 1024;
 /// Validates indices of any shape.
 Result<Tensor> getIndices(const DLTensor *indices);
 
-/// Whether no two elements can share memory as far as strides tell: sorted by
-/// stride, each dimension steps over all of the dimensions before it.
-bool hasDistinctElements(const Tensor &tensor);
-
-/// Whether an element of one shares memory with one of the other, whatever
-/// their strides. True as well where that takes too long to find out, which
-/// takes many dimensions, of strides that do not nest.
-bool overlap(const Tensor &a, const Tensor &b);
-
 /// Whether the elements of a row are next to each other.
 bool hasContiguousRows(const Tensor &tensor);
 

@@ -157,6 +157,24 @@ Result<void *> CompiledCall::chooseFunction(void *const *functions,
                      std::to_string(device->getChip())};
 }
 
+Status CompiledCall::checkApart(int64_t number, const Tensor &result) {
+  auto fail = [&](const Operand &other) {
+    return invalidArgument(std::string(signature.results[number].name) +
+                           ": expected memory apart from that of " +
+                           other.name);
+  };
+  for (const auto &[operand, argument] : arguments)
+    if (overlap(result, argument))
+      return fail(*operand);
+  // Results are compact.
+  auto [begin, end] = result.extent();
+  for (size_t i = 0; i < resultExtents.size() && begin != end; ++i)
+    if (begin < resultExtents[i].second && resultExtents[i].first < end)
+      return fail(signature.results[i]);
+  resultExtents.emplace_back(begin, end);
+  return success();
+}
+
 Status CompiledCall::callFunction(void *function,
                                   std::vector<void *> &pointers) {
   std::optional<DeviceCall> onDevice;
@@ -174,7 +192,7 @@ Status CompiledCall::callFunction(void *function,
   return onDevice ? onDevice->getStatus() : success();
 }
 
-Status CompiledCall::run(void *const *functions, const void *const *arguments,
+Status CompiledCall::run(void *const *functions, const void *const *given,
                          CallDevice callDevice) {
   if (Status supported = checkX86Level(signature.x86Level); !supported)
     return supported;
@@ -182,15 +200,15 @@ Status CompiledCall::run(void *const *functions, const void *const *arguments,
   std::vector<void *> pointers;
   memrefs.reserve(signature.arguments.size());
   for (const Operand &argument : signature.arguments) {
-    const void *given = *arguments++;
+    const void *value = *given++;
     if (argument.isScalar()) {
-      if (!given)
+      if (!value)
         return invalidArgument(std::string(argument.name) +
                                ": expected a value, but got null");
-      pointers.push_back(const_cast<void *>(given));
+      pointers.push_back(const_cast<void *>(value));
       continue;
     }
-    Result<Tensor> tensor = getTensor(static_cast<const DLTensor *>(given),
+    Result<Tensor> tensor = getTensor(static_cast<const DLTensor *>(value),
                                       argument, isForDevice());
     if (!tensor)
       return tensor.failure();
@@ -198,7 +216,12 @@ Status CompiledCall::run(void *const *functions, const void *const *arguments,
       return added;
     memrefs.push_back(makeMemRef(*tensor));
     pointers.push_back(memrefs.back().data());
+    arguments.emplace_back(&argument, *tensor);
   }
+  const std::vector<Tensor> &known = results.getKnown();
+  for (size_t number = 0; number < known.size(); ++number)
+    if (Status apart = checkApart(number, known[number]); !apart)
+      return apart;
   Result<void *> function = chooseFunction(functions, callDevice.id);
   if (!function)
     return function.failure();
@@ -225,6 +248,9 @@ Status CompiledCall::take(int64_t number, const int64_t *memref) {
   Result<Tensor> to = results.getTensor(number, like);
   if (!to)
     return to.failure();
+  if (results.getKnown().empty())
+    if (Status apart = checkApart(number, *to); !apart)
+      return apart;
   size_t bytes = to->numElements() * to->elementBytes();
   if (bytes == 0)
     return success();

@@ -156,6 +156,8 @@ struct CallDevice {
 class Results {
 public:
   virtual ~Results() = default;
+  /// The tensors of all results, if they are known before the function runs.
+  virtual const std::vector<Tensor> &getKnown() const = 0;
   /// The tensor that takes result `number`, which has the type and the shape of
   /// `like`.
   virtual Result<Tensor> getTensor(int64_t number, const DLTensor &like) = 0;
@@ -169,6 +171,7 @@ public:
   /// Takes DLTensors.
   Status take(const void *const *given, CallDevice &device);
 
+  const std::vector<Tensor> &getKnown() const override { return tensors; }
   Result<Tensor> getTensor(int64_t number, const DLTensor &like) override;
 
 private:
@@ -186,9 +189,9 @@ public:
         stream(stream) {}
 
   /// `functions` has one for each GPU of the signature, or one for the CPU.
-  /// `arguments` point to DLTensors and to values of scalars. `device` is what
+  /// `given` points to DLTensors and to values of scalars. `device` is what
   /// results have said of it, which may be the only tensors.
-  Status run(void *const *functions, const void *const *arguments,
+  Status run(void *const *functions, const void *const *given,
              CallDevice device);
 
   /// Checks a tensor that is an operand.
@@ -201,6 +204,9 @@ public:
 private:
   bool isForDevice() const { return !signature.chips.empty(); }
   Result<void *> chooseFunction(void *const *functions, int32_t deviceId);
+  /// Fails if result `number` shares memory with an argument or with a result
+  /// before it: all are in use until the last result is copied.
+  Status checkApart(int64_t number, const Tensor &result);
   Status callFunction(void *function, std::vector<void *> &pointers);
   Status take(int64_t number, const int64_t *memref);
 
@@ -213,6 +219,9 @@ private:
   const Signature &signature;
   Results &results;
   CUstream stream;
+  std::vector<std::pair<const Operand *, Tensor>> arguments;
+  /// Of the results that are known.
+  std::vector<std::pair<const char *, const char *>> resultExtents;
   Device *device = nullptr;
   DeviceCall *deviceCall = nullptr;
 };

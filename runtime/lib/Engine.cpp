@@ -362,6 +362,10 @@ Result<LoadedModule> Engine::getModule(std::string_view ir, int32_t chip,
   ++kernelsCompiled;
   std::string written = code->write();
   Result<LoadedModule> loaded = LoadedModule::load(std::move(*code), resolve);
+  // What is not to be loaded, the module has asked for: symbols that nobody
+  // defines, and more memory than code reaches.
+  if (!loaded && loaded.failure().code == EMBEDDING_INTERNAL)
+    loaded.failure().code = EMBEDDING_COMPILER_ERROR;
   if (loaded && cache)
     cache->insert(key, written);
   return loaded;

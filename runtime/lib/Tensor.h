@@ -54,6 +54,15 @@ private:
   std::array<int64_t, kMaxRank> strides{};
 };
 
+/// Whether no two elements can share memory as far as strides tell: sorted by
+/// stride, each dimension steps over all of the dimensions before it.
+bool hasDistinctElements(const Tensor &tensor);
+
+/// Whether an element of one shares memory with one of the other, whatever
+/// their strides. True as well where that takes too long to find out, which
+/// takes many dimensions, of strides that do not nest.
+bool overlap(const Tensor &a, const Tensor &b);
+
 /// kDLBool, which DLPack has since version 0.8.
 inline constexpr uint8_t kBoolCode = 6;
 

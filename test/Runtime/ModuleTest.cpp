@@ -213,6 +213,118 @@ TEST(Module, BadCalls) {
   }
 }
 
+// Results are copied when the function is done, one after the other.
+TEST(Module, ResultsLieApart) {
+  Engine engine(uncached());
+  Module module(engine, R"mlir(
+func.func @f(%a: tensor<?xf32>, %m: memref<?xf32, strided<[?]>>)
+    -> (tensor<?xf32>, f32) {
+  %c0 = arith.constant 0 : index
+  %x = memref.load %m[%c0] : memref<?xf32, strided<[?]>>
+  memref.store %x, %m[%c0] : memref<?xf32, strided<[?]>>
+  return %a, %x : tensor<?xf32>, f32
+}
+)mlir");
+  std::vector<float> memory = {1, 2, 3, 4, 5, 6, 7, 8};
+  auto view = [&](int64_t at, int64_t size, int64_t stride = 1) {
+    return TensorView(memory.data() + at, {size}, {stride});
+  };
+  auto scalar = [&](int64_t at) { return TensorView(memory.data() + at, {}); };
+  auto fail = [&](const std::vector<Module::Argument> &arguments,
+                  const std::vector<TensorView> &results) {
+    std::vector<float> before(memory.begin(), memory.end());
+    std::string message =
+        getMessage([&] { module.call("f", arguments, results); },
+                   EMBEDDING_INVALID_ARGUMENT);
+    EXPECT_EQ(memory, before);
+    return message;
+  };
+  EXPECT_EQ(fail({view(0, 2), view(2, 1)}, {view(0, 2), scalar(3)}),
+            "out0: expected memory apart from that of a");
+  EXPECT_EQ(fail({view(0, 2), view(2, 1)}, {view(1, 2), scalar(3)}),
+            "out0: expected memory apart from that of a");
+  EXPECT_EQ(fail({view(0, 2), view(2, 2, 2)}, {view(6, 2), scalar(2)}),
+            "out1: expected memory apart from that of m");
+  EXPECT_EQ(fail({view(0, 2), view(5, 1)}, {view(2, 2), scalar(3)}),
+            "out1: expected memory apart from that of out0");
+  // In the gap of a memref.
+  module.call("f", {view(0, 2), view(2, 2, 2)}, {view(6, 2), scalar(3)});
+  EXPECT_THAT(memory, ElementsAre(1, 2, 3, 3, 5, 6, 1, 2));
+  // Arguments may overlap.
+  module.call("f", {view(0, 2), view(0, 2)}, {view(2, 2), scalar(4)});
+  EXPECT_THAT(memory, ElementsAre(1, 2, 1, 2, 1, 6, 1, 2));
+  // What has no elements lies apart from everything.
+  module.call("f", {view(0, 0), view(0, 1)}, {view(0, 0), scalar(1)});
+  EXPECT_THAT(memory, ElementsAre(1, 1, 1, 2, 1, 6, 1, 2));
+
+  // What a caller makes when it is asked.
+  CallOptions options;
+  options.make_result_context = memory.data();
+  options.make_result = [](void *context, int64_t, const DLTensor *,
+                           DLTensor *out) {
+    out->data = context;
+    return int32_t(0);
+  };
+  auto failMaking = [&](const TensorView &m) {
+    return getMessage([&] { module.call("f", {view(4, 2), m}, {}, options); },
+                      EMBEDDING_INVALID_ARGUMENT);
+  };
+  EXPECT_EQ(failMaking(view(0, 1)),
+            "out0: expected memory apart from that of m");
+  EXPECT_EQ(failMaking(view(2, 1)),
+            "out1: expected memory apart from that of out0");
+}
+
+// An assertion that fails ends the call, on whatever thread it is.
+TEST(Module, Assertions) {
+  Engine engine(uncached(3));
+  Module module(engine, R"mlir(
+func.func @positive(%x: i64, %to: memref<1xi64>) {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0 : i64
+  %is_positive = arith.cmpi sgt, %x, %zero : i64
+  cf.assert %is_positive, "expected a positive number"
+  memref.store %x, %to[%c0] : memref<1xi64>
+  return
+}
+func.func @all(%x: memref<?xi64>) {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0 : i64
+  %size = memref.dim %x, %c0 : memref<?xi64>
+  scf.forall (%i) in (%size) {
+    %buffer = memref.alloc(%size) : memref<?xi64>
+    %value = memref.load %x[%i] : memref<?xi64>
+    memref.store %value, %buffer[%i] : memref<?xi64>
+    %is_positive = arith.cmpi sgt, %value, %zero : i64
+    cf.assert %is_positive, "in a loop"
+  }
+  return
+}
+)mlir");
+  int64_t to = 0;
+  for (int repeat = 0; repeat < 3; ++repeat) {
+    EXPECT_EQ(getMessage(
+                  [&] {
+                    module.call("positive",
+                                {int64_t(-1), TensorView(&to, {1})});
+                  },
+                  EMBEDDING_INVALID_ARGUMENT),
+              "assertion failed: expected a positive number");
+    EXPECT_EQ(to, 0);
+  }
+  module.call("positive", {int64_t(7), TensorView(&to, {1})});
+  EXPECT_EQ(to, 7);
+  std::vector<int64_t> values(1000, 1);
+  TensorView all(values.data(), {1000});
+  module.call("all", {all});
+  values[999] = -1;
+  EXPECT_EQ(getMessage([&] { module.call("all", {all}); },
+                       EMBEDDING_INVALID_ARGUMENT),
+            "assertion failed: in a loop");
+  values[999] = 1;
+  module.call("all", {all});
+}
+
 // What the type of a function says of strides and signs.
 TEST(Module, StridesAndSigns) {
   Engine engine(uncached());
@@ -292,6 +404,22 @@ TEST(Module, BadModules) {
   EXPECT_THAT(fail((deep + "f32>) {\n  return\n}").c_str()),
               HasSubstr("cannot be called from outside"));
   EXPECT_EQ(fail(""), "there is no public function");
+  // Its code is there, and what it calls is not.
+  EXPECT_EQ(fail("func.func private @nobodys(%a: i64) -> i64\n"
+                 "func.func @f(%a: i64) -> i64 {\n"
+                 "  %0 = func.call @nobodys(%a) : (i64) -> i64\n"
+                 "  return %0 : i64\n}"),
+            "object: undefined symbol nobodys");
+  EXPECT_EQ(fail(R"mlir(
+memref.global "private" @x : memref<1073741824xf32> = uninitialized
+func.func @f(%i: index, %v: f32) -> f32 {
+  %x = memref.get_global @x : memref<1073741824xf32>
+  %0 = memref.load %x[%i] : memref<1073741824xf32>
+  memref.store %v, %x[%i] : memref<1073741824xf32>
+  return %0 : f32
+}
+)mlir"),
+            "object: section .bss has an impossible size");
   EXPECT_EQ(
       embedding_module_compile(engine.get(), "", 0, nullptr, nullptr, nullptr),
       EMBEDDING_INVALID_ARGUMENT);
@@ -347,8 +475,13 @@ TEST(Module, RefusesWhatLLVMDoesNotExpect) {
 TEST(Module, RefusesDeepNesting) {
   EXPECT_EQ(errorOfModule("// [[[ \n\"" + repeat("[", 100000) + "\" " +
                           repeat("[", 100000)),
-            "line 2, column 101004: expected brackets to be nested at most "
-            "1000 deep");
+            "line 2, column 101004: expected brackets and signs to be nested "
+            "at most 1000 deep");
+  std::string signs =
+      "func.func private @f() attributes {a = affine_map<() -> (";
+  EXPECT_EQ(errorOfModule(signs + repeat("- ", 2000000) + "1)>}"),
+            "line 1, column 2052: expected brackets and signs to be nested at "
+            "most 1000 deep");
   Engine engine(uncached());
   Module module(engine, "func.func @f(%x: i64) -> i64 attributes {a = " +
                             repeat("[", 900) + repeat("]", 900) +
@@ -356,13 +489,22 @@ TEST(Module, RefusesDeepNesting) {
   EXPECT_EQ(module.functions().size(), 1u);
 }
 
-// The parser calls itself for each sign: its stack is full, and it is not ours.
+// LLVM aborts over what another target has, and not this process.
 TEST(Module, CompilerEndsAlone) {
-  std::string ir = "func.func private @f() attributes {a = affine_map<() -> (" +
-                   repeat("- ", 2000000) + "1)>}";
-  EXPECT_THAT(errorOfModule(ir),
-              HasSubstr("compiler: it ended by signal 11, Segmentation fault "
-                        "without an answer"));
+  EXPECT_EQ(errorOfModule(R"mlir(
+llvm.func @thread() -> i32 {
+  %0 = llvm.call_intrinsic "llvm.nvvm.read.ptx.sreg.tid.x"() : () -> i32
+  llvm.return %0 : i32
+}
+func.func @f() -> i64 {
+  %0 = llvm.mlir.addressof @thread : !llvm.ptr
+  %1 = llvm.ptrtoint %0 : !llvm.ptr to i64
+  return %1 : i64
+}
+)mlir"),
+            "compiler: it ended by signal 6, Aborted without an answer: LLVM "
+            "ERROR: Cannot select: intrinsic "
+            "%llvm.nvvm.read.ptx.sreg.tid.x");
   Engine engine(uncached());
   Module module(engine, kFunctions);
   EXPECT_EQ(module.functions().size(), 3u);

@@ -48,8 +48,9 @@ embedding_module_options_init(EmbeddingModuleOptions *options,
  * 64 bits.
  *
  * EMBEDDING_COMPILER_ERROR if it does not parse, does not verify, cannot be
- * lowered, or has no public function; the message says where. Its code is kept
- * on disk, as that of kernels is. `options` may be
+ * lowered, has no public function, or calls one that neither it nor the process
+ * defines; the message says where. Its code is kept on disk, as that of kernels
+ * is. `options` may be
  * null for the defaults. The caller destroys `*out_module`, which is null after
  * a failure, before the engine. */
 EMBEDDING_RUNTIME_EXPORT EmbeddingStatusCode embedding_module_compile(
@@ -130,6 +131,15 @@ embedding_call_options_init(EmbeddingCallOptions *options, size_t struct_size);
  * determine, of operations outside loops and branches, are checked before
  * anything is written; memory that there is not is EMBEDDING_OUT_OF_MEMORY, and
  * what memrefs then hold is unspecified.
+ *
+ * A `cf.assert` that fails is EMBEDDING_INVALID_ARGUMENT too, "assertion
+ * failed: " and its message; what memrefs then hold is unspecified.
+ *
+ * Memrefs may overlap each other and tensors, by design or not: the function's
+ * own operations say what comes of that, and those of the dialect expect that
+ * what they write lies apart. Results share no memory with arguments or with
+ * each other: EMBEDDING_INVALID_ARGUMENT, before the function runs unless they
+ * come of `make_result`.
  *
  * EMBEDDING_OUT_OF_RANGE if an operation with `out_of_range(check)` has met a
  * bad index: what the function has written is then unspecified. On a GPU,

@@ -49,6 +49,15 @@ if not on_device:
     succeed("scalars", values, ctypes.c_double(2.0), ctypes.c_float(0.5),
             ctypes.c_int8(-3), ctypes.c_int64(5), total, product)
     assert total.tolist() == [3.5, 5.5] and product == -15
+    # A result lies apart from what is read.
+    fail(INVALID_ARGUMENT, "out0: expected memory apart from that of values",
+         "scalars", values, ctypes.c_double(2.0), ctypes.c_float(0.5),
+         ctypes.c_int8(-3), ctypes.c_int64(5), values, product)
+    assert values.tolist() == [1.5, 2.5]
+    # An assertion that fails ends the call.
+    fail(INVALID_ARGUMENT, "assertion failed: expected a positive number", "positive",
+         ctypes.c_int64(-1))
+    succeed("positive", ctypes.c_int64(1))
     # Rows apart from each other, as the type allows.
     wide = np.arange(12, dtype=np.float32).reshape(3, 4)
     out = np.zeros((2, 2), np.float32)
