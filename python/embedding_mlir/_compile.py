@@ -76,7 +76,7 @@ class Module:
         return f"<embedding_mlir.Module of{lines}>"
 
 
-def compile(ir, *, device="cpu"):
+def compile(ir, *, device="cpu", assume_sizes=False):
     """Compiles the public functions of `ir`, MLIR as text, for `device`: "cpu", "cuda",
     "cuda:1" or a torch.device.
 
@@ -87,7 +87,10 @@ def compile(ir, *, device="cpu"):
             }''')
         rows = module.rows(weight, input, init)
 
+    With `assume_sizes` the caller promises that the dynamic sizes of each call fit each
+    other; by default they are checked.
+
     What does not parse or verify, or cannot be lowered, raises ValueError, which says
     where.
     """
-    return Module(_core.Module(ir, *_parse_device(device)))
+    return Module(_core.Module(ir, *_parse_device(device), assume_sizes))

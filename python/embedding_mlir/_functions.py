@@ -6,6 +6,7 @@ Shapes: `weight` [V, D], `input` any, int32 or int64; V rows of D elements each.
 nearest row, "zero" gives zeros and takes no gradient.
 """
 
+import operator
 import os
 import sys
 
@@ -45,6 +46,34 @@ def prepare(*arguments):
     return prepared
 
 
+def _refuse_type(value, name, expected):
+    raise TypeError(f"argument '{name}' must be {expected}, not {type(value).__name__}")
+
+
+def as_float(value, name):
+    """What PyTorch takes for a float: numbers, and tensors without dimensions."""
+    if not hasattr(value, "__float__") or getattr(value, "ndim", 0) != 0:
+        _refuse_type(value, name, "float")
+    return float(value)
+
+
+def check_type(value, name, expected):
+    if not isinstance(value, expected):
+        _refuse_type(value, name, expected.__name__)
+
+
+def check_options(padding_idx, scale_grad_by_freq, sparse, out_of_range):
+    """The types of arguments, where none of `_core`'s functions reads all of them."""
+    if padding_idx is not None and (isinstance(padding_idx, bool)
+                                    or not hasattr(padding_idx, "__index__")):
+        _refuse_type(padding_idx, "padding_idx", "int")
+    if _is_tensor(padding_idx):
+        operator.index(padding_idx)  # Which integers without dimensions alone have.
+    check_type(scale_grad_by_freq, "scale_grad_by_freq", bool)
+    check_type(sparse, "sparse", bool)
+    check_type(out_of_range, "out_of_range", str)
+
+
 def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0,
               scale_grad_by_freq=False, sparse=False, *, out_of_range="check"):
     """Rows of `weight` at `input`: input.shape + [D].
@@ -64,6 +93,7 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0,
         return _torch.embed(input, weight, padding_idx, max_norm, norm_type,
                             scale_grad_by_freq, sparse, out_of_range=out_of_range)
     input, weight = prepare(input, weight)
+    check_options(padding_idx, scale_grad_by_freq, sparse, out_of_range)
     if padding_idx and not -len(weight) <= padding_idx < len(weight):
         raise AssertionError("Padding_idx must be within num_embeddings")
     return _core.lookup(weight, input, out_of_range, max_norm, norm_type)
@@ -96,8 +126,10 @@ def renorm_(weight, input, max_norm, norm_type=2.0, *, out_of_range="check"):
     table, input = prepare(weight, input)
     if _is_tensor(table):
         # It tells autograd that the table was written.
+        check_type(out_of_range, "out_of_range", str)
         from . import _operators
-        _operators.renorm_(table, input, float(max_norm), float(norm_type), out_of_range)
+        _operators.renorm_(table, input, as_float(max_norm, "max_norm"),
+                           as_float(norm_type, "norm_type"), out_of_range)
     else:
         _core.renorm(table, input, max_norm, norm_type, out_of_range)
     return weight

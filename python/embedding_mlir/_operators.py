@@ -57,10 +57,22 @@ double_backward = _define(
     _core.double_backward, _fake_rows)
 
 
+def _compute_renorm(weight, input, max_norm, norm_type, out_of_range):
+    if not weight.is_complex():
+        return _core.renorm(weight, input, max_norm, norm_type, out_of_range)
+    # The runtime's norms are of real numbers, PyTorch's of magnitudes too.
+    _core.lookup(weight.new_empty((weight.shape[0], 0)), input, out_of_range)
+    if out_of_range == "clamp":
+        input = input.clamp(0, weight.shape[0] - 1)
+    elif out_of_range == "zero":
+        input = input[(input >= 0) & (input < weight.shape[0])]
+    torch.embedding_renorm_(weight, input.contiguous(), max_norm, norm_type)
+
+
 renorm_ = _define(
     "renorm_(Tensor(a!) weight, Tensor input, float max_norm, float norm_type, "
     "str out_of_range) -> ()",
-    _core.renorm, lambda *_: None)
+    _compute_renorm, lambda *_: None)
 
 
 # ---------------------------------------------------------------------------
@@ -131,7 +143,8 @@ def make_sparse(grad, input, num_rows, padding_idx, scale_grad_by_freq, out_of_r
     rows = input.reshape(-1).to(torch.int64, copy=True)
     values = grad.reshape(rows.shape[0], grad.shape[-1])
     if scale_grad_by_freq:
-        scales = double_backward(grad.new_ones((num_rows, 1)), input, None, True,
+        real = grad.real.dtype if grad.is_complex() else grad.dtype
+        scales = double_backward(grad.new_ones((num_rows, 1), dtype=real), input, None, True,
                                  out_of_range)
         values = values * scales.reshape(-1, 1)
     if out_of_range == "clamp":
@@ -146,15 +159,20 @@ def make_sparse(grad, input, num_rows, padding_idx, scale_grad_by_freq, out_of_r
                                    check_invariants=False)
 
 
-def check_writable(weight):
-    """What PyTorch asks of a tensor that max_norm writes."""
+def _check_writable(weight):
+    """What PyTorch asks of a tensor that is written: a version, which inference tensors have
+    not, but what was detached from one outside of inference mode has. F.embedding detaches
+    its table, so max_norm writes it."""
     if weight.is_inference() and not torch.is_inference_mode_enabled():
-        raise RuntimeError("Inplace update to inference tensor outside InferenceMode is not "
-                           "allowed: max_norm writes weight")
+        try:
+            weight._version
+        except RuntimeError:
+            raise RuntimeError("Inplace update to inference tensor outside InferenceMode is "
+                               "not allowed: renorm_ writes weight") from None
 
 
 def _write_renorm(keyset, weight, *arguments):
-    check_writable(weight)
+    _check_writable(weight)
     with _C._AutoDispatchBelowADInplaceOrView():
         renorm_.redispatch(keyset & _C._after_ADInplaceOrView_keyset, weight, *arguments)
     torch.autograd.graph.increment_version(weight)

@@ -15,9 +15,11 @@ from torch.overrides import handle_torch_function
 
 from . import _core, _operators, _tracing, _watchers
 from ._errors import InvalidArgumentError
+from ._functions import as_float, check_options
 from ._watchers import Way
 
 _F_embedding = F.embedding
+_MAX_INDEX_DIMS = 31  # Of the runtime, whose output has a dimension more.
 
 
 class _Arguments(NamedTuple):
@@ -67,14 +69,12 @@ class _RecordedLookup(torch.autograd.Function):
 # ---------------------------------------------------------------------------
 
 
-def _check_arguments(input, weight, padding_idx):
+def _check_arguments(input, weight, padding_idx, scale_grad_by_freq, sparse, out_of_range):
     """The checks of F.embedding, and `padding_idx` without a sign."""
     if not isinstance(input, torch.Tensor) or not isinstance(weight, torch.Tensor):
         names = ", ".join(type(x).__name__ for x in (input, weight))
         raise TypeError(f"embedding(): expected tensors of PyTorch, but got {names}")
-    if isinstance(padding_idx, (bool, float)):
-        raise TypeError("embedding(): argument 'padding_idx' must be int, not "
-                        f"{type(padding_idx).__name__}")
+    check_options(padding_idx, scale_grad_by_freq, sparse, out_of_range)
     if padding_idx:
         num_rows = weight.shape[0] if weight.dim() > 0 else 0
         if padding_idx >= num_rows or padding_idx < -num_rows:
@@ -142,13 +142,22 @@ def _look_up_portably(input, weight, out_of_range, *, padding_idx, max_norm, nor
 
 def _look_up_watched(input, weight, out_of_range, *, padding_idx, max_norm, norm_type,
                      scale_grad_by_freq, sparse):
-    padding_idx = _check_arguments(input, weight, padding_idx)
+    padding_idx = _check_arguments(input, weight, padding_idx, scale_grad_by_freq, sparse,
+                                   out_of_range)
+    if (weight.is_complex() and not sparse and weight.requires_grad
+            and torch.is_grad_enabled()):
+        raise RuntimeError("embedding does not support automatic differentiation for "
+                           "outputs with complex dtype.")
+    shape = input.shape
+    if input.dim() > _MAX_INDEX_DIMS:
+        input = input.reshape(-1)
     if max_norm is not None:
         # On the tensor itself: what it is a part of does not see this write.
-        _operators.renorm_(weight.detach(), input, float(max_norm), float(norm_type),
-                           out_of_range)
-    return _operators.lookup(weight, input, sparse, padding_idx, scale_grad_by_freq,
-                             out_of_range)
+        _operators.renorm_(weight.detach(), input, as_float(max_norm, "max_norm"),
+                           as_float(norm_type, "norm_type"), out_of_range)
+    out = _operators.lookup(weight, input, sparse, padding_idx, scale_grad_by_freq,
+                            out_of_range)
+    return out if out.dim() == len(shape) + 1 else out.reshape(*shape, weight.shape[1])
 
 
 def embed(input, weight, padding_idx=None, max_norm=None, norm_type=2.0,
@@ -159,7 +168,7 @@ def embed(input, weight, padding_idx=None, max_norm=None, norm_type=2.0,
                                 scale_grad_by_freq, sparse, out_of_range)
         if out is not None:
             return out
-    way = _watchers.choose(input, weight)
+    way = _watchers.choose(input, weight, max_norm is not None)
     go = (_ask if way is Way.ASK else
           _look_up_portably if way is Way.PORTABLE else _look_up_watched)
     return go(input, weight, out_of_range, padding_idx=padding_idx, max_norm=max_norm,
@@ -248,13 +257,20 @@ _TYPES += [(getattr(torch, name), 1, 8 * getattr(torch, name).itemsize) for name
     "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu",
     "float4_e2m1fn_x2") if hasattr(torch, name)]
 
+
+def _increment_version(weight):
+    # Inference tensors have none, and F.embedding writes them anywhere.
+    if not weight.is_inference():
+        increment_version(weight)
+
+
 _core.set_torch(types.SimpleNamespace(
     tensor_type=torch.Tensor, parameter_type=torch.nn.Parameter, types=_TYPES,
     no_function=torch._C._disabled_torch_function_impl,
     no_dispatch=torch.Tensor.__torch_dispatch__,
     questions=_watchers.QUESTIONS, forward_ad=_watchers.FORWARD_AD,
-    is_grad_enabled=torch.is_grad_enabled, check_writable=_operators.check_writable,
-    increment_version=increment_version,
+    is_grad_enabled=torch.is_grad_enabled, increment_version=_increment_version,
+    is_shared=torch._C._is_cow_tensor, get_storage_address=torch._C._data_address,
     get_current_stream=getattr(torch._C, "_cuda_getCurrentRawStream", None),
     make_arguments=_Arguments,
     # What Function.apply does for torch.func before it calls this is not needed there.

@@ -3,12 +3,15 @@
 | watcher                                            | way      |
 |----------------------------------------------------|----------|
 | export: torch.export, ONNX                         | PORTABLE |
+| compile: torch.compile of a type with              |          |
+| __torch_dispatch__ of its own, as DTensor          | PORTABLE |
 | compile: torch.compile                             | OPERATOR |
 | type or mode with __torch_function__               | ASK      |
 | tracer: torch.jit.trace, the older ONNX exporter   | PORTABLE |
 | type with __torch_dispatch__ of its own            | PORTABLE |
-| layout: nested, sparse, MKL-DNN                    | PORTABLE |
+| layout: nested, sparse, MKL-DNN; quantised         | PORTABLE |
 | torch.func.functionalize                           | PORTABLE |
+| make_fx, of max_norm without torch.func            | PORTABLE |
 | fake, functional and meta tensors, dispatch modes, |          |
 | levels of torch.func, dual levels                  | OPERATOR |
 | nobody, inference mode                             | PLAIN    |
@@ -16,7 +19,8 @@
 The first row that fits counts. All derivatives, nested ones and max_norm go the way of the
 call. PORTABLE is PyTorch's own function: where a graph leaves this process, or a type
 or transform knows PyTorch's operators, ours would not be known. OPERATOR is one of `_operators`; ASK is
-for handle_torch_function; PLAIN is the runtime without anything between.
+for handle_torch_function; PLAIN is the runtime without anything between. Graphs of make_fx
+may be functionalized, by which torch.func knows no operators that write but PyTorch's.
 """
 
 import enum
@@ -35,6 +39,7 @@ _is_transformed = torch._C._are_functorch_transforms_active
 _is_recorded = torch._C._is_tracing
 _count_dispatch_modes = torch._C._len_torch_dispatch_stack
 _no_dispatch = torch.Tensor.__torch_dispatch__
+_get_mode, _PROXY = torch._C._get_dispatch_mode, torch._C._TorchDispatchModeKey.PROXY
 
 # What the quick way asks, without arguments, and the answers if nobody watches. A dual
 # level is an attribute: FORWARD_AD._current_level.
@@ -63,7 +68,7 @@ def _dispatches(x):
 
 
 def _has_other_layout(x):
-    return x.is_nested or x.layout is not torch.strided
+    return x.is_nested or x.layout is not torch.strided or x.is_quantized
 
 
 def _is_functionalized():
@@ -71,16 +76,23 @@ def _is_functionalized():
     return any(level.key() == TransformType.Functionalize for level in levels)
 
 
-def choose(input, weight):
-    """The way of a call with at least one tensor, or type that overrides functions."""
+def _is_recorded_by_make_fx():
+    return _get_mode(_PROXY) is not None
+
+
+def choose(input, weight, writes=False):
+    """The way of a call with at least one tensor, or type that overrides functions; `writes`
+    says whether it has max_norm."""
     if is_compiling():
         # Dynamo traces this much.
-        return Way.PORTABLE if is_exporting() else Way.OPERATOR
+        return (Way.PORTABLE if is_exporting() or _dispatches(input) or _dispatches(weight)
+                else Way.OPERATOR)
     if has_torch_function_variadic(input, weight):
         return Way.ASK
     tensors = [x for x in (input, weight) if isinstance(x, torch.Tensor)]
     if (_is_recorded() or any(map(_dispatches, tensors))
-            or any(map(_has_other_layout, tensors)) or _is_functionalized()):
+            or any(map(_has_other_layout, tensors)) or _is_functionalized()
+            or writes and _is_recorded_by_make_fx() and not _is_transformed()):
         return Way.PORTABLE
     if (any(ask() is not quiet for ask, quiet in QUESTIONS)
             or forward_ad._current_level >= 0

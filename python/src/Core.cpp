@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Arguments.h"
 #include "Engine.h"
 #include "Module.h"
 #include "Tensor.h"
@@ -19,6 +20,8 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 
+#include <cmath>
+#include <limits>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -34,9 +37,8 @@ using Pair = nb::typed<nb::tuple, nb::any, nb::any>;
 // Calls
 //===----------------------------------------------------------------------===//
 
-using Mode = const char *;
-
-int32_t parseMode(Mode name) {
+int32_t readMode(nb::handle value) {
+  std::string name = readString(value, "out_of_range");
   static const std::pair<std::string_view, int32_t> modes[] = {
       {"check", EMBEDDING_OUT_OF_RANGE_CHECK},
       {"assume", EMBEDDING_OUT_OF_RANGE_ASSUME},
@@ -46,7 +48,7 @@ int32_t parseMode(Mode name) {
     if (known == name)
       return mode;
   failInvalid("out_of_range: expected check, assume, clamp or zero, but got " +
-              std::string(name));
+              name);
 }
 
 void checkTable(const Tensor &table, const char *name) {
@@ -63,22 +65,44 @@ int64_t getRowLength(const Tensor &rows, const char *name) {
   return rows.size(rows.rank() - 1);
 }
 
-nb::object lookupRows(Tensor &table, const Tensor &indices, Mode mode,
-                      std::optional<double> maxNorm, double normType) {
-  if (maxNorm || !table.hasContiguousRows())
+/// How long rows may be.
+struct Norm {
+  double max, type;
+};
+
+/// A norm that is not a number is greater than none, PyTorch says; the runtime
+/// has no such norms.
+Norm readNorm(double max, nb::handle type) {
+  double p = readFloat(type, "norm_type");
+  return std::isnan(p) ? Norm{std::numeric_limits<double>::infinity(), 2}
+                       : Norm{max, p};
+}
+
+/// Nothing, whatever the type is, if `max` is None.
+std::optional<Norm> readNorm(nb::handle max, nb::handle type) {
+  if (max.is_none())
+    return std::nullopt;
+  return readNorm(readFloat(max, "max_norm"), type);
+}
+
+nb::object lookupRows(Tensor &table, const Tensor &indices, int32_t mode,
+                      std::optional<Norm> norm) {
+  if (norm || !table.hasContiguousRows())
     table.align();
   Tensor out(table, indices.shapeWith(table.size(1)));
   EmbeddingLookupOptions options;
   embedding_lookup_options_init(&options, sizeof(options));
-  options.out_of_range = parseMode(mode);
-  options.has_max_norm = maxNorm.has_value();
-  options.max_norm = maxNorm.value_or(0);
-  options.norm_type = normType;
+  options.out_of_range = mode;
+  options.has_max_norm = norm.has_value();
+  if (norm) {
+    options.max_norm = norm->max;
+    options.norm_type = norm->type;
+  }
   options.stream = table.currentStream();
   run([&](EmbeddingEngine *engine, EmbeddingStatus *status) {
     return embedding_lookup(engine, &table, &indices, &options, &out, status);
   });
-  if (maxNorm)
+  if (norm)
     table.writeBack();
   return out.getObject();
 }
@@ -88,51 +112,56 @@ nb::any makeAny(nb::object object) {
   return nb::any(object.release(), nb::detail::steal_t());
 }
 
-nb::any lookup(nb::handle weight, nb::handle input, Mode mode,
-               std::optional<double> maxNorm, double normType) {
-  Tensor table(weight, "weight", maxNorm ? Access::write : Access::read),
+nb::any lookup(nb::handle weight, nb::handle input, nb::handle outOfRange,
+               nb::handle maxNorm, nb::handle normType) {
+  std::optional<Norm> norm = readNorm(maxNorm, normType);
+  Tensor table(weight, "weight", norm ? Access::write : Access::read),
       indices(input, "input");
   checkTable(table, "weight");
-  return makeAny(lookupRows(table, indices, mode, maxNorm, normType));
+  return makeAny(lookupRows(table, indices, readMode(outOfRange), norm));
 }
 
-void renorm(nb::handle weight, nb::handle input, double maxNorm,
-            double normType, Mode mode) {
+void renorm(nb::handle weight, nb::handle input, nb::handle maxNorm,
+            nb::handle normType, nb::handle outOfRange) {
+  Norm norm = readNorm(readFloat(maxNorm, "max_norm"), normType);
   Tensor table(weight, "weight", Access::write), indices(input, "input");
   table.align();
   EmbeddingRenormOptions options;
   embedding_renorm_options_init(&options, sizeof(options));
-  options.out_of_range = parseMode(mode);
-  options.norm_type = normType;
+  options.out_of_range = readMode(outOfRange);
+  options.norm_type = norm.type;
   options.stream = table.currentStream();
   run([&](EmbeddingEngine *engine, EmbeddingStatus *status) {
-    return embedding_renorm(engine, &table, &indices, maxNorm, &options,
+    return embedding_renorm(engine, &table, &indices, norm.max, &options,
                             status);
   });
   table.writeBack();
 }
 
-EmbeddingGradOptions makeGradOptions(std::optional<int64_t> paddingIdx,
-                                     int64_t numRows, bool scaleGradByFreq,
-                                     Mode mode, const Tensor &tensor) {
+EmbeddingGradOptions readGradOptions(nb::handle padding, int64_t numRows,
+                                     nb::handle scaleGradByFreq,
+                                     nb::handle outOfRange,
+                                     const Tensor &tensor) {
+  std::optional<int64_t> paddingIdx = readOptionalInt(padding, "padding_idx");
   EmbeddingGradOptions options;
   embedding_grad_options_init(&options, sizeof(options));
-  options.out_of_range = parseMode(mode);
+  options.out_of_range = readMode(outOfRange);
   // Of an empty table too, row 0 may be the padding row.
   options.has_padding_idx = paddingIdx && (numRows != 0 || *paddingIdx != 0);
   options.padding_idx = paddingIdx.value_or(0);
-  options.scale_grad_by_freq = scaleGradByFreq;
+  options.scale_grad_by_freq = readFlag(scaleGradByFreq, "scale_grad_by_freq");
   options.stream = tensor.currentStream();
   return options;
 }
 
-nb::object sumRows(Tensor &grad, const Tensor &indices, int64_t numRows,
-                   std::optional<int64_t> paddingIdx, bool scaleGradByFreq,
-                   bool allowNondeterministic, Mode mode) {
+nb::object sumRows(Tensor &grad, const Tensor &indices, nb::handle count,
+                   nb::handle padding, nb::handle scaleGradByFreq,
+                   bool allowNondeterministic, nb::handle outOfRange) {
+  int64_t numRows = readInt(count, "num_rows");
+  EmbeddingGradOptions options =
+      readGradOptions(padding, numRows, scaleGradByFreq, outOfRange, grad);
   grad.align();
   Tensor out(grad, {numRows, getRowLength(grad, "grad_output")});
-  EmbeddingGradOptions options =
-      makeGradOptions(paddingIdx, numRows, scaleGradByFreq, mode, grad);
   options.allow_nondeterministic = allowNondeterministic;
   run([&](EmbeddingEngine *engine, EmbeddingStatus *status) {
     return embedding_dense_grad(engine, &grad, &indices, &options, &out,
@@ -141,12 +170,13 @@ nb::object sumRows(Tensor &grad, const Tensor &indices, int64_t numRows,
   return out.getObject();
 }
 
-nb::any denseGrad(nb::handle gradOutput, nb::handle input, int64_t numRows,
-                  std::optional<int64_t> paddingIdx, bool scaleGradByFreq,
-                  bool allowNondeterministic, Mode mode) {
+nb::any denseGrad(nb::handle gradOutput, nb::handle input, nb::handle numRows,
+                  nb::handle padding, nb::handle scaleGradByFreq,
+                  nb::handle allowNondeterministic, nb::handle outOfRange) {
   Tensor grad(gradOutput, "grad_output"), indices(input, "input");
-  return makeAny(sumRows(grad, indices, numRows, paddingIdx, scaleGradByFreq,
-                         allowNondeterministic, mode));
+  return makeAny(sumRows(
+      grad, indices, numRows, padding, scaleGradByFreq,
+      readFlag(allowNondeterministic, "allow_nondeterministic"), outOfRange));
 }
 
 /// Entries of a sparse gradient, of which the first nnz count.
@@ -174,32 +204,35 @@ private:
   Tensor rows, values, count;
 };
 
-Pair sparseGrad(nb::handle gradOutput, nb::handle input, int64_t numRows,
-                std::optional<int64_t> paddingIdx, bool scaleGradByFreq,
-                Mode mode) {
+Pair sparseGrad(nb::handle gradOutput, nb::handle input, nb::handle count,
+                nb::handle padding, nb::handle scaleGradByFreq,
+                nb::handle outOfRange) {
   Tensor grad(gradOutput, "grad_output"), indices(input, "input");
+  int64_t numRows = readInt(count, "num_rows");
+  EmbeddingGradOptions options =
+      readGradOptions(padding, numRows, scaleGradByFreq, outOfRange, grad);
   grad.align();
   Entries entries(grad, indices.numElements(),
                   getRowLength(grad, "grad_output"));
-  EmbeddingGradOptions options =
-      makeGradOptions(paddingIdx, numRows, scaleGradByFreq, mode, grad);
   run([&](EmbeddingEngine *engine, EmbeddingStatus *status) {
     return embedding_sparse_grad(engine, &grad, &indices, numRows, &options,
                                  entries.getRows(), entries.getValues(),
                                  entries.getCount(), status);
   });
   bool mayLeaveOut =
-      paddingIdx || options.out_of_range == EMBEDDING_OUT_OF_RANGE_ZERO;
+      !padding.is_none() || options.out_of_range == EMBEDDING_OUT_OF_RANGE_ZERO;
   return mayLeaveOut ? entries.getCounted() : entries.getAll();
 }
 
-Pair coalesce(nb::handle input, nb::handle values, int64_t numRows, Mode mode) {
+Pair coalesce(nb::handle input, nb::handle values, nb::handle count,
+              nb::handle outOfRange) {
   Tensor indices(input, "input"), from(values, "values");
+  int64_t numRows = readInt(count, "num_rows");
   from.align();
   Entries entries(from, indices.numElements(), getRowLength(from, "values"));
   EmbeddingCoalesceOptions options;
   embedding_coalesce_options_init(&options, sizeof(options));
-  options.out_of_range = parseMode(mode);
+  options.out_of_range = readMode(outOfRange);
   options.stream = from.currentStream();
   run([&](EmbeddingEngine *engine, EmbeddingStatus *status) {
     return embedding_coalesce(engine, &indices, &from, numRows, &options,
@@ -210,14 +243,14 @@ Pair coalesce(nb::handle input, nb::handle values, int64_t numRows, Mode mode) {
 }
 
 nb::any doubleBackward(nb::handle gradGradWeight, nb::handle input,
-                       std::optional<int64_t> paddingIdx, bool scaleGradByFreq,
-                       Mode mode) {
+                       nb::handle padding, nb::handle scaleGradByFreq,
+                       nb::handle outOfRange) {
   Tensor table(gradGradWeight, "grad_grad_weight"), indices(input, "input");
   checkTable(table, "grad_grad_weight");
+  EmbeddingGradOptions options = readGradOptions(
+      padding, table.size(0), scaleGradByFreq, outOfRange, table);
   table.align();
   Tensor out(table, indices.shapeWith(table.size(1)));
-  EmbeddingGradOptions options =
-      makeGradOptions(paddingIdx, table.size(0), scaleGradByFreq, mode, table);
   run([&](EmbeddingEngine *engine, EmbeddingStatus *status) {
     return embedding_double_backward(engine, &table, &indices, &options, &out,
                                      status);
@@ -225,11 +258,30 @@ nb::any doubleBackward(nb::handle gradGradWeight, nb::handle input,
   return makeAny(out.getObject());
 }
 
-void synchronize(int32_t device, uintptr_t stream) {
+void synchronize(nb::handle deviceId, nb::handle streamAddress) {
+  int64_t device = readInt(deviceId, "device");
+  // Addresses are integers without a sign, but none has the highest bit.
+  auto *stream = reinterpret_cast<void *>(readInt(streamAddress, "stream"));
+  if (device != static_cast<int32_t>(device))
+    failInvalid("device: expected the number of a GPU, but got " +
+                std::to_string(device));
   run([&](EmbeddingEngine *engine, EmbeddingStatus *status) {
-    return embedding_synchronize(engine, device,
-                                 reinterpret_cast<void *>(stream), status);
+    return embedding_synchronize(engine, static_cast<int32_t>(device), stream,
+                                 status);
   });
+}
+
+void setThreads(nb::handle count) {
+  setNumThreads(readInt(count, "num_threads"));
+}
+
+void setPool(nb::handle maxIdleBytes) {
+  std::optional<int64_t> bytes =
+      readOptionalInt(maxIdleBytes, "max_idle_bytes");
+  if (bytes && *bytes < 0)
+    failInvalid("max_idle_bytes: expected 0 or more, but got " +
+                std::to_string(*bytes));
+  setMemoryPool(bytes);
 }
 
 //===----------------------------------------------------------------------===//
@@ -263,7 +315,7 @@ bool isPlain(const Torch &torch, nb::handle tensor) {
 nb::object makeArguments(const Torch &torch, int64_t numRows,
                          std::optional<int64_t> paddingIdx,
                          bool scaleGradByFreq, bool sparse,
-                         const nb::str &outOfRange) {
+                         nb::handle outOfRange) {
   struct Call {
     int64_t numRows = -1;
     std::optional<int64_t> paddingIdx;
@@ -291,9 +343,9 @@ nb::object makeArguments(const Torch &torch, int64_t numRows,
 /// F.embedding of plain tensors. None if they are not plain, or not right: then
 /// Python says why.
 nb::any embedPlain(nb::handle input, nb::handle weight, nb::handle padding,
-                   std::optional<double> maxNorm, double normType,
-                   bool scaleGradByFreq, bool sparse,
-                   const nb::str &outOfRange) {
+                   nb::handle maxNorm, nb::handle normType,
+                   nb::handle scaleGradByFreq, nb::handle isSparse,
+                   nb::handle outOfRange) {
   const Torch *torch = Torch::get();
   if (!torch || !isPlain(*torch, weight) || !isPlain(*torch, input) ||
       isWatched(*torch))
@@ -301,7 +353,14 @@ nb::any embedPlain(nb::handle input, nb::handle weight, nb::handle padding,
   Tensor table(weight, "weight", Access::ifHasMemory),
       indices(input, "input", Access::ifHasMemory);
   if (!table.hasMemory() || table.rank() != 2 || !indices.isIndices() ||
-      table.device() != indices.device())
+      indices.rank() > kMaxIndexDims || table.device() != indices.device())
+    return makeAny(nb::none());
+  bool scale = readFlag(scaleGradByFreq, "scale_grad_by_freq"),
+       sparse = readFlag(isSparse, "sparse");
+  std::optional<Norm> norm = readNorm(maxNorm, normType);
+  bool takesGradient = isTrue(nb::object(weight.attr(torch->requiresGrad))) &&
+                       isTrue(torch->isGradEnabled());
+  if (table.isComplex() && (norm || takesGradient))
     return makeAny(nb::none());
   std::optional<int64_t> paddingIdx;
   if (!padding.is_none()) {
@@ -321,30 +380,27 @@ nb::any embedPlain(nb::handle input, nb::handle weight, nb::handle padding,
     if (*paddingIdx < 0)
       *paddingIdx += numRows;
   }
-  // Of a view that had to be resolved a copy would be shortened: to ask for one
-  // that can be written says so.
-  if (maxNorm && !table.getObject().is(weight))
-    Tensor(weight, "weight", Access::write);
-  if (maxNorm)
-    torch->checkWritable(weight);
-  nb::object out =
-      lookupRows(table, indices, outOfRange.c_str(), maxNorm, normType);
-  if (maxNorm)
+  int32_t mode = readMode(outOfRange);
+  nb::object out;
+  if (norm) {
+    Tensor written(weight, "weight", Access::write);
+    out = lookupRows(written, indices, mode, norm);
     torch->incrementVersion(weight);
-  if (isTrue(nb::object(weight.attr(torch->requiresGrad))) &&
-      isTrue(torch->isGradEnabled()))
+  } else {
+    out = lookupRows(table, indices, mode, std::nullopt);
+  }
+  if (takesGradient)
     return makeAny(torch->recordLookup(
         weight, input,
-        nb::make_tuple(out,
-                       makeArguments(*torch, table.size(0), paddingIdx,
-                                     scaleGradByFreq, sparse, outOfRange))));
+        nb::make_tuple(out, makeArguments(*torch, table.size(0), paddingIdx,
+                                          scale, sparse, outOfRange))));
   return makeAny(out);
 }
 
 /// The dense gradient of a lookup of plain tensors. None if they are not.
-nb::any sumPlain(nb::handle gradOutput, nb::handle input, int64_t numRows,
-                 std::optional<int64_t> paddingIdx, bool scaleGradByFreq,
-                 Mode mode) {
+nb::any sumPlain(nb::handle gradOutput, nb::handle input, nb::handle numRows,
+                 nb::handle padding, nb::handle scaleGradByFreq,
+                 nb::handle outOfRange) {
   const Torch *torch = Torch::get();
   if (!torch || !isPlain(*torch, gradOutput) || !isPlain(*torch, input) ||
       isWatched(*torch))
@@ -353,8 +409,8 @@ nb::any sumPlain(nb::handle gradOutput, nb::handle input, int64_t numRows,
       indices(input, "input", Access::ifHasMemory);
   if (!grad.hasMemory() || !indices.hasMemory())
     return makeAny(nb::none());
-  return makeAny(sumRows(grad, indices, numRows, paddingIdx, scaleGradByFreq,
-                         false, mode));
+  return makeAny(sumRows(grad, indices, numRows, padding, scaleGradByFreq,
+                         false, outOfRange));
 }
 
 } // namespace
@@ -363,29 +419,35 @@ NB_MODULE(_core, module) {
   module.doc() = "The runtime's C API, on tensors and arrays as they are.";
   embedding::python::initializeTensors();
   using namespace nb::literals;
-  module.def("lookup", &lookup, "weight"_a, "input"_a, "out_of_range"_a,
-             "max_norm"_a = nb::none(), "norm_type"_a = 2.0);
-  module.def("renorm", &renorm, "weight"_a, "input"_a, "max_norm"_a,
-             "norm_type"_a, "out_of_range"_a);
-  module.def("dense_grad", &denseGrad, "grad_output"_a, "input"_a, "num_rows"_a,
-             "padding_idx"_a.none(), "scale_grad_by_freq"_a,
-             "allow_nondeterministic"_a, "out_of_range"_a);
-  module.def("sparse_grad", &sparseGrad, "grad_output"_a, "input"_a,
-             "num_rows"_a, "padding_idx"_a.none(), "scale_grad_by_freq"_a,
-             "out_of_range"_a);
-  module.def("coalesce", &coalesce, "input"_a, "values"_a, "num_rows"_a,
-             "out_of_range"_a);
-  module.def("double_backward", &doubleBackward, "grad_grad_weight"_a,
-             "input"_a, "padding_idx"_a.none(), "scale_grad_by_freq"_a,
-             "out_of_range"_a);
-  module.def("synchronize", &synchronize, "device"_a, "stream"_a);
-  module.def("embed_plain", &embedPlain, "input"_a, "weight"_a,
-             "padding_idx"_a.none(), "max_norm"_a.none(), "norm_type"_a,
-             "scale_grad_by_freq"_a, "sparse"_a, "out_of_range"_a);
-  module.def("sum_plain", &sumPlain, "grad_output"_a, "input"_a, "num_rows"_a,
-             "padding_idx"_a.none(), "scale_grad_by_freq"_a, "out_of_range"_a);
-  module.def("set_num_threads", &setNumThreads, "num_threads"_a);
-  module.def("set_memory_pool", &setMemoryPool, "max_idle_bytes"_a.none());
+  // Any object is an argument: what reads it says what it should have been.
+  module.def("lookup", &lookup, "weight"_a.none(), "input"_a.none(),
+             "out_of_range"_a.none(), "max_norm"_a.none() = nb::none(),
+             "norm_type"_a.none() = 2.0);
+  module.def("renorm", &renorm, "weight"_a.none(), "input"_a.none(),
+             "max_norm"_a.none(), "norm_type"_a.none(),
+             "out_of_range"_a.none());
+  module.def("dense_grad", &denseGrad, "grad_output"_a.none(), "input"_a.none(),
+             "num_rows"_a.none(), "padding_idx"_a.none(),
+             "scale_grad_by_freq"_a.none(), "allow_nondeterministic"_a.none(),
+             "out_of_range"_a.none());
+  module.def("sparse_grad", &sparseGrad, "grad_output"_a.none(),
+             "input"_a.none(), "num_rows"_a.none(), "padding_idx"_a.none(),
+             "scale_grad_by_freq"_a.none(), "out_of_range"_a.none());
+  module.def("coalesce", &coalesce, "input"_a.none(), "values"_a.none(),
+             "num_rows"_a.none(), "out_of_range"_a.none());
+  module.def("double_backward", &doubleBackward, "grad_grad_weight"_a.none(),
+             "input"_a.none(), "padding_idx"_a.none(),
+             "scale_grad_by_freq"_a.none(), "out_of_range"_a.none());
+  module.def("synchronize", &synchronize, "device"_a.none(), "stream"_a.none());
+  module.def("embed_plain", &embedPlain, "input"_a.none(), "weight"_a.none(),
+             "padding_idx"_a.none(), "max_norm"_a.none(), "norm_type"_a.none(),
+             "scale_grad_by_freq"_a.none(), "sparse"_a.none(),
+             "out_of_range"_a.none());
+  module.def("sum_plain", &sumPlain, "grad_output"_a.none(), "input"_a.none(),
+             "num_rows"_a.none(), "padding_idx"_a.none(),
+             "scale_grad_by_freq"_a.none(), "out_of_range"_a.none());
+  module.def("set_num_threads", &setThreads, "num_threads"_a.none());
+  module.def("set_memory_pool", &setPool, "max_idle_bytes"_a.none());
   module.def("forget_engine", &forgetEngine);
   module.def("set_torch", &Torch::set, "source"_a);
   module.def("set_error_factory", &setErrorFactory, "factory"_a);

@@ -157,12 +157,13 @@ void embedding::python::setMaxIdleBytes(uint64_t bytes) {
     embedding_engine_set_max_idle_buffer_bytes(known, bytes, nullptr);
 }
 
-void embedding::python::setNumThreads(int32_t count) {
-  if (count < 0)
-    throw nb::value_error("num_threads: expected 0 or more");
+void embedding::python::setNumThreads(int64_t count) {
+  if (count < 0 || count > INT32_MAX)
+    failInvalid("num_threads: expected 0 or more, but got " +
+                std::to_string(count));
   std::lock_guard<std::mutex> lock(*engineMutex);
   if (engine.load() && count != numThreads)
     throw std::runtime_error(
         "num_threads: expected to be set before the first call");
-  numThreads = count;
+  numThreads = static_cast<int32_t>(count);
 }

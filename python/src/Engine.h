@@ -30,7 +30,7 @@ void forgetEngine();
 /// max_idle_buffer_bytes of its options.
 void setMaxIdleBytes(uint64_t bytes);
 /// Fails behind the first call.
-void setNumThreads(int32_t count);
+void setNumThreads(int64_t count);
 
 /// `factory` makes an exception of a status: (code, message, position, index,
 /// count).

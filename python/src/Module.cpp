@@ -8,6 +8,7 @@
 
 #include "Module.h"
 
+#include "Arguments.h"
 #include "Engine.h"
 #include "Tensor.h"
 
@@ -131,10 +132,13 @@ namespace {
 /// A module, and how its functions are called.
 class Module {
 public:
-  Module(const std::string &ir, int32_t deviceType, int32_t deviceId) {
+  Module(nb::handle text, int32_t deviceType, int32_t deviceId,
+         nb::handle assumeSizes) {
+    std::string ir = readString(text, "ir");
     EmbeddingModuleOptions options;
     embedding_module_options_init(&options, sizeof(options));
     options.device = {static_cast<DLDeviceType>(deviceType), deviceId};
+    options.assume_sizes = readFlag(assumeSizes, "assume_sizes");
     device = options.device;
     run([&](EmbeddingEngine *engine, EmbeddingStatus *status) {
       return embedding_module_compile(engine, ir.data(), ir.size(), &options,
@@ -248,8 +252,8 @@ void embedding::python::defineModule(nb::module_ &core) {
   using namespace nb::literals;
   nb::class_<Module>(core, "Module",
                      "The public functions of an MLIR module, compiled.")
-      .def(nb::init<const std::string &, int32_t, int32_t>(), "ir"_a,
-           "device_type"_a, "device_id"_a)
+      .def(nb::init<nb::handle, int32_t, int32_t, nb::handle>(), "ir"_a.none(),
+           "device_type"_a, "device_id"_a, "assume_sizes"_a.none())
       .def_prop_ro("names", &Module::getNames)
       .def("signature", &Module::getSignature, "name"_a)
       .def("call", &Module::call, "name"_a, "args"_a);

@@ -25,8 +25,8 @@ namespace {
 /// Names of attributes and methods, made once, and what NumPy has.
 struct Names {
   nb::object dataPtr, shape, stride, dtype, device, isCpu, isCuda, getDevice,
-      isConj, isNeg, resolveConj, resolveNeg, newEmpty, set, interface,
-      itemsize;
+      isConj, isNeg, resolveConj, resolveNeg, storageOffset, newEmpty, set,
+      interface, itemsize;
   nb::object ndarray, empty;
 };
 
@@ -40,23 +40,15 @@ static nb::object intern(const char *name) {
 
 void embedding::python::initializeTensors() {
   nb::object numpy = nb::module_::import_("numpy");
-  names = new Names{intern("data_ptr"),
-                    intern("shape"),
-                    intern("stride"),
-                    intern("dtype"),
-                    intern("device"),
-                    intern("is_cpu"),
-                    intern("is_cuda"),
-                    intern("get_device"),
-                    intern("is_conj"),
-                    intern("is_neg"),
-                    intern("resolve_conj"),
-                    intern("resolve_neg"),
-                    intern("new_empty"),
-                    intern("set_"),
-                    intern("__array_interface__"),
-                    intern("itemsize"),
-                    numpy.attr("ndarray"),
+  names = new Names{intern("data_ptr"),       intern("shape"),
+                    intern("stride"),         intern("dtype"),
+                    intern("device"),         intern("is_cpu"),
+                    intern("is_cuda"),        intern("get_device"),
+                    intern("is_conj"),        intern("is_neg"),
+                    intern("resolve_conj"),   intern("resolve_neg"),
+                    intern("storage_offset"), intern("new_empty"),
+                    intern("set_"),           intern("__array_interface__"),
+                    intern("itemsize"),       numpy.attr("ndarray"),
                     numpy.attr("empty")};
 }
 
@@ -95,7 +87,8 @@ void Torch::set(nb::handle source) {
   torch->noLevel = nb::int_(-1);
   torch->requiresGrad = intern("requires_grad");
   torch->isGradEnabled = source.attr("is_grad_enabled");
-  torch->checkWritable = source.attr("check_writable");
+  torch->isShared = source.attr("is_shared");
+  torch->getStorageAddress = source.attr("get_storage_address");
   torch->incrementVersion = source.attr("increment_version");
   torch->getCurrentStream = source.attr("get_current_stream");
   torch->makeArguments = source.attr("make_arguments");
@@ -172,6 +165,13 @@ void Tensor::setCompactStrides() {
     strides[i] = step;
 }
 
+/// What the runtime cannot take: it has no memory.
+void Tensor::setUnknown() {
+  tensor.ndim = 0;
+  tensor.dtype = {};
+  tensor.device = {kDLExtDev, 0};
+}
+
 /// Of a tensor without strides or memory.
 static std::string describeLayout(const nb::object &tensor) {
   if (isTrue(tensor.attr("is_nested")))
@@ -188,9 +188,12 @@ void Tensor::readTorch(const char *name, Access access) {
   auto found =
       std::find_if(torch->types.begin(), torch->types.end(),
                    [&](auto &entry) { return entry.first == dtype.ptr(); });
-  if (found == torch->types.end())
-    unsupported(name,
-                std::string(nb::str(dtype).c_str()) + " is not supported");
+  if (found == torch->types.end()) {
+    if (access != Access::ifHasMemory)
+      unsupported(name,
+                  std::string(nb::str(dtype).c_str()) + " is not supported");
+    return setUnknown();
+  }
   tensor.dtype = found->second;
   // Views of complex tensors may have bits that say how to read them.
   auto resolve = [&](const nb::object &isSet, const nb::object &resolver,
@@ -222,7 +225,10 @@ void Tensor::readTorch(const char *name, Access access) {
 }
 
 void Tensor::readLayout(const char *name, Access access) {
-  setShape(getAttribute(object, names->shape).ptr(), name);
+  nb::object sizes = getAttribute(object, names->shape);
+  if (access == Access::ifHasMemory && PyTuple_Size(sizes.ptr()) > kMaxDims)
+    return setUnknown();
+  setShape(sizes.ptr(), name);
   nb::object steps = callMethod(object, names->stride);
   for (int i = 0; i < tensor.ndim; ++i)
     strides[i] = PyLong_AsLongLong(PyTuple_GetItem(steps.ptr(), i));
@@ -241,15 +247,31 @@ void Tensor::readLayout(const char *name, Access access) {
   tensor.data = nullptr;
   if (!hasMemory())
     return;
-  tensor.data = PyLong_AsVoidPtr(callMethod(object, names->dataPtr).ptr());
-  if (PyErr_Occurred())
-    nb::raise_python_error();
+  tensor.data = readAddress(access);
   if (tensor.data || numElements() == 0)
     return;
   // Such as zeros that were never made.
   if (access != Access::ifHasMemory)
     unsupported(name, "expected a tensor with memory");
   tensor.device = {kDLExtDev, 0};
+}
+
+void *Tensor::readAddress(Access access) const {
+  auto read = [](const nb::object &address) {
+    void *data = PyLong_AsVoidPtr(address.ptr());
+    if (PyErr_Occurred())
+      nb::raise_python_error();
+    return data;
+  };
+  // For `data_ptr`, a tensor that shares its memory until it is written gets
+  // memory of its own.
+  const Torch &torch = *Torch::get();
+  if (access == Access::write || !isTrue(torch.isShared(object)))
+    return read(callMethod(object, names->dataPtr));
+  auto *storage = static_cast<char *>(read(torch.getStorageAddress(object)));
+  return storage +
+         PyLong_AsLongLong(callMethod(object, names->storageOffset).ptr()) *
+             tensor.dtype.bits / 8;
 }
 
 void Tensor::readArray(const char *name, Access access) {

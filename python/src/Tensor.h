@@ -30,6 +30,8 @@ namespace embedding::python {
 namespace nb = nanobind;
 
 inline constexpr int kMaxDims = 64;
+/// What the runtime takes for indices, whose output has a dimension more.
+inline constexpr int kMaxIndexDims = 31;
 
 /// What is needed of PyTorch: taken over when `_torch.py` is imported, and kept
 /// for the life of the process.
@@ -50,8 +52,9 @@ struct Torch {
   nb::object isGradEnabled;
   /// The name of the attribute.
   nb::object requiresGrad;
-  /// Throws if a tensor must not be written.
-  nb::object checkWritable;
+  /// Whether a tensor shares memory until it is written, and where its storage
+  /// lies, which does not end that.
+  nb::object isShared, getStorageAddress;
   /// Tells autograd that a tensor was written.
   nb::object incrementVersion;
   /// From the number of a GPU to the address of its current stream; null in a
@@ -79,7 +82,8 @@ void *getCurrentStream(int32_t deviceId);
 
 /// What a tensor is for. One that is only read may have its bytes resolved; one
 /// of another layout, or on a device that the runtime does not know, has no
-/// memory, which is an error unless it was asked.
+/// memory, which is an error unless it was asked; nor has one of a type or of
+/// more dimensions than the runtime knows.
 enum class Access { read, write, ifHasMemory };
 
 /// A tensor of PyTorch or an array of NumPy, which it keeps alive.
@@ -122,6 +126,7 @@ public:
     return tensor.dtype.code == kDLInt &&
            (tensor.dtype.bits == 32 || tensor.dtype.bits == 64);
   }
+  bool isComplex() const { return tensor.dtype.code == kDLComplex; }
   /// Whether the elements of each row follow each other.
   bool hasContiguousRows() const {
     return rank() == 0 || shape[rank() - 1] <= 1 || strides[rank() - 1] == 1;
@@ -138,9 +143,11 @@ private:
   void read(const char *name, Access access);
   void readTorch(const char *name, Access access);
   void readLayout(const char *name, Access access);
+  void *readAddress(Access access) const;
   void readArray(const char *name, Access access);
   void setShape(PyObject *sizes, const char *name);
   void setCompactStrides();
+  void setUnknown();
 
   /// `unaligned` is what `object` is a copy of, if any.
   nb::object object, unaligned;

@@ -102,6 +102,22 @@ def test_bad_arguments(module):
             module.rows(*arguments)
 
 
+def test_assumed_sizes():
+    """They are not looked at: an output that is too large."""
+    ir = """
+func.func @f(%weight: memref<?x?xf32>, %input: memref<?xi64>, %init: memref<?x?xf32>) {
+  embedding.lookup ins(%weight, %input : memref<?x?xf32>, memref<?xi64>)
+      outs(%init : memref<?x?xf32>)
+  return
+}"""
+    weight, input = np.eye(3, dtype=np.float32), np.array([2, 0])
+    with pytest.raises(ValueError, match="expected dimension 0 of init to be"):
+        embedding_mlir.compile(ir).f(weight, input, np.zeros((3, 3), np.float32))
+    init = np.full((3, 3), 7, np.float32)
+    assert embedding_mlir.compile(ir, assume_sizes=True).f(weight, input, init) is None
+    assert np.array_equal(init[:2], weight[input]) and (init[2] == 7).all()
+
+
 def test_bad_modules():
     for ir, message in (
             ("func.func @f(%a: f32) {\n  return %b : f32\n}", "line 2, column 10"),

@@ -5,6 +5,7 @@ F.embedding is the oracle for tensors and NumPy's indexing for arrays.
 
 import contextlib
 import copy
+import math
 import os
 import pickle
 import signal
@@ -17,7 +18,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from torch.autograd import gradcheck, gradgradcheck
+from torch.autograd import forward_ad, gradcheck, gradgradcheck
 from torch.utils.flop_counter import FlopCounterMode
 
 import embedding_mlir
@@ -551,15 +552,341 @@ def test_padding_idx(padding_idx, num_rows):
     assert embedding_mlir.embedding(np.zeros(0, int), np.ones((0, 3)), 0).shape == (0, 3)
 
 
-def test_inference_tensors(indices):
-    """What is written is refused before it is."""
+@pytest.mark.parametrize("context", (
+    contextlib.nullcontext, torch.inference_mode, torch.no_grad,
+    lambda: FlopCounterMode(display=False), forward_ad.dual_level))
+def test_inference_tensors(indices, context):
+    """max_norm writes them, inside of inference mode and outside."""
+    for rows in (slice(None), slice(5, None)):
+        with torch.inference_mode():
+            ours, theirs = torch.full((2, V, D), 2.0)[:, rows]
+        input = indices % 5
+        with context():
+            out = embedding_mlir.embedding(input, ours, max_norm=1.0)
+            assert torch.equal(out, F.embedding(input, theirs, max_norm=1.0))
+        assert torch.equal(ours, theirs) and ours.is_inference() and not ours.eq(2).all()
+
+
+def test_inference_tensors_that_are_renormed(indices):
+    """By the function that detaches none."""
     with torch.inference_mode():
         table = torch.full((V, D), 2.0)
-        embedding_mlir.embedding(indices, torch.full((V, D), 2.0), max_norm=1.0)
+        embedding_mlir.renorm_(torch.full((V, D), 2.0), indices, 1.0)
     for context in (contextlib.nullcontext(), FlopCounterMode(display=False)):
-        with context, pytest.raises(RuntimeError, match="[Ii]nference"):
-            embedding_mlir.embedding(indices, table, max_norm=1.0)
-        assert table.eq(2).all()
+        with context:
+            with pytest.raises(RuntimeError, match="[Ii]nference tensor outside"):
+                embedding_mlir.renorm_(table, indices, 1.0)
+            assert table.eq(2).all()
+
+
+# ---------------------------------------------------------------------------
+# Edges, as F.embedding has them
+# ---------------------------------------------------------------------------
+
+
+def compare(function):
+    """What `function` returns, or the kind of its exception, is the same with F.embedding:
+    ours may be a kind of that."""
+    theirs, ours = (outcome(function, embed)
+                    for embed in (F.embedding, embedding_mlir.embedding))
+    if isinstance(theirs, Exception):
+        assert isinstance(ours, type(theirs)), (ours, theirs)
+        assert "incompatible function arguments" not in str(ours)
+    elif isinstance(ours, Exception):
+        raise ours
+    else:
+        torch.testing.assert_close(ours, theirs, equal_nan=True)
+
+
+def shorten(table, indices, **options):
+    """Of a function that looks up: the output and the table, or an error and no write."""
+    def function(embed):
+        written = table.clone()
+        try:
+            return embed(indices, written, **options), written
+        except Exception:
+            assert torch.equal(written, table)
+            raise
+    return function
+
+
+NORMS = (2.0, 1.0, 3.0, 0.0, 0, -1.0, -2.5, math.inf, -math.inf, math.nan, True)
+
+
+@pytest.mark.parametrize("norm_type", NORMS)
+@pytest.mark.parametrize("max_norm", (1.5, 0.0, -1.0, math.inf, math.nan))
+def test_norms(weight, indices, max_norm, norm_type):
+    compare(shorten(weight.detach(), indices, max_norm=max_norm, norm_type=norm_type))
+    array = weight.detach().clone().numpy()
+    embedding_mlir.embedding(indices.numpy(), array, max_norm=max_norm, norm_type=norm_type)
+    F.embedding(indices, expected := weight.detach().clone(), None, max_norm, norm_type)
+    np.testing.assert_allclose(array, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("norm_type", NORMS)
+@pytest.mark.parametrize("dtype", (torch.complex64, torch.complex128, torch.complex32), ids=str)
+def test_complex_norms(indices, dtype, norm_type):
+    """Of magnitudes."""
+    table = torch.randn(V, D, dtype=torch.complex64).to(dtype)
+    compare(shorten(table, indices, max_norm=1.5, norm_type=norm_type))
+    with FlopCounterMode(display=False):
+        compare(shorten(table, indices.T, max_norm=1.5, norm_type=norm_type))
+
+
+@pytest.mark.parametrize("out_of_range", ("check", "clamp", "zero"))
+def test_complex_norms_out_of_range(out_of_range):
+    table = torch.full((4, 2), 3 + 4j)
+    input = torch.tensor([[1, 9], [-3, 2]])
+    if out_of_range == "check":
+        for function in (embedding_mlir.embedding,
+                         lambda i, w, **o: embedding_mlir.renorm_(w, i, **o)):
+            with pytest.raises(embedding_mlir.OutOfRangeError) as info:
+                function(input, table, max_norm=1.0)
+            assert (info.value.position, info.value.index, info.value.count) == (1, 9, 2)
+            assert table.eq(3 + 4j).all()
+        return
+    out = embedding_mlir.embedding(input, table, max_norm=1.0, out_of_range=out_of_range)
+    expected = torch.full((4, 2), 3 + 4j)
+    F.embedding(torch.tensor([0, 1, 2, 3] if out_of_range == "clamp" else [1, 2]), expected,
+                max_norm=1.0)
+    assert torch.equal(table, expected)
+    assert torch.equal(out[0, 0], expected[1])
+    assert torch.equal(out[0, 1], expected[3] if out_of_range == "clamp" else torch.zeros(2) + 0j)
+
+
+def test_types_without_norms(indices):
+    for dtype in (torch.int64, torch.bool, torch.uint8, torch.float8_e4m3fn):
+        table = torch.ones(V, D).to(dtype)
+        for norm_type in (2.0, math.nan):
+            with pytest.raises(RuntimeError):
+                embedding_mlir.embedding(indices, table, None, 1.0, norm_type)
+            assert table.float().eq(1).all()
+
+
+@pytest.mark.parametrize("argument", ("norm_type", "max_norm", "padding_idx", "scale_grad_by_freq",
+                                      "sparse"))
+@pytest.mark.parametrize("value", (
+    None, "1", 1, 0, 1.0, 1j, [1], True, 10**400, 2**70, torch.tensor(1), torch.tensor(1.0),
+    torch.tensor([1.0, 2.0]), np.float32(1), np.int64(1), np.bool_(True), b"1"),
+    ids=lambda x: repr(x)[:20])
+def test_types_of_arguments(weight, indices, argument, value):
+    options = {"max_norm": 1.0} if argument == "norm_type" else {}
+    if argument == "padding_idx" and isinstance(value, torch.Tensor) and value.dim() > 0:
+        pytest.skip("F.embedding asks whether it is true")
+    compare(shorten(weight.detach(), indices, **options, **{argument: value}))
+    with FlopCounterMode(display=False):
+        compare(shorten(weight.detach(), indices, **options, **{argument: value}))
+
+
+@pytest.mark.parametrize("value", (None, "2", [1], math.nan))
+def test_norm_type_of_no_norm(weight, indices, value):
+    """Nobody reads it."""
+    compare(lambda embed: embed(indices, weight, norm_type=value))
+
+
+@pytest.mark.parametrize("value", (None, 1, [1], "a", 1.0, np.array([1])), ids=repr)
+def test_operands_of_other_types(weight, indices, value):
+    compare(lambda embed: embed(value, weight))
+    compare(lambda embed: embed(indices, value))
+    for call in (lambda: embedding_mlir.embedding(value, value),
+                 lambda: embedding_mlir.embedding(value, weight, max_norm=1.0)):
+        if isinstance(value, (np.ndarray, list)):
+            continue
+        error = outcome(call)
+        assert isinstance(error, (TypeError, ValueError)), error
+
+
+OTHER = object()  # Of a type that no argument has.
+WRONG = {
+    "dense_grad": [(OTHER, "i", 4), ("g", OTHER, 4), ("g", "i", OTHER), ("g", "i", "4"),
+                   ("g", "i", None), ("g", "i", True), ("g", "i", 4.0), ("g", "i", 4, "1"),
+                   ("g", "i", 4, 1.0), ("g", "i", 4, None, 1)],
+    "sparse_grad": [(OTHER, "i", 4), ("g", OTHER, 4), ("g", "i", OTHER), ("g", "i", 4, "1"),
+                    ("g", "i", 4, None, 1)],
+    "coalesce": [(OTHER, "g", 4), ("i", OTHER, 4), ("i", "g", None), ("i", "g", "4")],
+    "double_backward": [(OTHER, "i"), ("w", OTHER), ("w", "i", 0.5), ("w", "i", None, 1)],
+    "renorm_": [(OTHER, "i", 1.0), ("w", OTHER, 1.0), ("w", "i", None), ("w", "i", "1"),
+                ("w", "i", 1j), ("w", "i", 1.0, None), ("w", "i", 1.0, "2")],
+    "embedding": [(OTHER, "w"), ("i", OTHER), (None, None), ("i", "w", None, "1"),
+                  ("i", "w", 0.5)],
+    "set_num_threads": [("x",), (None,), (1.0,), (True,)],
+    "set_memory_pool": [("x",), (1.0,), (True,)],
+    "synchronize": [("x", 0), (0, "x"), (0.5, 0)],
+    "compile": [(3,), (None,), (b"module {}",)],
+}
+CALLS = [(name, arguments) for name, calls in WRONG.items() for arguments in calls]
+CALLS_OF_MODES = [("dense_grad", ("g", "i", 4)), ("sparse_grad", ("g", "i", 4)),
+                  ("coalesce", ("i", "g", 4)), ("double_backward", ("w", "i")),
+                  ("renorm_", ("w", "i", 1.0)), ("embedding", ("i", "w"))]
+
+
+@pytest.mark.parametrize("make", (torch.from_numpy, lambda x: x), ids=("tensors", "arrays"))
+def test_wrong_types_are_said_in_words(make):
+    """And never by the signature of a function that nobody called."""
+    operands = {"i": np.array([1, 2, 1]), "g": np.ones((3, 2), np.float32),
+                "w": np.ones((4, 2), np.float32)}
+
+    def call(name, arguments, **options):
+        arguments = [make(operands[x].copy()) if x in operands else x for x in
+                     (x if isinstance(x, str) else x for x in arguments)]
+        return getattr(embedding_mlir, name)(*arguments, **options)
+
+    for name, arguments in CALLS:
+        with pytest.raises(TypeError) as info:
+            call(name, arguments)
+        message = str(info.value)
+        assert "incompatible function" not in message and "_core" not in message
+        assert "must be" in message or "expected" in message or "not support" in message, message
+    for name, arguments in CALLS_OF_MODES:
+        for mode in (3, None, b"check"):
+            with pytest.raises(TypeError, match="'out_of_range' must be str, not"):
+                call(name, arguments, out_of_range=mode)
+        with pytest.raises(ValueError, match="out_of_range: expected check, assume, clamp or"):
+            call(name, arguments, out_of_range="wrap")
+    with pytest.raises(TypeError, match="'allow_nondeterministic' must be bool, not int"):
+        call("dense_grad", ("g", "i", 4), allow_nondeterministic=1)
+    with pytest.raises(TypeError, match="'assume_sizes' must be bool, not int"):
+        embedding_mlir.compile("module {}", assume_sizes=1)
+    for name in ("set_num_threads", "set_memory_pool"):
+        for value in (-1, 2**70):
+            with pytest.raises(ValueError, match="expected .* but got"):
+                call(name, (value,))
+    with pytest.raises(ValueError, match="num_rows: expected an integer of 64 bits"):
+        call("dense_grad", ("g", "i", 2**70))
+
+
+@pytest.mark.parametrize("kind", ("quint8", "qint8", "qint32", "per channel"))
+def test_quantised_tables(kind, indices):
+    """F.embedding's own matter."""
+    values = torch.randn(V, D)
+    if kind == "per channel":
+        table = torch.quantize_per_channel(values, torch.ones(V), torch.zeros(V), 0, torch.qint8)
+    else:
+        table = torch.quantize_per_tensor(values, 0.1, 3, getattr(torch, kind))
+    for options in ({}, {"padding_idx": 1}, {"max_norm": 1.0}):
+        theirs, ours = (outcome(embed, indices, table, **options)
+                        for embed in (F.embedding, embedding_mlir.embedding))
+        assert type(ours) is type(theirs)
+        if isinstance(theirs, torch.Tensor):
+            assert ours.q_scale() == theirs.q_scale()
+            assert torch.equal(ours.int_repr(), theirs.int_repr())
+    compare(lambda embed: embed(table, values))
+    with pytest.raises(TypeError, match="grad_output: torch.q.* is not supported"):
+        embedding_mlir.dense_grad(table, torch.arange(V), V)
+
+
+@pytest.mark.parametrize("num_dims", (31, 32, 33, 63, 64, 65, 100))
+def test_dimensions(weight, num_dims):
+    """More than the runtime has."""
+    input = torch.tensor([[1, 2, 1]]).reshape((1,) * (num_dims - 1) + (3,))
+    for options in ({}, {"padding_idx": 2}, {"max_norm": 0.5}, {"scale_grad_by_freq": True},
+                    {"sparse": True}):
+        results = []
+        for embed in (F.embedding, embedding_mlir.embedding):
+            table = weight.detach().clone().requires_grad_()
+            out = embed(input, table, **options)
+            grad, = torch.autograd.grad(out.square().sum(), table)
+            assert out.shape == (*input.shape, D)
+            results.append((out.flatten(), grad.to_dense(), table.detach()))
+        for theirs, ours in zip(*results):
+            torch.testing.assert_close(ours, theirs)
+    with pytest.raises(embedding_mlir.OutOfRangeError) as info:
+        embedding_mlir.embedding(input + V - 2, weight)
+    assert info.value.position == 1
+    if num_dims > 31:
+        with pytest.raises((TypeError, ValueError), match="expected .* dimensions"):
+            embedding_mlir.dense_grad(torch.ones(*input.shape, D), input, V)
+
+
+def test_tables_whose_elements_share_memory():
+    """What is to be written is refused before it is; F.embedding writes some of it."""
+    input, memory = torch.tensor([1, 2]), torch.arange(12.0)
+    for table in (torch.arange(3.0).expand(4, 3), torch.arange(4.0)[:, None].expand(4, 3),
+                  torch.full((), 3.0).expand(4, 3), memory.as_strided((4, 3), (1, 1)),
+                  memory.as_strided((4, 3), (2, 1))):
+        before = table.clone()
+        for call in (lambda: embedding_mlir.embedding(input, table, max_norm=1.0),
+                     lambda: embedding_mlir.renorm_(table, input, 1.0)):
+            with pytest.raises(RuntimeError, match="expected elements that do not share memory"):
+                call()
+            assert torch.equal(table, before)
+        assert torch.equal(embedding_mlir.embedding(input, table), before[input])
+
+
+COMPLEX_GRADIENTS = {
+    "backward": lambda out, w: out.abs().sum().backward(),
+    "second": lambda out, w: torch.autograd.grad(out.abs().sum(), w, create_graph=True),
+}
+
+
+@pytest.mark.parametrize("dtype", (torch.complex64, torch.complex128), ids=str)
+@pytest.mark.parametrize("options", ({}, {"padding_idx": 1}, {"max_norm": 1.0},
+                                     {"scale_grad_by_freq": True}), ids=str)
+def test_gradients_of_complex_tables(indices, dtype, options):
+    """Refused by the lookup, before anything is written."""
+    table = torch.randn(V, D, dtype=dtype)
+    before = table.clone()
+    message = "embedding does not support automatic differentiation for outputs with complex dtype"
+    weight = torch.nn.Parameter(table)
+    for context in (contextlib.nullcontext(), FlopCounterMode(display=False)):
+        with context, pytest.raises(RuntimeError, match=message) as info:
+            embedding_mlir.embedding(indices, weight, **options)
+        assert type(info.value) is RuntimeError and torch.equal(table, before)
+    with pytest.raises(RuntimeError, match=message):
+        torch.func.grad(lambda w: embedding_mlir.embedding(indices, w, **options).abs().sum())(
+            table.clone())
+    with torch.no_grad():
+        compare(lambda embed: embed(indices, weight.clone(), **options))
+    compare(lambda embed: torch.func.jvp(lambda w: embed(indices, w), (table,), (table + 1,)))
+
+
+@pytest.mark.parametrize("options", ({}, {"padding_idx": 1}, {"scale_grad_by_freq": True}),
+                         ids=str)
+def test_sparse_gradients_of_complex_tables(indices, options):
+    """They are what two real tables have, side by side."""
+    parts = torch.randn(V, D, 2, dtype=torch.double)
+    grad = torch.randn(4, 5, D, 2, dtype=torch.double)
+    real = parts.flatten(1).requires_grad_()
+    expected, = torch.autograd.grad(F.embedding(indices, real, **options), real, grad.flatten(-2))
+    for context in (contextlib.nullcontext(), FlopCounterMode(display=False)):
+        table = torch.view_as_complex(parts).clone().requires_grad_()
+        with context:
+            out = embedding_mlir.embedding(indices, table, sparse=True, **options)
+        out.backward(torch.view_as_complex(grad))
+        assert table.grad.is_sparse
+        torch.testing.assert_close(torch.view_as_real(table.grad.to_dense()).flatten(1), expected)
+
+
+@pytest.mark.parametrize("rows", (slice(None), slice(3, 40)), ids=("whole", "view"))
+def test_reading_copies_nothing(indices, rows):
+    """Tables and indices that share memory until they are written keep sharing it."""
+    values, input, grad = torch.randn(V, D), indices % 30, torch.randn(4, 5, D)
+    expected = F.embedding(input, values[rows])
+    is_shared = torch._C._is_cow_tensor
+
+    def share(tensor):
+        shared = torch._lazy_clone(tensor)
+        assert is_shared(shared)
+        return shared
+
+    table, shared_input, shared_grad = share(values)[rows], share(input), share(grad)
+    for _ in range(2):
+        assert torch.equal(embedding_mlir.embedding(shared_input, table), expected)
+    with FlopCounterMode(display=False):
+        assert torch.equal(embedding_mlir.embedding(shared_input, table), expected)
+    sums = embedding_mlir.dense_grad(shared_grad, shared_input, V)
+    assert is_shared(table) and is_shared(shared_input) and is_shared(shared_grad)
+    assert torch.equal(sums, embedding_mlir.dense_grad(grad, input, V))
+    # The odd ones of all addresses.
+    assert torch.equal(embedding_mlir.embedding(shared_input, table.T[:2].T), expected[..., :2])
+    assert is_shared(table)
+    for write in (lambda t: embedding_mlir.embedding(input, t, max_norm=0.1),
+                  lambda t: embedding_mlir.renorm_(t, input, 0.1)):
+        table, before = share(values)[rows], values.clone()
+        write(table)
+        assert not is_shared(table) and torch.equal(values, before)
+        F.embedding(input, theirs := values[rows].clone(), max_norm=0.1)
+        torch.testing.assert_close(table, theirs)
 
 
 # ---------------------------------------------------------------------------

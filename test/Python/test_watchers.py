@@ -5,6 +5,8 @@ What F.embedding raises we may do; where it works we do the same.
 """
 
 import contextlib
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -66,10 +68,10 @@ def export(function, *arguments, **options):
 
 
 def record(function, *arguments):
-    """A graph of this process has our operators."""
+    """A graph of this process has our operators, but none of ours that writes."""
     graph = make_fx(function)(*arguments)
     assert (any("embedding_mlir.lookup" in str(node.target) for node in graph.graph.nodes)
-            == (function.embed is embedding_mlir.embedding))
+            == (function.embed is embedding_mlir.embedding and not function.writes))
     return graph
 
 
@@ -204,7 +206,7 @@ def outcome(embed, watcher, derivative, options):
     def function(input, weight):
         return embed(input, weight, **options)
 
-    function.embed = embed
+    function.embed, function.writes = embed, "max_norm" in options
     try:
         if watcher in RECORDERS:
             example = torch.flip(weight, (0,)).clone()
@@ -243,8 +245,6 @@ CELLS = [(watcher, derivative, options) for watcher in WATCHERS for derivative i
 @pytest.mark.parametrize("watcher, derivative, options", CELLS)
 @pytest.mark.filterwarnings("ignore")
 def test_cell(watcher, derivative, options):
-    if (watcher, options) == ("make_fx", "max_norm") and "functionalize" in derivative:
-        pytest.skip("in docs/Python.md")
     if is_wrong_in_torch(watcher, derivative, options):
         pytest.skip("F.embedding is wrong")
     theirs, ours = (outcome(embed, watcher, derivative, OPTIONS[options])
@@ -328,3 +328,51 @@ def test_no_gradient_is_none():
 def test_padding_beyond_all_rows(padding_idx):
     with pytest.raises(AssertionError, match="Padding_idx must be within num_embeddings"):
         embedding_mlir.embedding(torch.tensor([0]), torch.ones(3, 2), padding_idx)
+
+
+def test_make_fx_of_max_norm_under_vmap():
+    """Where PyTorch has no rule for its own operator, and ours has."""
+    input = torch.tensor([[1, 2], [3, 1]])
+
+    def look_up(weight):
+        return torch.func.vmap(lambda i: embedding_mlir.embedding(i, weight, max_norm=1.0))(input)
+
+    weight = torch.full((4, 3), 2.0)
+    out = make_fx(look_up)(torch.ones(4, 3))(weight)
+    expected = torch.full((4, 3), 2.0)
+    assert torch.equal(out, F.embedding(input, expected, max_norm=1.0))
+    assert torch.equal(weight, expected)
+
+
+DISTRIBUTED = """
+import sys
+import torch, torch.distributed as dist
+import torch.nn.functional as F
+import embedding_mlir
+from torch.distributed._tensor import Replicate, Shard, distribute_tensor, init_device_mesh
+dist.init_process_group("gloo", init_method="file://" + sys.argv[1], rank=0, world_size=1)
+mesh = init_device_mesh("cpu", (1,))
+input = torch.tensor([1, 2, 1])
+table = torch.arange(12.0).reshape(4, 3)
+for placement in (Shard(1), Replicate()):
+    for compile in (lambda f: f, lambda f: torch.compile(f, fullgraph=True, backend="eager"),
+                    lambda f: torch.compile(f, fullgraph=True, backend="aot_eager")):
+        results = []
+        for embed in (F.embedding, embedding_mlir.embedding):
+            torch._dynamo.reset()
+            weight = distribute_tensor(table, mesh, [placement]).requires_grad_()
+            indices = distribute_tensor(input, mesh, [Replicate()])
+            out = compile(lambda i, w: embed(i, w, padding_idx=2) * 2)(indices, weight)
+            out.sum().backward()
+            assert out.placements == (placement,)
+            results.append((out.to_local(), weight.grad.to_local()))
+        for theirs, ours in zip(*results):
+            assert torch.equal(ours, theirs)
+dist.destroy_process_group()
+"""
+
+
+def test_distributed_tensors(tmp_path):
+    """By operators that have sharding rules, also where torch.compile traces."""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", DISTRIBUTED, str(tmp_path / "rendezvous")],
+                   check=True, timeout=300)
