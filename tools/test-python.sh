@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the Python package on the C++ build in BUILD_DIR (build by default), installs
 # it into a folder there, and runs its tests with the environment of install-python.sh.
-# Arguments go to pytest. Without that environment it exits with 77, which CTest takes
+# Arguments go to pytest: files, or none for all. Without that environment it exits with 77, which CTest takes
 # for skipped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -19,6 +19,6 @@ rm -rf "$work/site"
   --no-deps --target "$work/site" . --config-settings=build-dir="$work/build" \
   --config-settings=cmake.define.EmbeddingRuntime_DIR="$work/prefix/lib/cmake/EmbeddingRuntime"
 export PYTHONPATH=$work/site
-"$python" -m pytest -q test/Python -W ignore "$@"
+"$python" -m pytest -q -W ignore "$@"
 [ $# -gt 0 ] || (cd "$work" && "$python" -m mypy.stubtest embedding_mlir \
   --allowlist "$OLDPWD/test/Python/stubtest-allowlist.txt")

@@ -318,7 +318,7 @@ def test_turned_off(weight, indices):
     assert resident - get_resident_bytes() > PAGES * 4096 / 2
     out = embedding_mlir.embedding(input, weight)
     assert torch.equal(out, expected)
-    with pytest.raises(TypeError):
+    with pytest.raises(ValueError):
         embedding_mlir.set_memory_pool(-1)
 
 
@@ -365,3 +365,71 @@ def test_peak_of_a_training_loop():
                                        capture_output=True, timeout=300).stdout)
                     for side in ("ours", "theirs"))
     assert ours <= 1.1 * theirs
+
+
+def test_compiled(weight, indices):
+    """Outputs and gradients of graphs lie in such memory too, and are used again."""
+    results = []
+    for embed in (F.embedding, embedding_mlir.embedding):
+        torch._dynamo.reset()
+        parameter = torch.nn.Parameter(weight.clone())
+        function = torch.compile(lambda i, w: embed(i, w, padding_idx=3) * 2, fullgraph=True,
+                                 backend="aot_eager")
+        outs = []
+        for i in range(3):
+            parameter.grad = None
+            outs.append(function(indices, parameter))
+            (outs[-1] * (i + 1)).sum().backward()
+        results.append((*outs, parameter.grad))
+    for theirs, ours in zip(*results):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_pin_memory(weight, indices):
+    """A copy where there is a GPU, PyTorch's own words where there is none."""
+    outcomes = []
+    for embed in (F.embedding, embedding_mlir.embedding):
+        try:
+            outcomes.append(embed(indices, weight).pin_memory())
+        except Exception as error:  # noqa: BLE001, it is what is compared.
+            outcomes.append((type(error), str(error)))
+    theirs, ours = outcomes
+    assert type(ours) is type(theirs)
+    if isinstance(theirs, torch.Tensor):
+        assert ours.is_pinned() and torch.equal(ours, theirs)
+    else:
+        assert ours == theirs
+
+
+SHARDED = """
+import sys
+import torch.distributed as dist
+from torch.distributed.fsdp import FullyShardedDataParallel
+dist.init_process_group("gloo", init_method="file://" + sys.argv[1], rank=0, world_size=1)
+input = torch.randint(20_000, (10_000,), generator=torch.Generator().manual_seed(0))
+results = []
+for embedding in (torch.nn.Embedding, embedding_mlir.nn.Embedding):
+    torch.manual_seed(0)
+    model = FullyShardedDataParallel(
+        torch.nn.Sequential(embedding(20_000, 64, padding_idx=3), torch.nn.Linear(64, 64)),
+        device_id=torch.device("cpu"), use_orig_params=True)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    losses = []
+    for _ in range(3):
+        optimizer.zero_grad()
+        loss = model(input).square().mean()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    results.append((losses, {name: x.clone() for name, x in model.state_dict().items()}))
+(theirs, their_state), (ours, our_state) = results
+assert theirs == ours and all(torch.equal(x, their_state[name]) for name, x in our_state.items())
+dist.destroy_process_group()
+"""
+
+
+def test_sharded_data_parallel(tmp_path):
+    """Which makes one parameter of all, resizes its storage, and views it."""
+    program = "import torch, embedding_mlir, embedding_mlir.nn\n" + SHARDED
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program, str(tmp_path / "rendezvous")],
+                   check=True, timeout=300)
