@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds the Python package on the C++ build in BUILD_DIR (build by default), installs
 # it into a folder there, and runs its tests with the environment of install-python.sh.
-# Arguments go to pytest: files, or none for all. Without that environment it exits with 77, which CTest takes
-# for skipped.
+# Arguments go to pytest: files, or none for all. Without that environment it exits with
+# 77, which CTest takes for skipped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=$(cd "${BUILD_DIR:-build}" && pwd)

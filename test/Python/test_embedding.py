@@ -727,8 +727,8 @@ def test_wrong_types_are_said_in_words(make):
                 "w": np.ones((4, 2), np.float32)}
 
     def call(name, arguments, **options):
-        arguments = [make(operands[x].copy()) if x in operands else x for x in
-                     (x if isinstance(x, str) else x for x in arguments)]
+        arguments = [make(operands[x].copy()) if isinstance(x, str) and x in operands else x
+                     for x in arguments]
         return getattr(embedding_mlir, name)(*arguments, **options)
 
     for name, arguments in CALLS:
@@ -813,12 +813,6 @@ def test_tables_whose_elements_share_memory():
         assert torch.equal(embedding_mlir.embedding(input, table), before[input])
 
 
-COMPLEX_GRADIENTS = {
-    "backward": lambda out, w: out.abs().sum().backward(),
-    "second": lambda out, w: torch.autograd.grad(out.abs().sum(), w, create_graph=True),
-}
-
-
 @pytest.mark.parametrize("dtype", (torch.complex64, torch.complex128), ids=str)
 @pytest.mark.parametrize("options", ({}, {"padding_idx": 1}, {"max_norm": 1.0},
                                      {"scale_grad_by_freq": True}), ids=str)
@@ -877,7 +871,7 @@ def test_reading_copies_nothing(indices, rows):
     sums = embedding_mlir.dense_grad(shared_grad, shared_input, V)
     assert is_shared(table) and is_shared(shared_input) and is_shared(shared_grad)
     assert torch.equal(sums, embedding_mlir.dense_grad(grad, input, V))
-    # The odd ones of all addresses.
+    # Rows that do not follow each other.
     assert torch.equal(embedding_mlir.embedding(shared_input, table.T[:2].T), expected[..., :2])
     assert is_shared(table)
     for write in (lambda t: embedding_mlir.embedding(input, t, max_norm=0.1),

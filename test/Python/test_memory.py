@@ -336,6 +336,75 @@ assert torch.equal(embedding_mlir.embedding(indices, weight), weight)
 """) > "16"
 
 
+def test_unknown_storages_keep_nothing():
+    """The buffers that no storage was made of go back."""
+    assert int(run("""
+class Storage(torch.UntypedStorage):
+    def __new__(cls, *args, allocator=None):
+        raise TypeError
+torch.UntypedStorage = Storage
+weight, indices = torch.randn(100_000, 64), torch.arange(100_000)
+def get_mapped_bytes():
+    return int(open("/proc/self/statm").read().split()[0]) * 4096
+embedding_mlir.embedding(indices, weight)
+before = get_mapped_bytes()
+for _ in range(30):
+    embedding_mlir.embedding(indices, weight)
+print((get_mapped_bytes() - before) >> 20)
+""")) < 100
+
+
+@pytest.mark.parametrize("bytes", (1 << 20, (1 << 20) + 256, 3 << 19, 1 << 21, 5 << 20))
+def test_sizes(bytes, weight):
+    """From 1 MiB on, where PyTorch's own memory is aligned too; smaller results are there."""
+    for missing in (1, 0) if bytes == 1 << 20 else (0,):
+        input = torch.arange(bytes // (4 * D) - missing)
+        out = embedding_mlir.embedding(input, weight)
+        # A storage was set: it is ours.
+        assert out._version == (0 if missing else 1)
+        assert out.data_ptr() % 64 == 0 and torch.equal(out, weight[:len(input)])
+
+
+def test_memory_of_many_results_is_used_again(weight):
+    """Of less than a huge page too: what goes back is what was taken."""
+    input = torch.arange(6_000)
+
+    def look_up():
+        outs = [embedding_mlir.embedding(input, weight) for _ in range(4)]
+        return [out.data_ptr() for out in outs]
+
+    look_up()
+    resident, places = get_resident_bytes(), set()
+    for _ in range(60):
+        places.update(look_up())
+    assert get_resident_bytes() - resident < 32 << 20 and len(places) < 30
+
+
+def test_tensors_made_while_one_is():
+    """As finalizers may: each storage has the buffer that was made for it."""
+    run("""
+weight, indices = torch.randn(20_000, 64), torch.arange(10_000)
+smaller = embedding_mlir.embedding(indices[:5_000], weight)
+others, is_nested = [], False
+def make(cls, *arguments, **options):
+    global is_nested
+    if not is_nested and "allocator" in options:
+        is_nested = True
+        smaller.resize_(20_000, 64)[5_000:] = 7
+        others.append(embedding_mlir.embedding(indices + 5_000, weight))
+        others.append(embedding_mlir.embedding(indices + 9_000, weight))
+        is_nested = False
+    return torch._C.StorageBase.__new__(cls, *arguments, **options)
+torch.UntypedStorage.__new__ = make
+out = embedding_mlir.embedding(indices, weight)
+assert out._version == others[0]._version == 1
+assert torch.equal(out, weight[:10_000])
+assert torch.equal(others[0], weight[5_000:15_000])
+assert torch.equal(others[1], weight[9_000:19_000])
+assert torch.equal(smaller[:5_000], weight[:5_000]) and smaller[5_000:].eq(7).all()
+""")
+
+
 def test_too_large(weight, indices):
     grad = torch.randn(10_000, D)
     for num_rows in (2 ** 44, 2 ** 60):

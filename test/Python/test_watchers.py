@@ -374,5 +374,5 @@ dist.destroy_process_group()
 
 def test_distributed_tensors(tmp_path):
     """By operators that have sharding rules, also where torch.compile traces."""
-    subprocess.run([sys.executable, "-W", "ignore", "-c", DISTRIBUTED, str(tmp_path / "rendezvous")],
-                   check=True, timeout=300)
+    subprocess.run([sys.executable, "-W", "ignore", "-c", DISTRIBUTED,
+                    str(tmp_path / "rendezvous")], check=True, timeout=300)
