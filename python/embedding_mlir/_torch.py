@@ -270,7 +270,8 @@ _core.set_torch(types.SimpleNamespace(
     no_dispatch=torch.Tensor.__torch_dispatch__,
     questions=_watchers.QUESTIONS, forward_ad=_watchers.FORWARD_AD,
     is_grad_enabled=torch.is_grad_enabled, increment_version=_increment_version,
-    is_shared=torch._C._is_cow_tensor, get_storage_address=torch._C._data_address,
+    is_shared=getattr(torch._C, "_is_cow_tensor", lambda tensor: False),
+    get_storage_address=getattr(torch._C, "_data_address", None),
     get_current_stream=getattr(torch._C, "_cuda_getCurrentRawStream", None),
     make_arguments=_Arguments,
     # What Function.apply does for torch.func before it calls this is not needed there.
