@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "RowIndexing.h"
+#include "SizeRelations.h"
 
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Transforms/InliningUtils.h"
@@ -408,20 +409,19 @@ LogicalResult LookupOp::verify() {
     return emitOpError("expected init to have rank ")
            << indices.getRank() + 1 << ", one more than indices, but got "
            << init.getRank();
-  // C4
-  for (int64_t dim = 0; dim < indices.getRank(); ++dim)
-    if (failed(verifyCompatibleShape({init.getDimSize(dim)},
-                                     {indices.getDimSize(dim)})))
-      return emitOpError("expected dimension ")
-             << dim << " of init to be that of indices, "
-             << indices.getDimSize(dim) << ", but got " << init.getDimSize(dim);
-  // C5
-  int64_t rowLength = table.getDimSize(1);
-  int64_t initRowLength = init.getDimSize(init.getRank() - 1);
-  if (failed(verifyCompatibleShape({initRowLength}, {rowLength})))
-    return emitOpError("expected last dimension of init to be the row length "
-                       "of table, ")
-           << rowLength << ", but got " << initRowLength;
+  // C4, C5
+  for (const SizeRelation &relation : getSizeRelations(*this)) {
+    if (relation.isPossible())
+      continue;
+    auto error = emitOpError("expected ");
+    if (relation.dim < indices.getRank())
+      error << "dimension " << relation.dim
+            << " of init to be that of indices, ";
+    else
+      error << "last dimension of init to be the row length of table, ";
+    return error << relation.getStaticExpected() << ", but got "
+                 << relation.getStaticSize();
+  }
   // C6
   if (failed(verifyPaddingIdx(*this, getPaddingIdx(), getStaticNumRows())))
     return failure();

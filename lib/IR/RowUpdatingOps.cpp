@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "RowIndexing.h"
+#include "SizeRelations.h"
 
 using namespace mlir;
 using namespace mlir::embedding;
@@ -37,41 +38,6 @@ static LogicalResult verifySameElements(Operation *op, StringRef name,
   return op->emitOpError("expected elements of ")
          << name << " to be those of " << otherName << ", " << expected
          << ", but got " << element;
-}
-
-/// `value` must have the shape of `indices` followed by `rowLength`.
-static LogicalResult verifyRowsOf(Operation *op, StringRef name, Value value,
-                                  Value indices, int64_t rowLength) {
-  SmallVector<int64_t> expected(shapedType(indices).getShape());
-  expected.push_back(rowLength);
-  if (succeeded(verifyCompatibleShape(shapedType(value).getShape(), expected)))
-    return success();
-  auto type =
-      RankedTensorType::get(expected, shapedType(value).getElementType());
-  return op->emitOpError("expected ")
-         << name << " to have the shape of indices and a row, as " << type
-         << " has, but got " << value.getType();
-}
-
-static LogicalResult verifySize(Operation *op, StringRef name, Value value,
-                                int64_t dim, int64_t expected) {
-  int64_t size = shapedType(value).getDimSize(dim);
-  if (succeeded(verifyCompatibleShape({size}, {expected})))
-    return success();
-  return op->emitOpError("expected dimension ")
-         << dim << " of " << name << " to be " << expected << ", but got "
-         << size;
-}
-
-/// The number of elements of `value` plus `more`, dynamic if it is not known.
-static int64_t countElements(Value value, int64_t more = 0) {
-  ShapedType type = shapedType(value);
-  return type.hasStaticShape() ? type.getNumElements() + more
-                               : ShapedType::kDynamic;
-}
-
-static int64_t getRowLength(Value value) {
-  return shapedType(value).getShape().back();
 }
 
 template <typename OpTy> static LogicalResult verifyMaxNorm(OpTy op) {
@@ -199,8 +165,7 @@ LogicalResult RenormLookupOp::verify() {
   if (failed(verifySameElements(*this, "init", getInit(), "table", getTable())))
     return failure();
   // C5
-  return verifyRowsOf(*this, "init", getInit(), getIndices(),
-                      getRowLength(getTable()));
+  return verifySizes(*this);
 }
 
 namespace {
@@ -248,8 +213,7 @@ LogicalResult DenseGradOp::verify() {
                                 getInit())))
     return failure();
   // C4
-  if (failed(verifyRowsOf(*this, "grad_output", getGradOutput(), getIndices(),
-                          getRowLength(getInit()))))
+  if (failed(verifySizes(*this)))
     return failure();
   // C5
   return verifyPadding(*this);
@@ -282,14 +246,8 @@ LogicalResult SparseGradOp::verify() {
   if (failed(verifySameElements(*this, "grad_output", getGradOutput(), "values",
                                 getValues())))
     return failure();
-  // C4
-  if (failed(verifyRowsOf(*this, "grad_output", getGradOutput(), getIndices(),
-                          getRowLength(getValues()))))
-    return failure();
-  // C5
-  int64_t numIndices = countElements(getIndices());
-  if (failed(verifySize(*this, "rows", getRows(), 0, numIndices)) ||
-      failed(verifySize(*this, "values", getValues(), 0, numIndices)))
+  // C4, C5
+  if (failed(verifySizes(*this)))
     return failure();
   // C6
   return verifyPadding(*this);
@@ -323,15 +281,8 @@ LogicalResult CoalesceOp::verify() {
   if (failed(
           verifySameElements(*this, "values", getValues(), "sums", getSums())))
     return failure();
-  // C4
-  int64_t numIndices = countElements(getIndices());
-  if (failed(verifySize(*this, "values", getValues(), 0, numIndices)))
-    return failure();
-  // C5
-  if (failed(verifySize(*this, "rows", getRows(), 0, numIndices)) ||
-      failed(verifySize(*this, "sums", getSums(), 0, numIndices)))
-    return failure();
-  return verifySize(*this, "sums", getSums(), 1, getRowLength(getValues()));
+  // C4, C5
+  return verifySizes(*this);
 }
 
 void CoalesceOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
@@ -358,8 +309,7 @@ LogicalResult DoubleBackwardOp::verify() {
                                 getGradGradTable())))
     return failure();
   // C4
-  if (failed(verifyRowsOf(*this, "init", getInit(), getIndices(),
-                          getRowLength(getGradGradTable()))))
+  if (failed(verifySizes(*this)))
     return failure();
   // C5
   return verifyPadding(*this);
@@ -410,11 +360,7 @@ LogicalResult GroupOp::verify() {
   if (failed(verifyOneForm(*this)))
     return failure();
   // C3
-  int64_t numIndices = countElements(getIndices());
-  if (failed(verifySize(*this, "rows", getRows(), 0, numIndices)) ||
-      failed(verifySize(*this, "positions", getPositions(), 0, numIndices)) ||
-      failed(verifySize(*this, "offsets", getOffsets(), 0,
-                        countElements(getIndices(), 1))))
+  if (failed(verifySizes(*this)))
     return failure();
   // C4
   return verifyPadding(*this);

@@ -23,11 +23,20 @@ struct SizeRelation {
   /// Nothing for the number of elements of `other`, to which `more` is added.
   std::optional<int64_t> otherDim;
   int64_t more = 0;
+
+  int64_t getStaticSize() const;
+  /// What `getStaticSize` must be, or `ShapedType::kDynamic`.
+  int64_t getStaticExpected() const;
+  /// Whether no static size contradicts it.
+  bool isPossible() const;
 };
 
-/// Appends the relations that `op` requires by its constraints.
-void getSizeRelations(RowIndexingOpInterface op,
-                      SmallVectorImpl<SizeRelation> &relations);
+/// The relations that the constraints of `op`, which holds those of ranks,
+/// require.
+SmallVector<SizeRelation> getSizeRelations(RowIndexingOpInterface op);
+
+/// Verifies the constraints that the relations of `op` are part of.
+LogicalResult verifySizes(RowIndexingOpInterface op);
 
 } // namespace mlir::embedding
 

@@ -7,11 +7,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "../IR/SizeRelations.h"
+#include "../Utils/CloneComputation.h"
 #include "../Utils/LoopBuilder.h"
 #include "embedding/Transforms/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Interfaces/SideEffectInterfaces.h"
 
 namespace mlir::embedding {
 #define GEN_PASS_DEF_EMBEDDINGCHECKSIZESPASS
@@ -74,9 +74,7 @@ static std::string getDimText(int64_t dim, const Twine &name) {
 
 /// Of an operation of the dialect.
 static void addChecks(LoopBuilder &b, RowIndexingOpInterface op) {
-  SmallVector<SizeRelation> relations;
-  getSizeRelations(op, relations);
-  for (const SizeRelation &relation : relations) {
+  for (const SizeRelation &relation : getSizeRelations(op)) {
     Value expected;
     std::string other;
     if (relation.otherDim) {
@@ -177,24 +175,6 @@ static void addChecksOf(Operation *op) {
 // Where they run
 //===----------------------------------------------------------------------===//
 
-/// Clones what computes `value` to the insertion point of `b`, at the start of
-/// its function, if that takes nothing but operations without effects.
-static LogicalResult cloneComputation(OpBuilder &b, Value value,
-                                      IRMapping &mapping) {
-  Operation *op = value.getDefiningOp();
-  if (mapping.contains(value) || !op) {
-    // Arguments of the function are there.
-    return success();
-  }
-  if (!isPure(op) || op->getNumRegions() != 0)
-    return failure();
-  for (Value operand : op->getOperands())
-    if (failed(cloneComputation(b, operand, mapping)))
-      return failure();
-  b.clone(*op, mapping);
-  return success();
-}
-
 /// Moves the checks of what every call does to the start of `function`, as far
 /// as its arguments determine the sizes: a call that fails has written nothing.
 static void moveToStart(func::FuncOp function) {
@@ -202,6 +182,7 @@ static void moveToStart(func::FuncOp function) {
   OpBuilder b(function);
   b.setInsertionPointToStart(&entry);
   IRMapping mapping;
+  mapping.map(function.getArguments(), function.getArguments());
   for (auto check : llvm::make_early_inc_range(entry.getOps<ExpectSizeOp>())) {
     if (failed(cloneComputation(b, check.getActual(), mapping)) ||
         failed(cloneComputation(b, check.getExpected(), mapping)))

@@ -6,11 +6,11 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../Utils/CloneComputation.h"
 #include "../Utils/LoopBuilder.h"
 #include "embedding/Transforms/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Interfaces/SideEffectInterfaces.h"
 
 namespace mlir::embedding {
 #define GEN_PASS_DEF_EMBEDDINGPLANWORKSPACEPASS
@@ -33,23 +33,6 @@ static Value getBytes(LoopBuilder &b, MemRefType type, ValueRange sizes) {
   for (Value size : sizes)
     bytes = b.mul(bytes, size);
   return b.bitAnd(b.add(bytes, b.index(kAlignment - 1)), b.index(-kAlignment));
-}
-
-/// Clones what computes `value` to the insertion point of `b`. Fails if that
-/// takes more than operations without effects on the arguments. (It may divide:
-/// what is computed outside loops and branches is computed in every call.)
-static LogicalResult cloneComputation(LoopBuilder &b, Value value,
-                                      IRMapping &mapping) {
-  if (mapping.contains(value))
-    return success();
-  Operation *op = value.getDefiningOp();
-  if (!op || !isMemoryEffectFree(op) || op->getNumRegions() != 0)
-    return failure();
-  for (Value operand : op->getOperands())
-    if (failed(cloneComputation(b, operand, mapping)))
-      return failure();
-  b.clone(*op, mapping);
-  return success();
 }
 
 static LogicalResult planWorkspace(func::FuncOp function, Value workspace) {
