@@ -11,7 +11,12 @@
 #include "../Utils/LoopBuilder.h"
 #include "embedding/Transforms/Passes.h"
 
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Interfaces/ValueBoundsOpInterface.h"
+
+#include "llvm/ADT/TypeSwitch.h"
 
 namespace mlir::embedding {
 #define GEN_PASS_DEF_EMBEDDINGCHECKSIZESPASS
@@ -25,61 +30,423 @@ using namespace mlir::embedding;
 // Sizes
 //===----------------------------------------------------------------------===//
 
-/// The size of dimension `dim` of `value`, by way of what it was made from as
-/// far as that is simple: of a result, the size of the destination.
-static Value getSize(LoopBuilder &b, Value value, int64_t dim) {
-  while (Operation *op = value.getDefiningOp()) {
-    int64_t size = cast<ShapedType>(value.getType()).getDimSize(dim);
+static ShapedType getShapedType(Value value) {
+  return cast<ShapedType>(value.getType());
+}
+
+/// What a call may pad a dimension by: sums of such and of sizes are negative
+/// where they have no 63 bits.
+static constexpr int64_t kMaxPadding = int64_t(1) << 61;
+static constexpr int64_t kMaxIndex = std::numeric_limits<int64_t>::max();
+
+/// A product of numbers that are not negative, or the largest index.
+static Value mulSaturating(LoopBuilder &b, Value lhs, Value rhs) {
+  auto product = arith::MulUIExtendedOp::create(b, lhs, rhs);
+  Value zero = b.index(0);
+  Value fits = b.equal(product.getHigh(), zero);
+  Value low = b.select(fits, product.getLow(), b.index(kMaxIndex));
+  return b.select(b.less(low, zero), b.index(kMaxIndex), low);
+}
+
+static Value getProduct(LoopBuilder &b, ValueRange sizes) {
+  if (sizes.empty())
+    return b.index(1);
+  Value product = sizes.front();
+  for (Value size : sizes.drop_front())
+    product = mulSaturating(b, product, size);
+  return product;
+}
+
+namespace {
+
+/// Builds the checks of one operation, all of them in one place.
+struct CheckBuilder : LoopBuilder {
+  using LoopBuilder::LoopBuilder;
+
+  /// The sizes that have been built.
+  DenseMap<std::pair<Value, int64_t>, Value> sizes;
+};
+
+} // namespace
+
+static Value getSize(CheckBuilder &b, Value value, int64_t dim);
+
+/// The size of dimension `dim` of the result of `op`, if what `op` was given
+/// says it.
+static Value getResultSize(CheckBuilder &b, Operation *op, int64_t dim) {
+  auto getSliceSize = [&](auto slice) {
+    llvm::SmallBitVector dropped = slice.getDroppedDims();
+    for (auto [sliceDim, size] : llvm::enumerate(slice.getMixedSizes()))
+      if (!dropped.test(sliceDim) && dim-- == 0)
+        return b.value(size);
+    return Value();
+  };
+  auto getExpandedSize = [&](auto expand) {
+    return b.value(expand.getMixedOutputShape()[dim]);
+  };
+  auto getCollapsedSize = [&](auto collapse) {
+    SmallVector<Value> sizes;
+    for (int64_t sourceDim : collapse.getReassociationIndices()[dim])
+      sizes.push_back(getSize(b, collapse.getSrc(), sourceDim));
+    return getProduct(b, sizes);
+  };
+  return llvm::TypeSwitch<Operation *, Value>(op)
+      .Case([&](tensor::EmptyOp op) { return op.getDynamicSize(dim); })
+      .Case([&](memref::AllocOp op) {
+        return op.getDynamicSizes()[op.getType().getDynamicDimIndex(dim)];
+      })
+      .Case<tensor::ExtractSliceOp, memref::SubViewOp>(getSliceSize)
+      .Case<tensor::ExpandShapeOp, memref::ExpandShapeOp>(getExpandedSize)
+      .Case<tensor::CollapseShapeOp, memref::CollapseShapeOp>(getCollapsedSize)
+      .Case([&](tensor::PadOp op) {
+        Value size = getSize(b, op.getSource(), dim);
+        size = b.add(size, b.value(op.getMixedLowPad()[dim]));
+        return b.add(size, b.value(op.getMixedHighPad()[dim]));
+      })
+      .Case([&](tensor::ConcatOp op) {
+        Value size = getSize(b, op.getInputs()[0], dim);
+        if (dim == static_cast<int64_t>(op.getDim()))
+          for (Value input : op.getInputs().drop_front())
+            size = b.add(size, getSize(b, input, dim));
+        return size;
+      })
+      .Default(Value());
+}
+
+/// What has the shape of `value` and was there before it, or nothing.
+static Value getSameShape(Value value) {
+  if (auto argument = dyn_cast<BlockArgument>(value)) {
+    auto forall =
+        dyn_cast_or_null<scf::ForallOp>(argument.getOwner()->getParentOp());
+    return forall ? forall.getTiedOpOperand(argument)->get() : Value();
+  }
+  Operation *op = value.getDefiningOp();
+  if (auto destination = dyn_cast<DestinationStyleOpInterface>(op))
+    return destination.getTiedOpOperand(cast<OpResult>(value))->get();
+  if (auto forall = dyn_cast<scf::ForallOp>(op))
+    return forall.getTiedOpOperand(cast<OpResult>(value))->get();
+  if (isa<tensor::CastOp, memref::CastOp, bufferization::ToTensorOp,
+          bufferization::ToBufferOp>(op) &&
+      getShapedType(op->getOperand(0)).hasRank())
+    return op->getOperand(0);
+  return Value();
+}
+
+static Value findSize(CheckBuilder &b, Value value, int64_t dim) {
+  if (!getShapedType(value).hasRank()) {
+    Value number = b.index(dim);
+    if (isa<BaseMemRefType>(value.getType()))
+      return memref::DimOp::create(b, value, number);
+    return tensor::DimOp::create(b, value, number);
+  }
+  while (true) {
+    int64_t size = getShapedType(value).getDimSize(dim);
     if (ShapedType::isStatic(size))
       return b.index(size);
-    if (auto destination = dyn_cast<DestinationStyleOpInterface>(op))
-      value = destination.getTiedOpOperand(cast<OpResult>(value))->get();
-    else if (isa<tensor::CastOp, memref::CastOp>(op) &&
-             isa<RankedTensorType, MemRefType>(op->getOperandTypes()[0]))
-      value = op->getOperand(0);
-    else if (auto empty = dyn_cast<tensor::EmptyOp>(op))
-      return empty.getDynamicSize(dim);
-    else if (auto alloc = dyn_cast<memref::AllocOp>(op))
-      return alloc.getDynamicSizes()[alloc.getType().getDynamicDimIndex(dim)];
-    else
+    Value same = getSameShape(value);
+    if (!same)
       break;
+    value = same;
   }
+  if (Operation *op = value.getDefiningOp())
+    if (Value size = getResultSize(b, op, dim))
+      return size;
   return b.value(getMixedSize(b, b.getLoc(), value, dim));
 }
 
-static Value getNumElements(LoopBuilder &b, Value value) {
-  Value count = b.index(1);
-  for (int64_t dim = 0; dim < cast<ShapedType>(value.getType()).getRank();
-       ++dim)
-    count = b.mul(count, getSize(b, value, dim));
-  return count;
+/// The size of dimension `dim` of `value`, by way of what it was made from as
+/// far as that is simple.
+static Value getSize(CheckBuilder &b, Value value, int64_t dim) {
+  if (Value known = b.sizes.lookup({value, dim}))
+    return known;
+  Value size = findSize(b, value, dim);
+  b.sizes[{value, dim}] = size;
+  return size;
 }
 
-static std::string getText(Operation *op, int64_t dim, const Twine &name,
-                           const Twine &other) {
-  return (op->getName().getStringRef() + ": expected dimension " + Twine(dim) +
-          " of " + name + " to be" + (other.isTriviallyEmpty() ? "" : " ") +
-          other)
-      .str();
+static SmallVector<Value> getSizes(CheckBuilder &b, Value value) {
+  SmallVector<Value> sizes;
+  for (int64_t dim = 0; dim < getShapedType(value).getRank(); ++dim)
+    sizes.push_back(getSize(b, value, dim));
+  return sizes;
 }
 
-/// What is called `other` in messages.
-static std::string getDimText(int64_t dim, const Twine &name) {
-  return ("dimension " + Twine(dim) + " of " + name + ",").str();
+static Value getRank(CheckBuilder &b, Value value) {
+  if (getShapedType(value).hasRank())
+    return b.index(getShapedType(value).getRank());
+  if (isa<BaseMemRefType>(value.getType()))
+    return memref::RankOp::create(b, value);
+  return tensor::RankOp::create(b, value);
+}
+
+static Value getNumElements(CheckBuilder &b, Value value) {
+  if (getShapedType(value).hasRank()) {
+    if (getShapedType(value).hasStaticShape())
+      return b.index(getShapedType(value).getNumElements());
+    return getProduct(b, getSizes(b, value));
+  }
+  return b.loop(b.index(0), getRank(b, value), b.index(1),
+                [&](Value dim, ValueRange count) -> SmallVector<Value> {
+                  Value size =
+                      isa<BaseMemRefType>(value.getType())
+                          ? memref::DimOp::create(b, value, dim).getResult()
+                          : tensor::DimOp::create(b, value, dim).getResult();
+                  return {mulSaturating(b, count[0], size)};
+                })[0];
+}
+
+/// Whether none of `sizes` is 0.
+static Value hasElements(LoopBuilder &b, ArrayRef<Value> sizes) {
+  Value zero = b.index(0);
+  Value result = arith::ConstantIntOp::create(b, 1, 1);
+  for (Value size : sizes)
+    result = b.bitAnd(result, b.cmp(arith::CmpIPredicate::ne, size, zero));
+  return result;
+}
+
+/// How many elements there are from `offset` on, in [0, `size`], in steps of
+/// `stride`.
+static Value countSteps(LoopBuilder &b, Value offset, OpFoldResult stride,
+                        Value size) {
+  Value left = b.sub(size, offset);
+  Value step = b.value(stride);
+  std::optional<int64_t> known = getConstantIntValue(stride);
+  if (known && *known > 0)
+    return b.divUp(left, step);
+  // Back to the first, or any number of times the same one.
+  Value zero = b.index(0), one = b.index(1);
+  Value isBack = b.less(step, zero);
+  left = b.select(isBack, b.add(offset, one), left);
+  Value distance = b.select(isBack, b.sub(zero, step), step);
+  Value count =
+      b.divUp(left, arith::MaxUIOp::create(b, distance, one).getResult());
+  count = b.select(b.equal(step, zero), b.index(kMaxIndex), count);
+  return b.select(b.less(offset, size), count, zero);
+}
+
+//===----------------------------------------------------------------------===//
+// Indexing maps
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+struct IndexRange {
+  Value first;
+  Value last;
+};
+
+} // namespace
+
+/// The values of `expr` where dimension i is in [0, `sizes`[i]), none of which
+/// is 0. They are exact where each dimension is met once, as in all linear
+/// expressions.
+static IndexRange getRange(LoopBuilder &b, AffineExpr expr,
+                           ArrayRef<Value> sizes) {
+  if (auto dim = dyn_cast<AffineDimExpr>(expr))
+    return {b.index(0), b.sub(sizes[dim.getPosition()], b.index(1))};
+  if (auto constant = dyn_cast<AffineConstantExpr>(expr)) {
+    Value value = b.index(constant.getValue());
+    return {value, value};
+  }
+  auto binary = cast<AffineBinaryOpExpr>(expr);
+  IndexRange lhs = getRange(b, binary.getLHS(), sizes);
+  IndexRange rhs = getRange(b, binary.getRHS(), sizes);
+  auto ofBoth = [&](llvm::function_ref<Value(Value)> map) -> IndexRange {
+    return {map(lhs.first), map(lhs.last)};
+  };
+  switch (expr.getKind()) {
+  case AffineExprKind::Add:
+    return {b.add(lhs.first, rhs.first), b.add(lhs.last, rhs.last)};
+  case AffineExprKind::Mul: {
+    IndexRange range = ofBoth([&](Value x) { return b.mul(x, rhs.first); });
+    auto factor = dyn_cast<AffineConstantExpr>(binary.getRHS());
+    if (factor && factor.getValue() < 0)
+      std::swap(range.first, range.last);
+    return range;
+  }
+  case AffineExprKind::FloorDiv:
+    return ofBoth([&](Value x) -> Value {
+      return arith::FloorDivSIOp::create(b, x, rhs.first);
+    });
+  case AffineExprKind::CeilDiv:
+    return ofBoth([&](Value x) -> Value {
+      return arith::CeilDivSIOp::create(b, x, rhs.first);
+    });
+  case AffineExprKind::Mod: {
+    // All remainders, unless the values have one quotient.
+    IndexRange quotient = ofBoth([&](Value x) -> Value {
+      return arith::FloorDivSIOp::create(b, x, rhs.first);
+    });
+    Value isOne = b.equal(quotient.first, quotient.last);
+    Value base = b.mul(quotient.first, rhs.first);
+    return {
+        b.select(isOne, b.sub(lhs.first, base), b.index(0)),
+        b.select(isOne, b.sub(lhs.last, base), b.sub(rhs.first, b.index(1)))};
+  }
+  default:
+    llvm_unreachable("not a binary expression");
+  }
 }
 
 //===----------------------------------------------------------------------===//
 // Checks
 //===----------------------------------------------------------------------===//
 
-/// Of an operation of the dialect.
-static void addChecks(LoopBuilder &b, RowIndexingOpInterface op) {
+static std::string getDimText(int64_t dim, const Twine &name) {
+  return ("dimension " + Twine(dim) + " of " + name).str();
+}
+
+namespace {
+
+/// Bounds of values, by way of a few of the operations that they come from:
+/// what it takes to compare grows fast.
+class ValueBounds : public ValueBoundsConstraintSet {
+public:
+  static bool compare(const Variable &lhs, ComparisonOperator is,
+                      const Variable &rhs) {
+    return ValueBounds(lhs.getContext()).populateAndCompare(lhs, is, rhs);
+  }
+
+private:
+  static constexpr int kMaxValues = 16;
+
+  explicit ValueBounds(MLIRContext *context)
+      : ValueBoundsConstraintSet(
+            context,
+            [left = kMaxValues](Value, std::optional<int64_t>,
+                                ValueBoundsConstraintSet &) mutable {
+              return left-- <= 0;
+            },
+            /*addConservativeSemiAffineBounds=*/false) {}
+};
+
+} // namespace
+
+static bool isAtLeast(Value value, Value limit) {
+  if (auto min = value.getDefiningOp<arith::MinSIOp>())
+    return isAtLeast(min.getLhs(), limit) && isAtLeast(min.getRhs(), limit);
+  // What bounds a minimum from below is not convex: each alternative counts.
+  if (auto min = value.getDefiningOp<affine::AffineMinOp>())
+    return llvm::all_of(
+        llvm::seq(min.getMap().getNumResults()), [&](unsigned i) {
+          ValueBounds::Variable alternative(min.getMap().getSubMap(i),
+                                            min.getOperands());
+          return ValueBounds::compare(alternative, ValueBounds::GE, limit);
+        });
+  return ValueBounds::compare(value, ValueBounds::GE, limit);
+}
+
+static bool isAtMost(Value value, Value limit) {
+  return value == limit || ValueBounds::compare(value, ValueBounds::LE, limit);
+}
+
+/// Whether the last of `size` elements from `offset` on, in steps of `stride`,
+/// comes before `end`.
+static bool endsBefore(Value offset, Value size, int64_t stride, Value end) {
+  if (auto min = size.getDefiningOp<arith::MinSIOp>())
+    return endsBefore(offset, min.getLhs(), stride, end) ||
+           endsBefore(offset, min.getRhs(), stride, end);
+  MLIRContext *context = size.getContext();
+  AffineExpr last = getAffineDimExpr(0, context) +
+                    (getAffineDimExpr(1, context) - 1) * stride;
+  ValueBounds::Variable index(AffineMap::get(2, 0, last),
+                              ValueRange{offset, size});
+  return ValueBounds::compare(index, ValueBounds::LT, end);
+}
+
+/// Where operations can stand before `op`.
+static Operation *getPlace(Operation *op) {
+  return isa<ParallelCombiningOpInterface>(op) ? op->getParentOp() : op;
+}
+
+namespace {
+
+/// Creates the checks of one operation before it.
+class Checks {
+public:
+  explicit Checks(Operation *op) : op(op), b(op->getLoc(), getPlace(op)) {}
+
+  void create() {
+    llvm::TypeSwitch<Operation *>(op)
+        .Case([&](RowIndexingOpInterface op) { ofRowIndexing(op); })
+        .Case([&](linalg::LinalgOp op) { ofLoops(op); })
+        .Case<tensor::ExtractSliceOp, memref::SubViewOp>(
+            [&](auto op) { ofSlice(op, op.getSource()); })
+        .Case<tensor::InsertSliceOp, tensor::ParallelInsertSliceOp>(
+            [&](auto op) {
+              ofSlice(op, op.getDest());
+              ofInserted(op);
+            })
+        .Case([&](tensor::PadOp op) { ofPad(op); })
+        .Case([&](tensor::ConcatOp op) { ofConcat(op); })
+        .Case<tensor::ExpandShapeOp, memref::ExpandShapeOp>(
+            [&](auto op) { ofExpandShape(op); })
+        .Case([&](memref::CollapseShapeOp op) { ofCollapseShape(op); })
+        .Case<tensor::ReshapeOp, memref::ReshapeOp>(
+            [&](auto op) { ofReshape(op.getSource(), op.getShape()); })
+        .Case<tensor::CastOp, memref::CastOp>(
+            [&](auto op) { ofCast(op.getSource()); })
+        .Case([&](memref::CopyOp op) {
+          ofCopy(op.getSource(), op.getTarget(), "target");
+        })
+        .Case([&](bufferization::MaterializeInDestinationOp op) {
+          ofCopy(op.getSource(), op.getDest(), "dest");
+        })
+        .Case([&](memref::ViewOp op) { ofView(op); })
+        .Case<tensor::DimOp, memref::DimOp>(
+            [&](auto op) { ofDim(op.getSource(), op.getIndex()); });
+  }
+
+private:
+  void expect(Value actual, Value expected, const Twine &what,
+              const Twine &other = "") {
+    ExpectSizeOp::create(b, actual, expected,
+                         (op->getName().getStringRef() + ": expected " + what +
+                          " to be" + (other.isTriviallyEmpty() ? "" : " ") +
+                          other)
+                             .str());
+  }
+  void expectAtLeast(Value actual, Value limit, const Twine &what) {
+    if (!isAtLeast(actual, limit))
+      expect(b.min(actual, limit), limit, what, "at least");
+  }
+  void expectAtMost(Value actual, Value limit, const Twine &what) {
+    if (!isAtMost(actual, limit))
+      expect(b.max(actual, limit), limit, what, "at most");
+  }
+  void expectInRange(Value actual, Value last, const Twine &what) {
+    expectAtLeast(actual, b.index(0), what);
+    expectAtMost(actual, last, what);
+  }
+
+  void ofRowIndexing(RowIndexingOpInterface op);
+  void ofLoops(linalg::LinalgOp op);
+  void ofSlice(OffsetSizeAndStrideOpInterface op, Value whole);
+  template <typename OpTy> void ofInserted(OpTy op);
+  void ofPad(tensor::PadOp op);
+  void ofConcat(tensor::ConcatOp op);
+  template <typename OpTy> void ofExpandShape(OpTy op);
+  void ofCollapseShape(memref::CollapseShapeOp op);
+  void ofReshape(Value source, Value shape);
+  void ofCast(Value source);
+  void ofLayout(Value source, MemRefType result);
+  void ofCopy(Value source, Value target, StringRef targetName);
+  void ofView(memref::ViewOp op);
+  void ofDim(Value source, Value number);
+
+  Operation *op;
+  CheckBuilder b;
+};
+
+} // namespace
+
+void Checks::ofRowIndexing(RowIndexingOpInterface op) {
   for (const SizeRelation &relation : getSizeRelations(op)) {
     Value expected;
     std::string other;
     if (relation.otherDim) {
       expected = getSize(b, relation.other, *relation.otherDim);
-      other = getDimText(*relation.otherDim, relation.otherName);
+      other = getDimText(*relation.otherDim, relation.otherName) + ",";
     } else {
       expected =
           b.add(getNumElements(b, relation.other), b.index(relation.more));
@@ -87,93 +454,319 @@ static void addChecks(LoopBuilder &b, RowIndexingOpInterface op) {
                                  : "the number of indices and " +
                                        std::to_string(relation.more) + ",";
     }
-    ExpectSizeOp::create(b, getSize(b, relation.operand, relation.dim),
-                         expected,
-                         getText(op, relation.dim, relation.name, other));
+    expect(getSize(b, relation.operand, relation.dim), expected,
+           getDimText(relation.dim, relation.name), other);
   }
 
   // Positions and rows are sorted as one number of 64 bits.
   Value numRows = op.getTableOrNumRows();
   if (!numRows.getType().isIndex())
     return;
-  std::string text =
-      (op->getName().getStringRef() + ": expected num_rows to be at ").str();
   Value zero = b.index(0), one = b.index(1);
-  ExpectSizeOp::create(b, b.min(numRows, zero), zero, text + "least");
   Value last = b.max(b.sub(getNumElements(b, op.getIndices()), one), zero);
   Value positionBits = b.toIndex(b.bitWidth(b.toI64(last)));
   // The largest index has 63 bits.
   Value numBits = b.min(b.sub(b.index(64), positionBits), b.index(63));
-  Value limit = b.shiftRight(b.index(std::numeric_limits<int64_t>::max()),
-                             b.sub(b.index(63), numBits));
-  ExpectSizeOp::create(b, b.max(numRows, limit), limit, text + "most");
+  Value limit = b.shiftRight(b.index(kMaxIndex), b.sub(b.index(63), numBits));
+  expectInRange(numRows, limit, "num_rows");
 }
 
-/// Dimensions of operands that one loop walks have one size.
-static void addChecks(LoopBuilder &b, linalg::LinalgOp op) {
-  SmallVector<std::optional<std::pair<unsigned, int64_t>>> first(
-      op.getNumLoops());
+/// Dimensions of operands that one loop walks have one size, and other indices
+/// lie in theirs.
+void Checks::ofLoops(linalg::LinalgOp op) {
+  struct Dim {
+    OpOperand *operand = nullptr;
+    int64_t number = 0;
+    AffineExpr index;
+
+    std::string getText() const {
+      return getDimText(number,
+                        "operand " + Twine(operand->getOperandNumber()));
+    }
+  };
+  SmallVector<Dim> loops(op.getNumLoops());
+  SmallVector<Dim> others;
   for (OpOperand &operand : op->getOpOperands()) {
     AffineMap map = op.getMatchingIndexingMap(&operand);
-    for (auto [dim, result] : llvm::enumerate(map.getResults())) {
-      auto loop = dyn_cast<AffineDimExpr>(result);
-      if (!loop)
-        continue;
-      unsigned number = operand.getOperandNumber();
-      auto &known = first[loop.getPosition()];
-      if (!known) {
-        known.emplace(number, dim);
+    for (auto [number, index] : llvm::enumerate(map.getResults())) {
+      Dim dim{&operand, static_cast<int64_t>(number), index};
+      auto loop = dyn_cast<AffineDimExpr>(index);
+      if (!loop) {
+        others.push_back(dim);
         continue;
       }
-      auto [otherNumber, otherDim] = *known;
-      std::string other = getDimText(otherDim, "operand " + Twine(otherNumber));
-      ExpectSizeOp::create(b, getSize(b, operand.get(), dim),
-                           getSize(b, op->getOperand(otherNumber), otherDim),
-                           getText(op, dim, "operand " + Twine(number), other));
+      Dim &first = loops[loop.getPosition()];
+      if (!first.operand)
+        first = dim;
+      else
+        expect(getSize(b, operand.get(), dim.number),
+               getSize(b, first.operand->get(), first.number), dim.getText(),
+               first.getText() + ",");
+    }
+  }
+  if (others.empty())
+    return;
+  SmallVector<Value> sizes = llvm::map_to_vector(loops, [&](const Dim &first) {
+    return getSize(b, first.operand->get(), first.number);
+  });
+  // Without a turn nothing is indexed.
+  Value hasTurns = hasElements(b, sizes), zero = b.index(0);
+  for (const Dim &dim : others) {
+    auto [first, last] = getRange(b, dim.index, sizes);
+    Value needed = b.add(last, b.index(1));
+    expectAtLeast(b.select(hasTurns, first, zero), zero,
+                  "indices of " + dim.getText());
+    expectAtLeast(getSize(b, dim.operand->get(), dim.number),
+                  b.select(hasTurns, needed, zero), dim.getText());
+  }
+}
+
+/// A slice lies in `whole`.
+void Checks::ofSlice(OffsetSizeAndStrideOpInterface op, Value whole) {
+  SmallVector<OpFoldResult> strides = op.getMixedStrides();
+  for (auto [dim, mixedOffset, mixedSize] :
+       llvm::enumerate(op.getMixedOffsets(), op.getMixedSizes())) {
+    Value offset = b.value(mixedOffset), size = b.value(mixedSize);
+    Value wholeSize = getSize(b, whole, dim);
+    std::string offsetName = ("offset of dimension " + Twine(dim)).str();
+    std::string sizeName = ("size of dimension " + Twine(dim)).str();
+    expectAtLeast(offset, b.index(0), offsetName);
+    expectAtLeast(size, b.index(0), sizeName);
+    std::optional<int64_t> stride = getConstantIntValue(strides[dim]);
+    if (stride && *stride > 0 && endsBefore(offset, size, *stride, wholeSize))
+      continue;
+    expectAtMost(offset, wholeSize, offsetName);
+    expectAtMost(size, countSteps(b, offset, strides[dim], wholeSize),
+                 sizeName);
+  }
+}
+
+/// What is inserted has the sizes of the slice.
+template <typename OpTy> void Checks::ofInserted(OpTy op) {
+  llvm::SmallBitVector dropped = op.getDroppedDims();
+  int64_t sourceDim = 0;
+  for (auto [dim, size] : llvm::enumerate(op.getMixedSizes()))
+    if (!dropped.test(dim)) {
+      expect(getSize(b, op.getSource(), sourceDim), b.value(size),
+             getDimText(sourceDim, "source"),
+             "the size of dimension " + Twine(dim) + " of the slice,");
+      ++sourceDim;
+    }
+}
+
+void Checks::ofPad(tensor::PadOp op) {
+  SmallVector<OpFoldResult> low = op.getMixedLowPad(),
+                            high = op.getMixedHighPad();
+  for (int64_t dim = 0; dim < op.getResultType().getRank(); ++dim) {
+    Value limit = b.index(kMaxPadding);
+    expectInRange(b.value(low[dim]), limit,
+                  "low padding of dimension " + Twine(dim));
+    expectInRange(b.value(high[dim]), limit,
+                  "high padding of dimension " + Twine(dim));
+    if (!op.getResultType().isDynamicDim(dim))
+      expect(getResultSize(b, op, dim),
+             b.index(op.getResultType().getDimSize(dim)),
+             getDimText(dim, "source") + " with its padding");
+  }
+}
+
+void Checks::ofConcat(tensor::ConcatOp op) {
+  for (int64_t dim = 0; dim < op.getRank(); ++dim) {
+    int64_t resultSize = op.getResultType().getDimSize(dim);
+    bool isStatic = ShapedType::isStatic(resultSize);
+    if (dim == static_cast<int64_t>(op.getDim())) {
+      if (isStatic)
+        expect(getResultSize(b, op, dim), b.index(resultSize),
+               "dimensions " + Twine(dim) + " of all operands together");
+      continue;
+    }
+    for (auto [number, input] : llvm::enumerate(op.getInputs())) {
+      std::string name = getDimText(dim, "operand " + Twine(number));
+      if (isStatic)
+        expect(getSize(b, input, dim), b.index(resultSize), name);
+      else if (number != 0)
+        expect(getSize(b, input, dim), getSize(b, op.getInputs()[0], dim), name,
+               getDimText(dim, "operand 0") + ",");
     }
   }
 }
 
+template <typename OpTy> void Checks::ofExpandShape(OpTy op) {
+  SmallVector<OpFoldResult> shape = op.getMixedOutputShape();
+  for (auto [dim, group] : llvm::enumerate(op.getReassociationIndices())) {
+    SmallVector<Value> sizes;
+    for (int64_t resultDim : group) {
+      sizes.push_back(b.value(shape[resultDim]));
+      expectAtLeast(sizes.back(), b.index(0), getDimText(resultDim, "result"));
+    }
+    std::string name = getDimText(group.front(), "result");
+    if (group.size() > 1)
+      name = ("the product of dimensions " + Twine(group.front()) + " to " +
+              Twine(group.back()) + " of result")
+                 .str();
+    expect(getProduct(b, sizes), getSize(b, op.getSrc(), dim), name,
+           getDimText(dim, "source") + ",");
+  }
+}
+
+/// Of dimensions that become one, each begins where the next one ends.
+void Checks::ofCollapseShape(memref::CollapseShapeOp op) {
+  MemRefType type = op.getSrcType();
+  if (type.getLayout().isIdentity())
+    return;
+  auto metadata = memref::ExtractStridedMetadataOp::create(b, op.getSrc());
+  SmallVector<Value> sizes = getSizes(b, op.getSrc());
+  Value hasAny = hasElements(b, sizes);
+  SmallVector<int64_t> strides = type.getStridesAndOffset().first;
+  auto getStride = [&](int64_t dim) -> Value {
+    return ShapedType::isStatic(strides[dim]) ? b.index(strides[dim])
+                                              : metadata.getStrides()[dim];
+  };
+  for (const ReassociationIndices &group : op.getReassociationIndices())
+    for (int64_t dim : ArrayRef<int64_t>(group).drop_back()) {
+      Value expected = b.mul(getStride(dim + 1), sizes[dim + 1]);
+      Value matters = b.bitAnd(hasAny, b.less(b.index(1), sizes[dim]));
+      expect(b.select(matters, getStride(dim), expected), expected,
+             "stride of " + getDimText(dim, "source"));
+    }
+}
+
+/// A shape of the result that has the elements of `source`.
+void Checks::ofReshape(Value source, Value shape) {
+  auto getElement = [&](Value number) {
+    Value size = loadElement(b, b.getLoc(), shape, number);
+    return size.getType().isIndex() ? size : b.toIndex(size);
+  };
+  auto type = cast<ShapedType>(op->getResultTypes()[0]);
+  Value count;
+  if (type.hasRank()) {
+    SmallVector<Value> sizes;
+    for (int64_t dim = 0; dim < type.getRank(); ++dim) {
+      Value size = getElement(b.index(dim));
+      std::string name = ("element " + Twine(dim) + " of shape").str();
+      if (type.isDynamicDim(dim)) {
+        expectAtLeast(size, b.index(0), name);
+        sizes.push_back(size);
+      } else {
+        sizes.push_back(b.index(type.getDimSize(dim)));
+        expect(size, sizes.back(), name);
+      }
+    }
+    count = getProduct(b, sizes);
+  } else {
+    count = b.loop(b.index(0), getSize(b, shape, 0), b.index(1),
+                   [&](Value number, ValueRange product) -> SmallVector<Value> {
+                     Value size = getElement(number);
+                     expectAtLeast(size, b.index(0), "elements of shape");
+                     return {mulSaturating(b, product[0], size)};
+                   })[0];
+  }
+  expect(count, getNumElements(b, source), "the product of shape",
+         "the number of elements of source,");
+}
+
 /// A cast that makes sizes static promises them.
-static void addCheckOfCast(LoopBuilder &b, Operation *op) {
-  auto from = dyn_cast<ShapedType>(op->getOperandTypes()[0]);
+void Checks::ofCast(Value source) {
+  ShapedType from = getShapedType(source);
   auto to = cast<ShapedType>(op->getResultTypes()[0]);
-  if (!from.hasRank() || !to.hasRank())
+  if (!to.hasRank())
     return;
+  if (!from.hasRank())
+    expect(getRank(b, source), b.index(to.getRank()), "rank of source");
   for (int64_t dim = 0; dim < to.getRank(); ++dim)
-    if (from.isDynamicDim(dim) && !to.isDynamicDim(dim))
-      ExpectSizeOp::create(b, getSize(b, op->getOperand(0), dim),
-                           b.index(to.getDimSize(dim)),
-                           getText(op, dim, "source", ""));
+    if (!to.isDynamicDim(dim) && (!from.hasRank() || from.isDynamicDim(dim)))
+      expect(getSize(b, source, dim), b.index(to.getDimSize(dim)),
+             getDimText(dim, "source"));
+  if (auto memref = dyn_cast<MemRefType>(to))
+    ofLayout(source, memref);
 }
 
-static void addCheckOfCopy(LoopBuilder &b, memref::CopyOp op) {
-  if (!isa<MemRefType>(op.getSource().getType()) ||
-      !isa<MemRefType>(op.getTarget().getType()))
+/// A cast that makes an offset or strides static promises them, too.
+void Checks::ofLayout(Value source, MemRefType result) {
+  int64_t rank = result.getRank();
+  SmallVector<int64_t> strides, knownStrides(rank, ShapedType::kDynamic);
+  int64_t offset, knownOffset = ShapedType::kDynamic;
+  if (failed(result.getStridesAndOffset(strides, offset)))
     return;
-  int64_t rank = cast<MemRefType>(op.getSource().getType()).getRank();
-  for (int64_t dim = 0; dim < rank; ++dim)
-    ExpectSizeOp::create(b, getSize(b, op.getTarget(), dim),
-                         getSize(b, op.getSource(), dim),
-                         getText(op, dim, "target", getDimText(dim, "source")));
+  auto from = dyn_cast<MemRefType>(source.getType());
+  if (from && failed(from.getStridesAndOffset(knownStrides, knownOffset)))
+    return;
+  auto isPromise = [](int64_t known, int64_t promised) {
+    return ShapedType::isDynamic(known) && ShapedType::isStatic(promised);
+  };
+  if (!isPromise(knownOffset, offset) &&
+      llvm::none_of(llvm::zip_equal(knownStrides, strides), [&](auto pair) {
+        return isPromise(std::get<0>(pair), std::get<1>(pair));
+      }))
+    return;
+  if (!from) {
+    auto layout = StridedLayoutAttr::get(b.getContext(), ShapedType::kDynamic,
+                                         knownStrides);
+    SmallVector<int64_t> shape(rank, ShapedType::kDynamic);
+    source =
+        memref::CastOp::create(b,
+                               MemRefType::get(shape, result.getElementType(),
+                                               layout, result.getMemorySpace()),
+                               source);
+  }
+  auto metadata = memref::ExtractStridedMetadataOp::create(b, source);
+  if (isPromise(knownOffset, offset))
+    expect(metadata.getOffset(), b.index(offset), "offset of source");
+  SmallVector<Value> sizes = getSizes(b, source);
+  Value hasAny = hasElements(b, sizes);
+  for (int64_t dim = 0; dim < rank; ++dim) {
+    if (!isPromise(knownStrides[dim], strides[dim]))
+      continue;
+    // The stride of one element is no one's.
+    Value expected = b.index(strides[dim]);
+    Value matters = b.bitAnd(hasAny, b.less(b.index(1), sizes[dim]));
+    expect(b.select(matters, metadata.getStrides()[dim], expected), expected,
+           "stride of " + getDimText(dim, "source"));
+  }
 }
 
-/// Creates the checks of `op` before it.
-static void addChecksOf(Operation *op) {
-  LoopBuilder b(op->getLoc(), op);
-  if (auto indexing = dyn_cast<RowIndexingOpInterface>(op))
-    addChecks(b, indexing);
-  else if (auto structured = dyn_cast<linalg::LinalgOp>(op))
-    addChecks(b, structured);
-  else if (auto copy = dyn_cast<memref::CopyOp>(op))
-    addCheckOfCopy(b, copy);
-  else if (isa<tensor::CastOp, memref::CastOp>(op))
-    addCheckOfCast(b, op);
+void Checks::ofCopy(Value source, Value target, StringRef targetName) {
+  if (!getShapedType(source).hasRank() || !getShapedType(target).hasRank())
+    return;
+  for (int64_t dim = 0; dim < getShapedType(source).getRank(); ++dim)
+    expect(getSize(b, target, dim), getSize(b, source, dim),
+           getDimText(dim, targetName), getDimText(dim, "source") + ",");
+}
+
+void Checks::ofView(memref::ViewOp op) {
+  MemRefType type = op.getType();
+  SmallVector<Value> factors;
+  for (auto [number, size] : llvm::enumerate(op.getSizes())) {
+    expectAtLeast(size, b.index(0), "size " + Twine(number));
+    factors.push_back(size);
+  }
+  int64_t bytes = DataLayout::closest(op).getTypeSize(type.getElementType());
+  for (int64_t size : type.getShape())
+    if (ShapedType::isStatic(size))
+      factors.push_back(b.index(size));
+  factors.push_back(b.index(bytes));
+  Value needed = getProduct(b, factors), size = getSize(b, op.getSource(), 0);
+  expectAtLeast(size, needed, getDimText(0, "source"));
+  expectInRange(op.getByteShift(), b.sub(size, needed), "byte_shift");
+}
+
+void Checks::ofDim(Value source, Value number) {
+  ShapedType type = getShapedType(source);
+  std::optional<int64_t> known = getConstantIntValue(number);
+  if (known && type.hasRank() && *known >= 0 && *known < type.getRank())
+    return;
+  expectInRange(number, b.sub(getRank(b, source), b.index(1)), "index");
 }
 
 //===----------------------------------------------------------------------===//
 // Where they run
 //===----------------------------------------------------------------------===//
+
+/// Whether `op` may be computed before what comes before it: an assertion may
+/// guard a division, or the position of an element.
+static bool canMove(Operation *op) {
+  return isPure(op) && !isa<tensor::ExtractOp>(op);
+}
 
 /// Moves the checks of what every call does to the start of `function`, as far
 /// as its arguments determine the sizes: a call that fails has written nothing.
@@ -184,8 +777,8 @@ static void moveToStart(func::FuncOp function) {
   IRMapping mapping;
   mapping.map(function.getArguments(), function.getArguments());
   for (auto check : llvm::make_early_inc_range(entry.getOps<ExpectSizeOp>())) {
-    if (failed(cloneComputation(b, check.getActual(), mapping)) ||
-        failed(cloneComputation(b, check.getExpected(), mapping)))
+    if (failed(cloneComputation(b, check.getActual(), mapping, canMove)) ||
+        failed(cloneComputation(b, check.getExpected(), mapping, canMove)))
       continue;
     b.clone(*check, mapping);
     check.erase();
@@ -203,7 +796,7 @@ struct EmbeddingCheckSizes
     SmallVector<Operation *> ops;
     function.walk([&](Operation *op) { ops.push_back(op); });
     for (Operation *op : ops)
-      addChecksOf(op);
+      Checks(op).create();
     moveToStart(function);
   }
 };

@@ -11,6 +11,7 @@
 #include "embedding/Transforms/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 
 namespace mlir::embedding {
 #define GEN_PASS_DEF_EMBEDDINGPLANWORKSPACEPASS
@@ -56,7 +57,9 @@ static LogicalResult planWorkspace(func::FuncOp function, Value workspace) {
           "expected a buffer of a function with a workspace not to be "
           "allocated in a loop or a branch");
     for (Value size : buffer.getDynamicSizes())
-      if (failed(cloneComputation(sizing, size, mapping)))
+      // It may divide: what is computed outside loops and branches is computed
+      // in every call.
+      if (failed(cloneComputation(sizing, size, mapping, isMemoryEffectFree)))
         return buffer.emitError("expected the size of a buffer of a function "
                                 "with a workspace to follow from the shapes of "
                                 "the arguments");

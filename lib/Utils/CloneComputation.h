@@ -11,23 +11,21 @@
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/IRMapping.h"
-#include "mlir/Interfaces/SideEffectInterfaces.h"
 
 namespace mlir::embedding {
 
 /// Clones what computes `value` to the insertion point of `b`. Fails if that
-/// takes more than operations without effects on what `mapping` holds. (They
-/// may divide: what is computed outside loops and branches is computed in every
-/// call.)
-inline LogicalResult cloneComputation(OpBuilder &b, Value value,
-                                      IRMapping &mapping) {
+/// takes more than operations that `canClone` holds for, on what `mapping` has.
+inline LogicalResult
+cloneComputation(OpBuilder &b, Value value, IRMapping &mapping,
+                 llvm::function_ref<bool(Operation *)> canClone) {
   if (mapping.contains(value))
     return success();
   Operation *op = value.getDefiningOp();
-  if (!op || !isMemoryEffectFree(op) || op->getNumRegions() != 0)
+  if (!op || op->getNumRegions() != 0 || !canClone(op))
     return failure();
   for (Value operand : op->getOperands())
-    if (failed(cloneComputation(b, operand, mapping)))
+    if (failed(cloneComputation(b, operand, mapping, canClone)))
       return failure();
   b.clone(*op, mapping);
   return success();

@@ -15,6 +15,7 @@
 #include "TestUtils.h"
 
 #include <atomic>
+#include <cstring>
 #include <deque>
 #include <functional>
 #include <gmock/gmock.h>
@@ -97,6 +98,9 @@ struct Array {
                            std::multiplies<>());
   }
   float *floats() { return reinterpret_cast<float *>(words.data()); }
+  const char *bytes() const {
+    return reinterpret_cast<const char *>(words.data());
+  }
   TensorView view() { return {words.data(), type, shape}; }
 
   DLDataType type;
@@ -380,6 +384,8 @@ struct FunctionCall {
   /// The place of `num_rows` among the arguments, if there is one.
   int numRowsAt = -1;
   int64_t numRows = 0;
+  /// Of type `index`, before all else.
+  std::vector<int64_t> numbers = {};
 
   EmbeddingStatusCode run(const Module &module, EmbeddingStatus *status) {
     std::vector<TensorView> views;
@@ -387,6 +393,8 @@ struct FunctionCall {
     std::vector<const void *> arguments;
     views.reserve(arrays.size());
     tensors.reserve(arrays.size());
+    for (const int64_t &number : numbers)
+      arguments.push_back(&number);
     for (Array &array : arrays) {
       if (static_cast<int>(arguments.size()) == numRowsAt)
         arguments.push_back(&numRows);
@@ -618,6 +626,602 @@ func.func @add(%from: memref<?xf32>, %to: memref<?xf32>) {
       add.fail(module, EMBEDDING_INVALID_ARGUMENT),
       HasSubstr("expected dimension 0 of operand 2 to be dimension 0 of "
                 "operand 0, 4, but got 3"));
+}
+
+//===----------------------------------------------------------------------===//
+// Slices, padding, shapes and other indices
+//===----------------------------------------------------------------------===//
+
+static constexpr char kSlicing[] = R"mlir(
+!vector = memref<?xf32>
+!strided = memref<?xf32, strided<[?], offset: ?>>
+!matrix = memref<?x?xf32>
+
+// Each function writes last: what has been checked then has been checked before.
+func.func @extract(%offset: index, %size: index, %from: tensor<?xf32>,
+                   %to: !vector) {
+  %slice = tensor.extract_slice %from[%offset] [%size] [2]
+      : tensor<?xf32> to tensor<?xf32>
+  bufferization.materialize_in_destination %slice in restrict writable %to
+      : (tensor<?xf32>, !vector) -> ()
+  return
+}
+func.func @insert(%offset: index, %size: index, %from: tensor<?xf32>,
+                  %dest: tensor<?xf32>, %to: !vector) {
+  %whole = tensor.insert_slice %from into %dest[%offset] [%size] [1]
+      : tensor<?xf32> into tensor<?xf32>
+  bufferization.materialize_in_destination %whole in restrict writable %to
+      : (tensor<?xf32>, !vector) -> ()
+  return
+}
+func.func @insert_row(%row: index, %size: index, %from: tensor<?xf32>,
+                      %dest: tensor<?x?xf32>, %to: !matrix) {
+  %whole = tensor.insert_slice %from into %dest[%row, 0] [1, %size] [1, 1]
+      : tensor<?xf32> into tensor<?x?xf32>
+  bufferization.materialize_in_destination %whole in restrict writable %to
+      : (tensor<?x?xf32>, !matrix) -> ()
+  return
+}
+func.func @parallel_insert(%offset: index, %size: index, %from: tensor<?xf32>,
+                           %dest: tensor<?xf32>, %to: !vector) {
+  %whole = scf.forall (%i) in (2) shared_outs(%out = %dest) -> tensor<?xf32> {
+    %at = arith.muli %i, %offset : index
+    scf.forall.in_parallel {
+      tensor.parallel_insert_slice %from into %out[%at] [%size] [1]
+          : tensor<?xf32> into tensor<?xf32>
+    }
+  }
+  bufferization.materialize_in_destination %whole in restrict writable %to
+      : (tensor<?xf32>, !vector) -> ()
+  return
+}
+func.func @subview(%offset: index, %size: index, %stride: index, %from: !vector,
+                   %to: !vector) {
+  %slice = memref.subview %from[%offset] [%size] [%stride]
+      : !vector to !strided
+  memref.copy %slice, %to : !strided to !vector
+  return
+}
+func.func @write_subview(%offset: index, %size: index, %from: !vector,
+                         %to: !vector) {
+  %slice = memref.subview %to[%offset] [%size] [1]
+      : !vector to memref<?xf32, strided<[1], offset: ?>>
+  memref.copy %from, %slice
+      : !vector to memref<?xf32, strided<[1], offset: ?>>
+  return
+}
+func.func @pad(%low: index, %high: index, %from: tensor<?xf32>, %to: !vector) {
+  %zero = arith.constant 0.0 : f32
+  %padded = tensor.pad %from low[%low] high[%high] {
+  ^bb0(%i: index):
+    tensor.yield %zero : f32
+  } : tensor<?xf32> to tensor<?xf32>
+  bufferization.materialize_in_destination %padded in restrict writable %to
+      : (tensor<?xf32>, !vector) -> ()
+  return
+}
+func.func @pad_to_8(%low: index, %from: tensor<?xf32>, %to: memref<8xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %padded = tensor.pad %from low[%low] high[1] {
+  ^bb0(%i: index):
+    tensor.yield %zero : f32
+  } : tensor<?xf32> to tensor<8xf32>
+  bufferization.materialize_in_destination %padded in restrict writable %to
+      : (tensor<8xf32>, memref<8xf32>) -> ()
+  return
+}
+func.func @concat(%a: tensor<?x?xf32>, %b: tensor<?x?xf32>, %to: !matrix) {
+  %both = tensor.concat dim(0) %a, %b
+      : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+  bufferization.materialize_in_destination %both in restrict writable %to
+      : (tensor<?x?xf32>, !matrix) -> ()
+  return
+}
+func.func @concat_static(%a: tensor<?x?xf32>, %b: tensor<?x?xf32>,
+                         %to: memref<5x2xf32>) {
+  %both = tensor.concat dim(0) %a, %b
+      : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<5x2xf32>
+  bufferization.materialize_in_destination %both in restrict writable %to
+      : (tensor<5x2xf32>, memref<5x2xf32>) -> ()
+  return
+}
+func.func @expand(%n: index, %from: tensor<?xf32>, %to: memref<?x2xf32>) {
+  %expanded = tensor.expand_shape %from [[0, 1]] output_shape [%n, 2]
+      : tensor<?xf32> into tensor<?x2xf32>
+  bufferization.materialize_in_destination %expanded in restrict writable %to
+      : (tensor<?x2xf32>, memref<?x2xf32>) -> ()
+  return
+}
+func.func @expand_memref(%n: index, %from: !vector, %to: memref<?x2xf32>) {
+  %expanded = memref.expand_shape %from [[0, 1]] output_shape [%n, 2]
+      : !vector into memref<?x2xf32>
+  memref.copy %expanded, %to : memref<?x2xf32> to memref<?x2xf32>
+  return
+}
+func.func @collapse(%width: index, %from: memref<4x?xf32>, %to: !vector) {
+  %columns = memref.subview %from[0, 0] [4, %width] [1, 1]
+      : memref<4x?xf32> to memref<4x?xf32, strided<[?, 1]>>
+  %flat = memref.collapse_shape %columns [[0, 1]]
+      : memref<4x?xf32, strided<[?, 1]>> into memref<?xf32, strided<[?]>>
+  memref.copy %flat, %to : memref<?xf32, strided<[?]>> to !vector
+  return
+}
+func.func @reshape(%n: index, %from: tensor<?xf32>, %to: memref<2x4xf32>) {
+  %c2 = arith.constant 2 : index
+  %shape = tensor.from_elements %c2, %n : tensor<2xindex>
+  %reshaped = tensor.reshape %from(%shape)
+      : (tensor<?xf32>, tensor<2xindex>) -> tensor<2x4xf32>
+  bufferization.materialize_in_destination %reshaped in restrict writable %to
+      : (tensor<2x4xf32>, memref<2x4xf32>) -> ()
+  return
+}
+// Of a rank that is not known.
+func.func @reshape_any(%from: !vector, %shape: memref<?xi64>, %to: !matrix) {
+  %reshaped = memref.reshape %from(%shape)
+      : (!vector, memref<?xi64>) -> memref<*xf32>
+  %matrix = memref.cast %reshaped : memref<*xf32> to !matrix
+  memref.copy %matrix, %to : !matrix to !matrix
+  return
+}
+func.func @cast_layout(%stride: index, %offset: index, %from: !vector,
+                       %to: memref<2xf32>) {
+  %slice = memref.subview %from[%offset] [2] [%stride]
+      : !vector to memref<2xf32, strided<[?], offset: ?>>
+  %cast = memref.cast %slice
+      : memref<2xf32, strided<[?], offset: ?>> to memref<2xf32>
+  memref.copy %cast, %to : memref<2xf32> to memref<2xf32>
+  return
+}
+func.func @view(%shift: index, %n: index, %from: memref<?xi8>,
+                %to: memref<?x2xf32>) {
+  %view = memref.view %from[%shift][%n] : memref<?xi8> to memref<?x2xf32>
+  memref.copy %view, %to : memref<?x2xf32> to memref<?x2xf32>
+  return
+}
+func.func @dim(%number: index, %from: !matrix, %to: memref<1xindex>) {
+  %c0 = arith.constant 0 : index
+  %size = memref.dim %from, %number : !matrix
+  memref.store %size, %to[%c0] : memref<1xindex>
+  return
+}
+func.func @convolution(%from: !vector, %kernel: !vector, %to: !vector) {
+  linalg.conv_1d ins(%from, %kernel : !vector, !vector) outs(%to : !vector)
+  return
+}
+func.func @every_second(%from: !vector, %to: !vector) {
+  linalg.generic {
+    indexing_maps = [affine_map<(d0) -> (d0 * 2)>, affine_map<(d0) -> (d0)>],
+    iterator_types = ["parallel"]
+  } ins(%from : !vector) outs(%to : !vector) {
+  ^bb0(%x: f32, %y: f32):
+    linalg.yield %x : f32
+  }
+  return
+}
+func.func @differences(%from: !vector, %to: !matrix) {
+  linalg.generic {
+    indexing_maps = [affine_map<(d0, d1) -> (d0 - d1 + 2)>,
+                     affine_map<(d0, d1) -> (d0, d1)>],
+    iterator_types = ["parallel", "parallel"]
+  } ins(%from : !vector) outs(%to : !matrix) {
+  ^bb0(%x: f32, %y: f32):
+    linalg.yield %x : f32
+  }
+  return
+}
+func.func @write_constant(%from: !vector, %to: !vector) {
+  linalg.generic {
+    indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (3)>],
+    iterator_types = ["reduction"]
+  } ins(%from : !vector) outs(%to : !vector) {
+  ^bb0(%x: f32, %y: f32):
+    linalg.yield %x : f32
+  }
+  return
+}
+func.func @divided(%half: !vector, %rest: !vector, %to: !vector) {
+  linalg.generic {
+    indexing_maps = [affine_map<(d0) -> (d0 floordiv 2)>,
+                     affine_map<(d0) -> (d0 mod 4)>, affine_map<(d0) -> (d0)>],
+    iterator_types = ["parallel"]
+  } ins(%half, %rest : !vector, !vector) outs(%to : !vector) {
+  ^bb0(%x: f32, %y: f32, %z: f32):
+    %sum = arith.addf %x, %y : f32
+    linalg.yield %sum : f32
+  }
+  return
+}
+)mlir";
+
+namespace {
+
+/// A call that fits, if nothing is said of it.
+struct SizesCase {
+  const char *function;
+  std::vector<int64_t> numbers;
+  /// Of f32 if nothing else is said.
+  std::vector<std::vector<int64_t>> shapes;
+  const char *message = nullptr;
+  /// The elements of the array of i64, if there is one, which is the second.
+  std::vector<int64_t> integers = {};
+
+  FunctionCall getCall() const {
+    FunctionCall call{function, {}};
+    call.numbers = numbers;
+    for (const std::vector<int64_t> &shape : shapes) {
+      bool isBytes = function == std::string("view") && call.arrays.empty();
+      bool isIntegers =
+          (!integers.empty() && call.arrays.size() == 1) ||
+          (function == std::string("dim") && call.arrays.size() == 1);
+      Array &array = call.arrays.emplace_back(isBytes ? DLDataType{kDLInt, 8, 1}
+                                              : isIntegers ? kInt64
+                                                           : kFloat32,
+                                              shape);
+      for (size_t i = 0; i < array.words.size(); ++i)
+        array.words[i] = static_cast<int64_t>(call.arrays.size() * 100 + i);
+      if (isIntegers)
+        std::copy(integers.begin(), integers.end(), array.words.begin());
+    }
+    return call;
+  }
+};
+
+constexpr int64_t kLarge = std::numeric_limits<int64_t>::max();
+
+const SizesCase kSizesCases[] = {
+    {"extract", {1, 4}, {{8}, {4}}},
+    {"extract", {0, 4}, {{7}, {4}}},
+    {"extract", {8, 0}, {{8}, {0}}},
+    {"extract",
+     {-1, 4},
+     {{8}, {4}},
+     "tensor.extract_slice: expected offset of dimension 0 to be at least 0, "
+     "but got -1"},
+    {"extract",
+     {9, 0},
+     {{8}, {0}},
+     "tensor.extract_slice: expected offset of dimension 0 to be at most 8, "
+     "but got 9"},
+    {"extract",
+     {1, -4},
+     {{8}, {4}},
+     "tensor.extract_slice: expected size of dimension 0 to be at least 0, "
+     "but got -4"},
+    {"extract",
+     {2, 4},
+     {{8}, {4}},
+     "tensor.extract_slice: expected size of dimension 0 to be at most 3, but "
+     "got 4"},
+    {"extract",
+     {1, kLarge},
+     {{8}, {4}},
+     "tensor.extract_slice: expected size of dimension 0 to be at most 4, but "
+     "got 9223372036854775807"},
+    {"extract",
+     {kLarge, 4},
+     {{8}, {4}},
+     "tensor.extract_slice: expected offset of dimension 0 to be at most 8, "
+     "but got 9223372036854775807"},
+    {"extract",
+     {1, 3},
+     {{8}, {4}},
+     "bufferization.materialize_in_destination: expected dimension 0 of dest "
+     "to be dimension 0 of source, 3, but got 4"},
+
+    {"insert", {5, 3}, {{3}, {8}, {8}}},
+    {"insert",
+     {6, 3},
+     {{3}, {8}, {8}},
+     "tensor.insert_slice: expected size of dimension 0 to be at most 2, but "
+     "got 3"},
+    {"insert",
+     {-1, 3},
+     {{3}, {8}, {8}},
+     "tensor.insert_slice: expected offset of dimension 0 to be at least 0, "
+     "but got -1"},
+    {"insert",
+     {0, 3},
+     {{2}, {8}, {8}},
+     "tensor.insert_slice: expected dimension 0 of source to be the size of "
+     "dimension 0 of the slice, 3, but got 2"},
+    {"insert_row", {2, 4}, {{4}, {3, 4}, {3, 4}}},
+    {"insert_row",
+     {3, 4},
+     {{4}, {3, 4}, {3, 4}},
+     "tensor.insert_slice: expected size of dimension 0 to be at most 0, but "
+     "got 1"},
+    {"insert_row",
+     {2, 4},
+     {{5}, {3, 4}, {3, 4}},
+     "tensor.insert_slice: expected dimension 0 of source to be the size of "
+     "dimension 1 of the slice, 4, but got 5"},
+    {"parallel_insert", {4, 4}, {{4}, {8}, {8}}},
+    {"parallel_insert",
+     {5, 4},
+     {{4}, {8}, {8}},
+     "tensor.parallel_insert_slice: expected size of dimension 0 to be at "
+     "most 3, but got 4"},
+    {"parallel_insert",
+     {4, 4},
+     {{3}, {8}, {8}},
+     "tensor.parallel_insert_slice: expected dimension 0 of source to be the "
+     "size of dimension 0 of the slice, 4, but got 3"},
+
+    {"subview", {1, 3, 2}, {{6}, {3}}},
+    {"subview", {5, 6, -1}, {{6}, {6}}},
+    {"subview", {5, 3, -2}, {{6}, {3}}},
+    {"subview", {5, 9, 0}, {{6}, {9}}},
+    {"subview", {6, 0, -1}, {{6}, {0}}},
+    {"subview", {5, 1, std::numeric_limits<int64_t>::min()}, {{6}, {1}}},
+    {"subview",
+     {1, 4, 2},
+     {{6}, {4}},
+     "memref.subview: expected size of dimension 0 to be at most 3, but got "
+     "4"},
+    {"subview",
+     {4, 6, -1},
+     {{6}, {6}},
+     "memref.subview: expected size of dimension 0 to be at most 5, but got "
+     "6"},
+    {"subview",
+     {6, 1, -1},
+     {{6}, {1}},
+     "memref.subview: expected size of dimension 0 to be at most 0, but got "
+     "1"},
+    {"subview",
+     {6, 1, 0},
+     {{6}, {1}},
+     "memref.subview: expected size of dimension 0 to be at most 0, but got "
+     "1"},
+    {"subview",
+     {5, 2, std::numeric_limits<int64_t>::min()},
+     {{6}, {2}},
+     "memref.subview: expected size of dimension 0 to be at most 1, but got "
+     "2"},
+    {"subview",
+     {1, 2, kLarge},
+     {{6}, {2}},
+     "memref.subview: expected size of dimension 0 to be at most 1, but got "
+     "2"},
+    {"write_subview", {2, 4}, {{4}, {6}}},
+    {"write_subview",
+     {3, 4},
+     {{4}, {6}},
+     "memref.subview: expected size of dimension 0 to be at most 3, but got "
+     "4"},
+    {"write_subview",
+     {-3, 4},
+     {{4}, {6}},
+     "memref.subview: expected offset of dimension 0 to be at least 0, but "
+     "got -3"},
+
+    {"pad", {2, 1}, {{3}, {6}}},
+    {"pad",
+     {-1, 1},
+     {{3}, {3}},
+     "tensor.pad: expected low padding of dimension 0 to be at least 0, but "
+     "got -1"},
+    {"pad",
+     {1, -1},
+     {{3}, {3}},
+     "tensor.pad: expected high padding of dimension 0 to be at least 0, but "
+     "got -1"},
+    // The sum has one bit too many, and is 1.
+    {"pad",
+     {kLarge, kLarge},
+     {{3}, {1}},
+     "tensor.pad: expected low padding of dimension 0 to be at most "
+     "2305843009213693952, but got 9223372036854775807"},
+    {"pad_to_8", {2}, {{5}, {8}}},
+    {"pad_to_8",
+     {3},
+     {{5}, {8}},
+     "tensor.pad: expected dimension 0 of source with its padding to be 8, "
+     "but got 9"},
+
+    {"concat", {}, {{2, 3}, {1, 3}, {3, 3}}},
+    {"concat",
+     {},
+     {{2, 3}, {1, 4}, {3, 3}},
+     "tensor.concat: expected dimension 1 of operand 1 to be dimension 1 of "
+     "operand 0, 3, but got 4"},
+    {"concat_static", {}, {{3, 2}, {2, 2}, {5, 2}}},
+    {"concat_static",
+     {},
+     {{3, 2}, {1, 2}, {5, 2}},
+     "tensor.concat: expected dimensions 0 of all operands together to be 5, "
+     "but got 4"},
+    {"concat_static",
+     {},
+     {{3, 1}, {2, 1}, {5, 2}},
+     "tensor.concat: expected dimension 1 of operand 0 to be 2, but got 1"},
+
+    {"expand", {3}, {{6}, {3, 2}}},
+    {"expand",
+     {4},
+     {{6}, {4, 2}},
+     "tensor.expand_shape: expected the product of dimensions 0 to 1 of "
+     "result to be dimension 0 of source, 6, but got 8"},
+    {"expand",
+     {3},
+     {{7}, {3, 2}},
+     "tensor.expand_shape: expected the product of dimensions 0 to 1 of "
+     "result to be dimension 0 of source, 7, but got 6"},
+    {"expand",
+     {-3},
+     {{6}, {3, 2}},
+     "tensor.expand_shape: expected dimension 0 of result to be at least 0, "
+     "but got -3"},
+    // The product has one bit too many, and is 0.
+    {"expand_memref",
+     {(kLarge >> 1) + 1},
+     {{0}, {0, 2}},
+     "memref.expand_shape: expected the product of dimensions 0 to 1 of "
+     "result to be dimension 0 of source, 0, but got 9223372036854775807"},
+    {"expand_memref", {3}, {{6}, {3, 2}}},
+    {"expand_memref",
+     {2},
+     {{6}, {2, 2}},
+     "memref.expand_shape: expected the product of dimensions 0 to 1 of "
+     "result to be dimension 0 of source, 6, but got 4"},
+    {"collapse", {3}, {{4, 3}, {12}}},
+    {"collapse", {0}, {{4, 3}, {0}}},
+    {"collapse",
+     {2},
+     {{4, 3}, {8}},
+     "memref.collapse_shape: expected stride of dimension 0 of source to be "
+     "2, but got 3"},
+    {"reshape", {4}, {{8}, {2, 4}}},
+    {"reshape",
+     {4},
+     {{6}, {2, 4}},
+     "tensor.reshape: expected the product of shape to be the number of "
+     "elements of source, 6, but got 8"},
+    {"reshape",
+     {3},
+     {{8}, {2, 4}},
+     "tensor.reshape: expected element 1 of shape to be 4, but got 3"},
+    {"reshape_any", {}, {{6}, {2}, {2, 3}}, nullptr, {2, 3}},
+    {"reshape_any",
+     {},
+     {{6}, {2}, {2, 4}},
+     "memref.reshape: expected the product of shape to be the number of "
+     "elements of source, 6, but got 8",
+     {2, 4}},
+    {"reshape_any",
+     {},
+     {{6}, {2}, {2, 4}},
+     "memref.reshape: expected elements of shape to be at least 0, but got -2",
+     {-2, -3}},
+    {"reshape_any",
+     {},
+     {{6}, {3}, {2, 3}},
+     "memref.cast: expected rank of source to be 2, but got 3",
+     {1, 2, 3}},
+    {"reshape_any",
+     {},
+     {{6}, {1}, {2, 3}},
+     "memref.cast: expected rank of source to be 2, but got 1",
+     {6}},
+
+    {"cast_layout", {1, 0}, {{6}, {2}}},
+    {"cast_layout",
+     {2, 0},
+     {{6}, {2}},
+     "memref.cast: expected stride of dimension 0 of source to be 1, but got "
+     "2"},
+    {"cast_layout",
+     {1, 3},
+     {{6}, {2}},
+     "memref.cast: expected offset of source to be 0, but got 3"},
+    {"view", {8, 2}, {{24}, {2, 2}}},
+    {"view",
+     {9, 2},
+     {{24}, {2, 2}},
+     "memref.view: expected byte_shift to be at most 8, but got 9"},
+    {"view",
+     {-8, 2},
+     {{24}, {2, 2}},
+     "memref.view: expected byte_shift to be at least 0, but got -8"},
+    {"view",
+     {0, 4},
+     {{24}, {4, 2}},
+     "memref.view: expected dimension 0 of source to be at least 32, but got "
+     "24"},
+    {"view",
+     {0, int64_t(1) << 61},
+     {{24}, {4, 2}},
+     "memref.view: expected dimension 0 of source to be at least "
+     "9223372036854775807, but got 24"},
+    {"view",
+     {0, -1},
+     {{24}, {4, 2}},
+     "memref.view: expected size 0 to be at least 0, but got -1"},
+    {"dim", {1}, {{2, 3}, {1}}},
+    {"dim",
+     {2},
+     {{2, 3}, {1}},
+     "memref.dim: expected index to be at most 1, but got 2"},
+    {"dim",
+     {-1},
+     {{2, 3}, {1}},
+     "memref.dim: expected index to be at least 0, but got -1"},
+
+    {"convolution", {}, {{6}, {3}, {4}}},
+    {"convolution", {}, {{9}, {3}, {4}}},
+    {"convolution", {}, {{1}, {3}, {0}}},
+    {"convolution", {}, {{1}, {0}, {4}}},
+    {"convolution",
+     {},
+     {{5}, {3}, {4}},
+     "linalg.conv_1d: expected dimension 0 of operand 0 to be at least 6, but "
+     "got 5"},
+    {"every_second", {}, {{7}, {4}}},
+    {"every_second",
+     {},
+     {{6}, {4}},
+     "linalg.generic: expected dimension 0 of operand 0 to be at least 7, but "
+     "got 6"},
+    // From -1 + 2 + 2 down to 0 - 2 + 2.
+    {"differences", {}, {{4}, {2, 3}}},
+    {"differences",
+     {},
+     {{3}, {2, 3}},
+     "linalg.generic: expected dimension 0 of operand 0 to be at least 4, but "
+     "got 3"},
+    {"differences",
+     {},
+     {{9}, {2, 4}},
+     "linalg.generic: expected indices of dimension 0 of operand 0 to be at "
+     "least 0, but got -1"},
+    {"write_constant", {}, {{5}, {4}}},
+    {"write_constant", {}, {{0}, {3}}},
+    {"write_constant",
+     {},
+     {{5}, {3}},
+     "linalg.generic: expected dimension 0 of operand 1 to be at least 4, but "
+     "got 3"},
+    {"divided", {}, {{3}, {4}, {5}}},
+    {"divided", {}, {{2}, {3}, {3}}},
+    {"divided",
+     {},
+     {{2}, {4}, {5}},
+     "linalg.generic: expected dimension 0 of operand 0 to be at least 3, but "
+     "got 2"},
+    {"divided",
+     {},
+     {{3}, {3}, {5}},
+     "linalg.generic: expected dimension 0 of operand 1 to be at least 4, but "
+     "got 3"},
+};
+
+} // namespace
+
+TEST(Failures, SizesOfSlicesShapesAndMaps) {
+  Engine engine(sharing(2));
+  Module module(engine, kSlicing);
+  for (const SizesCase &sizes : kSizesCases) {
+    SCOPED_TRACE(std::string(sizes.function) + ": " +
+                 (sizes.message ? sizes.message : "fits"));
+    FunctionCall call = sizes.getCall();
+    if (sizes.message) {
+      EXPECT_EQ(call.fail(module, EMBEDDING_INVALID_ARGUMENT), sizes.message);
+      continue;
+    }
+    EmbeddingStatus status;
+    std::vector<Array> before = call.arrays;
+    EXPECT_EQ(call.run(module, &status), EMBEDDING_OK) << status.message;
+    for (size_t i = 0; i < before.size(); ++i) {
+      Array &array = call.arrays[i];
+      // The last one is written, and nothing behind it.
+      int64_t bytes = array.countElements() * array.type.bits / 8;
+      int64_t written = i + 1 == before.size() ? bytes : 0;
+      EXPECT_EQ(std::memcmp(array.bytes() + written,
+                            before[i].bytes() + written,
+                            before[i].words.size() * 8 - written),
+                0);
+    }
+  }
 }
 
 // Sizes that are promised are not looked at: an output that is too large.

@@ -127,3 +127,301 @@ func.func @promises(%t: tensor<?xf32>, %a: memref<?xf32>, %b: memref<?xf32>)
   memref.copy %a, %b : memref<?xf32> to memref<?xf32>
   return %cast : tensor<4xf32>
 }
+
+// -----
+
+// CHECK-LABEL: func.func @slices
+// CHECK-SAME:    %[[T:[a-z0-9]+]]: tensor<?x?xf32>, %[[O:[a-z0-9]+]]: index, %[[N:[a-z0-9]+]]: index
+// CHECK-DAG:     %[[C0:.*]] = arith.constant 0 : index
+// CHECK-DAG:     %[[C2:.*]] = arith.constant 2 : index
+// CHECK:         %[[O_MIN:.*]] = arith.minsi %[[O]], %[[C0]]
+// CHECK:         expect_size %[[O_MIN]], %[[C0]], "tensor.extract_slice: expected offset of dimension 0 to be at least"
+// CHECK:         %[[N_MIN:.*]] = arith.minsi %[[N]], %[[C0]]
+// CHECK:         expect_size %[[N_MIN]], %[[C0]], "tensor.extract_slice: expected size of dimension 0 to be at least"
+// CHECK:         %[[D0:.*]] = tensor.dim %[[T]], %[[C0]]
+// CHECK:         %[[O_MAX:.*]] = arith.maxsi %[[O]], %[[D0]]
+// CHECK:         expect_size %[[O_MAX]], %[[D0]], "tensor.extract_slice: expected offset of dimension 0 to be at most"
+// CHECK:         %[[LEFT:.*]] = arith.subi %[[D0]], %[[O]]
+// CHECK:         %[[STEPS:.*]] = arith.ceildivui %[[LEFT]], %[[C2]]
+// CHECK:         %[[N_MAX:.*]] = arith.maxsi %[[N]], %[[STEPS]]
+// CHECK:         expect_size %[[N_MAX]], %[[STEPS]], "tensor.extract_slice: expected size of dimension 0 to be at most"
+// CHECK:         expect_size {{.*}} "tensor.extract_slice: expected offset of dimension 1 to be at most"
+// CHECK:         expect_size {{.*}} "tensor.extract_slice: expected size of dimension 1 to be at most"
+// CHECK-NOT:     expect_size
+// CHECK:         tensor.extract_slice
+func.func @slices(%t: tensor<?x?xf32>, %o: index, %n: index) -> tensor<?x8xf32> {
+  %slice = tensor.extract_slice %t[%o, 3] [%n, 8] [2, 1]
+      : tensor<?x?xf32> to tensor<?x8xf32>
+  return %slice : tensor<?x8xf32>
+}
+
+// -----
+
+// What is inserted has the size of the slice, whose dimensions of 1 it may lack.
+// CHECK-LABEL: func.func @insert
+// CHECK-SAME:    %[[SOURCE:[a-z0-9]+]]: tensor<?xf32>, %{{.*}}: tensor<?x?xf32>, %{{.*}}: index, %[[N:[a-z0-9]+]]: index
+// CHECK:         %[[SIZE:.*]] = tensor.dim %[[SOURCE]]
+// CHECK:         expect_size %[[SIZE]], %[[N]], "tensor.insert_slice: expected dimension 0 of source to be the size of dimension 1 of the slice,"
+// CHECK-NOT:     expect_size
+func.func @insert(%source: tensor<?xf32>, %dest: tensor<?x?xf32>, %o: index,
+                  %n: index) -> tensor<?x?xf32> {
+  %0 = tensor.insert_slice %source into %dest[%o, 0] [1, %n] [1, 1]
+      : tensor<?xf32> into tensor<?x?xf32>
+  return %0 : tensor<?x?xf32>
+}
+
+// -----
+
+// Slices that bounds of values prove to fit: tiles, in loops and threads.
+// CHECK-LABEL: func.func @tiles
+// CHECK-NOT:     expect_size
+// CHECK:         return
+func.func @tiles(%t: tensor<?xf32>, %m: memref<?xf32>) -> tensor<?xf32> {
+  %c0 = arith.constant 0 : index
+  %c8 = arith.constant 8 : index
+  %n = tensor.dim %t, %c0 : tensor<?xf32>
+  %e = tensor.empty(%n) : tensor<?xf32>
+  %tiled = scf.forall (%i) = (0) to (%n) step (8) shared_outs(%x = %e)
+      -> tensor<?xf32> {
+    %s = affine.min affine_map<(d0)[s0] -> (8, s0 - d0)>(%i)[%n]
+    %a = tensor.extract_slice %t[%i] [%s] [1] : tensor<?xf32> to tensor<?xf32>
+    scf.forall.in_parallel {
+      tensor.parallel_insert_slice %a into %x[%i] [%s] [1]
+          : tensor<?xf32> into tensor<?xf32>
+    }
+  }
+  %k = memref.dim %m, %c0 : memref<?xf32>
+  scf.for %i = %c0 to %k step %c8 {
+    %left = affine.apply affine_map<(d0)[s0] -> (s0 - d0)>(%i)[%k]
+    %s = arith.minsi %left, %c8 : index
+    %a = memref.subview %m[%i] [%s] [1]
+        : memref<?xf32> to memref<?xf32, strided<[1], offset: ?>>
+  }
+  return %tiled : tensor<?xf32>
+}
+
+// -----
+
+// What a loop inserts is checked in the loop, before what inserts it.
+// CHECK-LABEL: func.func @in_parallel
+// CHECK-NOT:     expect_size
+// CHECK:         scf.forall (%[[I:.*]]) in
+// CHECK:           expect_size {{.*}} "tensor.parallel_insert_slice: expected offset of dimension 0 to be at most"
+// CHECK:           expect_size {{.*}} "tensor.parallel_insert_slice: expected dimension 0 of source to be the size of dimension 0 of the slice,"
+// CHECK-NEXT:      scf.forall.in_parallel
+func.func @in_parallel(%source: tensor<?xf32>, %dest: tensor<?xf32>, %n: index)
+    -> tensor<?xf32> {
+  %0 = scf.forall (%i) in (%n) shared_outs(%out = %dest) -> tensor<?xf32> {
+    scf.forall.in_parallel {
+      tensor.parallel_insert_slice %source into %out[%i] [%n] [1]
+          : tensor<?xf32> into tensor<?xf32>
+    }
+  }
+  return %0 : tensor<?xf32>
+}
+
+// -----
+
+// Shapes of results follow from the operands: nothing is left to check.
+// CHECK-LABEL: func.func @follows
+// CHECK-NOT:     expect_size
+// CHECK:         return
+func.func @follows(%t: tensor<?x8xf32>)
+    -> (tensor<?x4xf32>, tensor<?x10xf32>, tensor<?x2x4xf32>, tensor<?xf32>) {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : f32
+  %n = tensor.dim %t, %c0 : tensor<?x8xf32>
+  %half = tensor.extract_slice %t[0, 4] [%n, 4] [1, 1]
+      : tensor<?x8xf32> to tensor<?x4xf32>
+  %padded = tensor.pad %t low[0, 1] high[0, 1] {
+  ^bb0(%i: index, %j: index):
+    tensor.yield %zero : f32
+  } : tensor<?x8xf32> to tensor<?x10xf32>
+  %doubled = linalg.add
+      ins(%padded, %padded : tensor<?x10xf32>, tensor<?x10xf32>)
+      outs(%padded : tensor<?x10xf32>) -> tensor<?x10xf32>
+  %expanded = tensor.expand_shape %t [[0], [1, 2]] output_shape [%n, 2, 4]
+      : tensor<?x8xf32> into tensor<?x2x4xf32>
+  %both = tensor.concat dim(0) %t, %t
+      : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  %flat = tensor.collapse_shape %both [[0, 1]]
+      : tensor<?x8xf32> into tensor<?xf32>
+  return %half, %doubled, %expanded, %flat
+      : tensor<?x4xf32>, tensor<?x10xf32>, tensor<?x2x4xf32>, tensor<?xf32>
+}
+
+// -----
+
+// What they say is checked at the start, however many of them there are.
+// CHECK-LABEL: func.func @chain
+// CHECK:         expect_size {{.*}} "embedding.lookup: expected dimension 0 of init to be dimension 0 of indices,"
+// CHECK:         memref.store
+// CHECK-NOT:     expect_size
+func.func @chain(%t: tensor<?x8xf32>, %indices: tensor<?xi64>, %to: memref<f32>,
+                 %x: f32) -> tensor<?x8xf32> {
+  %zero = arith.constant 0.0 : f32
+  memref.store %x, %to[] : memref<f32>
+  %padded = tensor.pad %t low[0, 0] high[1, 0] {
+  ^bb0(%i: index, %j: index):
+    tensor.yield %zero : f32
+  } : tensor<?x8xf32> to tensor<?x8xf32>
+  %both = tensor.concat dim(0) %padded, %t
+      : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  %rows = embedding.lookup out_of_range(assume)
+      ins(%t, %indices : tensor<?x8xf32>, tensor<?xi64>)
+      outs(%both : tensor<?x8xf32>) -> tensor<?x8xf32>
+  return %rows : tensor<?x8xf32>
+}
+
+// -----
+
+// What an assertion may guard stays behind it.
+// CHECK-LABEL: func.func @guarded
+// CHECK-NOT:     expect_size
+// CHECK:         cf.assert
+// CHECK:         arith.divui
+// CHECK:         expect_size {{.*}} "tensor.extract_slice: expected size of dimension 0 to be at most"
+// CHECK:         tensor.extract
+// CHECK:         expect_size {{.*}} "tensor.extract_slice: expected size of dimension 0 to be at most"
+func.func @guarded(%t: tensor<?xf32>, %sizes: tensor<?xindex>, %n: index,
+                   %isRight: i1) -> (tensor<?xf32>, tensor<?xf32>) {
+  cf.assert %isRight, "wrong"
+  %c64 = arith.constant 64 : index
+  %part = arith.divui %c64, %n : index
+  %0 = tensor.extract_slice %t[0] [%part] [1] : tensor<?xf32> to tensor<?xf32>
+  %size = tensor.extract %sizes[%n] : tensor<?xindex>
+  %1 = tensor.extract_slice %t[0] [%size] [1] : tensor<?xf32> to tensor<?xf32>
+  return %0, %1 : tensor<?xf32>, tensor<?xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @pad
+// CHECK:         expect_size {{.*}} "tensor.pad: expected low padding of dimension 0 to be at least"
+// CHECK:         expect_size {{.*}} "tensor.pad: expected low padding of dimension 0 to be at most"
+// CHECK:         expect_size {{.*}} "tensor.pad: expected dimension 0 of source with its padding to be"
+// CHECK-NOT:     expect_size
+func.func @pad(%t: tensor<?xf32>, %low: index) -> tensor<8xf32> {
+  %zero = arith.constant 0.0 : f32
+  %0 = tensor.pad %t low[%low] high[1] {
+  ^bb0(%i: index):
+    tensor.yield %zero : f32
+  } : tensor<?xf32> to tensor<8xf32>
+  return %0 : tensor<8xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @concat
+// CHECK:         expect_size {{.*}} "tensor.concat: expected dimensions 0 of all operands together to be"
+// CHECK:         expect_size {{.*}} "tensor.concat: expected dimension 1 of operand 1 to be dimension 1 of operand 0,"
+// CHECK:         expect_size {{.*}} "tensor.concat: expected dimension 2 of operand 0 to be"
+// CHECK:         expect_size {{.*}} "tensor.concat: expected dimension 2 of operand 1 to be"
+// CHECK-NOT:     expect_size
+func.func @concat(%a: tensor<?x?x?xf32>, %b: tensor<?x?x?xf32>)
+    -> tensor<8x?x4xf32> {
+  %0 = tensor.concat dim(0) %a, %b
+      : (tensor<?x?x?xf32>, tensor<?x?x?xf32>) -> tensor<8x?x4xf32>
+  return %0 : tensor<8x?x4xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @reshapes
+// CHECK:         expect_size {{.*}} "tensor.expand_shape: expected dimension 0 of result to be at least"
+// CHECK:         expect_size {{.*}} "tensor.expand_shape: expected the product of dimensions 0 to 1 of result to be dimension 0 of source,"
+// CHECK:         expect_size {{.*}} "tensor.reshape: expected element 0 of shape to be at least"
+// CHECK:         expect_size {{.*}} "tensor.reshape: expected element 1 of shape to be"
+// CHECK:         expect_size {{.*}} "tensor.reshape: expected the product of shape to be the number of elements of source,"
+// CHECK-NOT:     expect_size
+func.func @reshapes(%t: tensor<?xf32>, %shape: tensor<2xi32>, %n: index)
+    -> (tensor<?x4xf32>, tensor<?x3xf32>) {
+  %0 = tensor.expand_shape %t [[0, 1]] output_shape [%n, 4]
+      : tensor<?xf32> into tensor<?x4xf32>
+  %1 = tensor.reshape %t(%shape)
+      : (tensor<?xf32>, tensor<2xi32>) -> tensor<?x3xf32>
+  return %0, %1 : tensor<?x4xf32>, tensor<?x3xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @layouts
+// CHECK:         expect_size {{.*}} "memref.collapse_shape: expected stride of dimension 0 of source to be"
+// CHECK:         expect_size {{.*}} "memref.cast: expected offset of source to be"
+// CHECK:         expect_size {{.*}} "memref.cast: expected stride of dimension 0 of source to be"
+// CHECK-NOT:     expect_size
+func.func @layouts(%m: memref<?x4xf32, strided<[?, 1], offset: ?>>)
+    -> (memref<?xf32, strided<[1], offset: ?>>, memref<?x4xf32>) {
+  %0 = memref.collapse_shape %m [[0, 1]]
+      : memref<?x4xf32, strided<[?, 1], offset: ?>>
+        into memref<?xf32, strided<[1], offset: ?>>
+  %1 = memref.cast %m
+      : memref<?x4xf32, strided<[?, 1], offset: ?>> to memref<?x4xf32>
+  return %0, %1 : memref<?xf32, strided<[1], offset: ?>>, memref<?x4xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @views
+// CHECK:         expect_size {{.*}} "memref.view: expected size 0 to be at least"
+// CHECK:         expect_size {{.*}} "memref.view: expected dimension 0 of source to be at least"
+// CHECK:         expect_size {{.*}} "memref.view: expected byte_shift to be at least"
+// CHECK:         expect_size {{.*}} "memref.view: expected byte_shift to be at most"
+// CHECK:         expect_size {{.*}} "memref.dim: expected index to be at least"
+// CHECK:         expect_size {{.*}} "memref.dim: expected index to be at most"
+// CHECK:         expect_size {{.*}} "bufferization.materialize_in_destination: expected dimension 0 of dest to be dimension 0 of source,"
+// CHECK-NOT:     expect_size
+func.func @views(%m: memref<?xi8>, %shift: index, %n: index, %t: tensor<?xf32>,
+                 %to: memref<?xf32>) -> (memref<?x2xf32>, index) {
+  %0 = memref.view %m[%shift][%n] : memref<?xi8> to memref<?x2xf32>
+  %1 = memref.dim %0, %n : memref<?x2xf32>
+  bufferization.materialize_in_destination %t in restrict writable %to
+      : (tensor<?xf32>, memref<?xf32>) -> ()
+  return %0, %1 : memref<?x2xf32>, index
+}
+
+// -----
+
+// The values of indexing maps lie in the dimensions, if there is a turn at all.
+// CHECK-LABEL: func.func @convolution
+// CHECK-SAME:    %[[A:[a-z0-9]+]]: memref<?xf32>, %[[K:[a-z0-9]+]]: memref<?xf32>, %[[O:[a-z0-9]+]]: memref<?xf32>
+// CHECK-DAG:     %[[C0:.*]] = arith.constant 0 : index
+// CHECK-DAG:     %[[C1:.*]] = arith.constant 1 : index
+// CHECK-DAG:     %[[NA:.*]] = memref.dim %[[A]], %[[C0]]
+// CHECK-DAG:     %[[NO:.*]] = memref.dim %[[O]], %[[C0]]
+// CHECK-DAG:     %[[NK:.*]] = memref.dim %[[K]], %[[C0]]
+// CHECK-DAG:     %[[ANY:.*]] = arith.cmpi ne, %[[NO]], %[[C0]]
+// CHECK-DAG:     %[[ANY_TAP:.*]] = arith.cmpi ne, %[[NK]], %[[C0]]
+// CHECK-DAG:     %[[TURNS:.*]] = arith.andi %[[ANY]], %[[ANY_TAP]]
+// CHECK-DAG:     %[[LAST_O:.*]] = arith.subi %[[NO]], %[[C1]]
+// CHECK-DAG:     %[[LAST_K:.*]] = arith.subi %[[NK]], %[[C1]]
+// CHECK:         %[[LAST:.*]] = arith.addi %[[LAST_O]], %[[LAST_K]]
+// CHECK:         %[[NEEDED:.*]] = arith.addi %[[LAST]], %[[C1]]
+// CHECK:         %[[LIMIT:.*]] = arith.select %[[TURNS]], %[[NEEDED]], %[[C0]]
+// CHECK:         %[[MIN:.*]] = arith.minsi %[[NA]], %[[LIMIT]]
+// CHECK:         expect_size %[[MIN]], %[[LIMIT]], "linalg.conv_1d: expected dimension 0 of operand 0 to be at least"
+// CHECK-NOT:     expect_size
+func.func @convolution(%a: memref<?xf32>, %k: memref<?xf32>, %o: memref<?xf32>) {
+  linalg.conv_1d ins(%a, %k : memref<?xf32>, memref<?xf32>)
+                 outs(%o : memref<?xf32>)
+  return
+}
+
+// -----
+
+// CHECK-LABEL: func.func @maps
+// CHECK:         expect_size {{.*}} "linalg.generic: expected indices of dimension 0 of operand 0 to be at least"
+// CHECK:         expect_size {{.*}} "linalg.generic: expected dimension 0 of operand 0 to be at least"
+// CHECK:         expect_size {{.*}} "linalg.generic: expected dimension 1 of operand 0 to be at least"
+// CHECK-NOT:     expect_size
+func.func @maps(%a: memref<?x?xf32>, %o: memref<?x?xf32>) {
+  linalg.generic {
+    indexing_maps = [affine_map<(d0, d1) -> (d0 - d1, 3)>,
+                     affine_map<(d0, d1) -> (d0, d1)>],
+    iterator_types = ["parallel", "parallel"]
+  } ins(%a : memref<?x?xf32>) outs(%o : memref<?x?xf32>) {
+  ^bb0(%x: f32, %y: f32):
+    linalg.yield %x : f32
+  }
+  return
+}

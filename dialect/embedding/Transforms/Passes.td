@@ -65,14 +65,36 @@ def EmbeddingCheckSizesPass
     : Pass<"embedding-check-sizes", "::mlir::func::FuncOp"> {
   let summary = "Check when a program runs that sizes agree";
   let description = [{
-    Sizes that differ at run time are undefined behaviour, of the dialect's
-    operations as of linalg's. This pass creates an `embedding.expect_size` for
-    each constraint between sizes of an operation of the dialect, of an operation
-    of linalg where a loop walks a dimension of an operand, of a `memref.copy`
-    and of a cast that makes sizes static; also for a `num_rows` that is negative,
-    or so large that rows and positions do not fit into 64 bits. What slices,
-    `tensor.concat`, `tensor.pad`, reshapes and other indices of linalg say is not
-    checked. Canonicalization erases those that hold by what is static.
+    Sizes that do not fit at run time are undefined behaviour, of the dialect's
+    operations as of others. This pass creates an `embedding.expect_size` for
+
+    - each constraint between sizes of an operation of the dialect; also for a
+      `num_rows` that is negative, or so large that rows and positions do not fit
+      into 64 bits;
+    - the dimensions of operands of a linalg operation: those that one loop walks
+      are of one size, and the values of other expressions of indexing maps
+      (`d0 + d1`, `d0 * 2`, constants) lie in theirs. An expression with
+      `floordiv` or `mod` that has a dimension twice is bounded term by term;
+    - slices (`tensor.extract_slice`, `tensor.insert_slice`,
+      `tensor.parallel_insert_slice`, `memref.subview`): they lie in what they are
+      slices of, and what is inserted has their sizes;
+    - `tensor.pad`, by no negative number, and `tensor.concat`;
+    - `expand_shape` and `reshape` of either dialect, which keep the number of
+      elements, `memref.collapse_shape` of dimensions that are contiguous, and
+      `memref.view`;
+    - `memref.copy` and `bufferization.materialize_in_destination`;
+    - casts that make a rank, sizes, strides or an offset static;
+    - the index of `tensor.dim` and `memref.dim`.
+
+    Nothing is created where bounds of values prove a slice, padding or shape to
+    fit, and canonicalization erases what holds by what is static.
+
+    The rest is the program's own to get right: the positions of single elements
+    and vectors (`tensor.extract`, `tensor.insert`, `memref.load`, `memref.store`,
+    atomics, all of `affine` and `vector`), what makes memory of an address
+    (`memref.reinterpret_cast`, `memref.extract_aligned_pointer_as_index`, all of
+    `llvm`), promises (`memref.assume_alignment`, `out_of_range(assume)`), and
+    functions without a body.
 
     What every call of the function does is checked at its start, before anything
     is written, if its arguments determine the sizes; the rest right before the
@@ -98,7 +120,7 @@ def EmbeddingCheckSizesPass
   let dependentDialects = [
     "::mlir::embedding::EmbeddingDialect", "::mlir::arith::ArithDialect",
     "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
-    "::mlir::tensor::TensorDialect"
+    "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"
   ];
 }
 

@@ -123,14 +123,15 @@ embedding_call_options_init(EmbeddingCallOptions *options, size_t struct_size);
  * the CPU a function that updates one updates a copy, for a GPU it does not
  * compile.
  *
- * Sizes that do not fit each other are EMBEDDING_INVALID_ARGUMENT, for operands
- * of the dialect's operations, of linalg's where a loop walks a dimension, of
- * copies and of casts to static sizes; what slices, tensor.concat, tensor.pad,
- * reshapes and other indices say is not checked. The message names the
- * operation, its operand and the dimension. Those that arguments
+ * Sizes that do not fit each other are EMBEDDING_INVALID_ARGUMENT: of operands
+ * of the dialect's and of linalg's operations, slices, padding,
+ * concatenations, reshapes, views, copies and casts. The message names the
+ * operation, its operand and the dimension. The positions of single elements
+ * and vectors (tensor.extract, memref.store, vector.transfer_read, ...) and
+ * what memref.reinterpret_cast says are not checked. Those that arguments
  * determine, of operations outside loops and branches, are checked before
- * anything is written; memory that there is not is EMBEDDING_OUT_OF_MEMORY, and
- * what memrefs then hold is unspecified.
+ * anything is written, the others before their operation; memory that there is
+ * not is EMBEDDING_OUT_OF_MEMORY, and what memrefs then hold is unspecified.
  *
  * A `cf.assert` that fails is EMBEDDING_INVALID_ARGUMENT too, "assertion
  * failed: " and its message; what memrefs then hold is unspecified.

@@ -59,10 +59,12 @@ class Module:
         if self.module:
             self.engine.library.embedding_module_destroy(self.module)
 
-    def call(self, name, *arrays):
-        """Calls a function on its arguments and memory for its results."""
-        tensors = [view(array) for array in arrays]
-        pointers = (ctypes.c_void_p * len(tensors))(
-            *(ctypes.addressof(tensor) for tensor in tensors))
+    def call(self, name, *arguments):
+        """Calls a function on its arguments, arrays and numbers of type `index`, and
+        memory for its results."""
+        operands = [ctypes.c_int64(argument) if isinstance(argument, int) else view(argument)
+                    for argument in arguments]
+        pointers = (ctypes.c_void_p * len(operands))(
+            *(ctypes.addressof(operand) for operand in operands))
         check(self.engine.library.embedding_module_call, self.module, name.encode(),
               pointers, None)

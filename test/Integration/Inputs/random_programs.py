@@ -1,8 +1,8 @@
 """Compiles and runs random programs around lookups, and compares with NumPy.
 
 A program is a lookup, or a few, with what models put behind it: scales, biases,
-positions, norms, products, sums, casts and gradients, on tensors of static or
-dynamic shape. Data are small integers, so that but for norms every value is exact.
+positions, norms, products, sums, casts, gradients, slices, padding, concatenations
+and windows, on tensors of static or dynamic shape. Data are small integers, so that but for norms every value is exact.
 """
 
 import argparse
@@ -54,6 +54,20 @@ class Program:
         value = self.fresh()
         self.emit(f"{value} = arith.constant {number} : index")
         return value
+
+    def number(self, number):
+        """An operand of type `index`: a constant, or an argument."""
+        if self.rng.random() < 0.5:
+            return self.index(number)
+        value = f"%arg{len(self.arguments)}"
+        self.parameters.append(f"{value}: index")
+        self.arguments.append(int(number))
+        return value
+
+    def numbers(self, numbers, is_shape=False):
+        """The text of a list of operands, those that types tell as they are."""
+        return ", ".join(str(number) if is_shape and self.is_static else self.number(number)
+                         for number in numbers)
 
     def empty(self, array, sizes):
         """A destination of the type of `array`. `sizes` are values and dimensions
@@ -271,8 +285,105 @@ class Program:
                   f"-> {self.type(expected)}")
         return result, expected
 
+    # MLIR wants static offsets of slices, of no elements too, to be those of elements:
+    # what is empty is not sliced, nor what is made of slices.
+
+    def slice(self, rows):
+        value, array = rows
+        strides = self.rng.integers(1, 4, 2)
+        if 0 in array.shape:
+            return rows
+        offsets = [int(self.rng.integers(0, size)) for size in array.shape]
+        sizes = [int(self.rng.integers(0, -(-(size - offset) // stride) + 1))
+                 for size, offset, stride in zip(array.shape, offsets, strides)]
+        if self.rng.random() < 0.5:
+            # All that are left.
+            sizes = [-(-(size - offset) // stride)
+                     for size, offset, stride in zip(array.shape, offsets, strides)]
+        sizes = [int(size) for size in sizes]
+        expected = np.ascontiguousarray(array[tuple(
+            slice(offset, offset + size * stride, stride)
+            for offset, size, stride in zip(offsets, sizes, strides))])
+        result = self.fresh()
+        at = (f"[{self.numbers(offsets)}] [{self.numbers(sizes, is_shape=True)}] "
+              f"[{self.numbers(strides)}]")
+        self.emit(f"{result} = tensor.extract_slice {value}{at} : {self.type(array)} to "
+                  f"{self.type(expected)}")
+        return result, expected
+
+    def insert(self, rows):
+        value, array = rows
+        around = self.rng.integers(0, 3, (2, 2))
+        shape = [size + low + high for size, (low, high) in zip(array.shape, around)]
+        if 0 in array.shape:
+            return rows
+        dest = self.argument(self.data(*shape, dtype=array.dtype))
+        offsets = [int(low) for low, _ in around]
+        expected = dest[1].copy()
+        expected[offsets[0]:offsets[0] + array.shape[0],
+                 offsets[1]:offsets[1] + array.shape[1]] = array
+        self.bound = max(self.bound, 3)
+        result = self.fresh()
+        at = f"[{self.numbers(offsets)}] [{self.numbers(array.shape, is_shape=True)}] [1, 1]"
+        self.emit(f"{result} = tensor.insert_slice {value} into {dest[0]}{at} : "
+                  f"{self.type(array)} into {self.type(expected)}")
+        return result, expected
+
+    def pad(self, rows):
+        value, array = rows
+        if 0 in array.shape:
+            return rows
+        around = self.rng.integers(0, 4, (2, 2))
+        expected = np.pad(array, around, constant_values=2)
+        self.bound = max(self.bound, 2)
+        result, constant = self.fresh(), self.fresh()
+        element = self.element(array)
+        self.emit(f"{constant} = arith.constant 2.0 : {element}")
+        by = f"low[{self.numbers(around[:, 0])}] high[{self.numbers(around[:, 1])}]"
+        self.emit(f"{result} = tensor.pad {value} {by} {{ ^bb0(%i: index, %j: index): "
+                  f"tensor.yield {constant} : {element} }} : {self.type(array)} to "
+                  f"{self.type(expected)}")
+        return result, expected
+
+    def concat(self, rows):
+        array = rows[1]
+        if 0 in array.shape:
+            return rows
+        dim = int(self.rng.integers(2))
+        shape = list(array.shape)
+        shape[dim] = int(self.rng.integers(self.is_static, 5))
+        other = self.argument(self.data(*shape, dtype=array.dtype))
+        both = [rows, other, rows][:int(self.rng.integers(2, 4))]
+        self.bound = max(self.bound, 3)
+        expected = np.concatenate([part for _, part in both], axis=dim)
+        result = self.fresh()
+        self.emit(f"{result} = tensor.concat dim({dim}) {', '.join(v for v, _ in both)} : "
+                  f"({', '.join(self.type(part) for _, part in both)}) -> {self.type(expected)}")
+        return result, expected
+
+    def windows(self, rows):
+        """Sums of rows that follow each other."""
+        value, array = rows
+        count = int(self.rng.integers(1, 4))
+        stride = int(self.rng.integers(1, 3))
+        if array.shape[0] < count:
+            return rows
+        windows = np.lib.stride_tricks.sliding_window_view(array, count, axis=0)[::stride]
+        expected = np.ascontiguousarray(
+            windows.astype(np.float64).sum(axis=-1).astype(array.dtype))
+        self.bound *= count
+        self.rounded(array, count, count)
+        # Says how many rows there are in a window, and how many windows.
+        shape = self.argument(self.data(count, dtype=array.dtype))
+        outer = self.argument(np.zeros(expected.shape[0], array.dtype))
+        element = self.element(array)
+        zeros = self.fill(expected, [(outer, 0), (rows, 1)], 0.0)
+        return self.generic(
+            [rows, shape], [f"d0 * {stride} + d2, d1", "d2", "d0, d1"], expected, zeros,
+            ["parallel", "parallel", "reduction"], [f"%y = arith.addf %a, %c : {element}"], element)
+
     STEPS = [combine, combine, combine, positions, layer_norm, matmul, transpose,
-             add_lookup, to_f64, dense_grad]
+             add_lookup, to_f64, dense_grad, slice, insert, pad, concat, windows]
 
     def build(self, steps=None):
         n = int(self.rng.choice([0, 1, 2, 3, 17, 64]))
