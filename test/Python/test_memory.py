@@ -402,6 +402,13 @@ assert torch.equal(out, weight[:10_000])
 assert torch.equal(others[0], weight[5_000:15_000])
 assert torch.equal(others[1], weight[9_000:19_000])
 assert torch.equal(smaller[:5_000], weight[:5_000]) and smaller[5_000:].eq(7).all()
+def get_mapped_bytes():
+    return int(open("/proc/self/statm").read().split()[0]) * 4096
+before = get_mapped_bytes()
+for _ in range(40):
+    others.clear()
+    embedding_mlir.embedding(indices, weight)
+assert get_mapped_bytes() - before < 40 << 20
 """)
 
 
