@@ -10,6 +10,7 @@
 
 #include "embedding/Conversion/Passes.h"
 #include "embedding/Pipelines/Passes.h"
+#include "embedding/Target/CostModel.h"
 #include "embedding/Transforms/Passes.h"
 
 #include "mlir/Conversion/Passes.h"
@@ -42,7 +43,8 @@ static void addRowLowering(OpPassManager &pm,
                            const CPUPipelineOptions &options) {
   // What writes where the data says becomes loops on memory, not on tensors.
   pm.addPass(createConvertEmbeddingToLoopsPass(
-      {options.prefetch, options.prefetchRowsAhead}));
+      {options.prefetch, options.prefetchRowsAhead,
+       options.parallelism == CPUParallelism::none ? 1 : options.numThreads}));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   // While temporary buffers can be told from the outputs.
@@ -111,7 +113,10 @@ static void addLowerToLLVM(OpPassManager &pm,
 void embedding::buildEmbeddingToCPUPipeline(OpPassManager &pm,
                                             const CPUPipelineOptions &options) {
   addEmbeddingToLinalg(pm, options);
-  addBufferization(pm);
+  // Memory of the caller's allocator is aligned, and that of results may not
+  // be.
+  addBufferization(
+      pm, options.allocation == CPUAllocation::callback ? 0 : cost::kLineBytes);
   addRowLowering(pm, options);
   addLowerToLLVM(pm, options);
 }

@@ -36,7 +36,7 @@ static void addEmbeddingToGPU(OpPassManager &pm,
   addSimplification(pm);
   if (options.checkSizes)
     addSizeChecks(pm);
-  addBufferization(pm);
+  addBufferization(pm, /*alignment=*/0);
   pm.addPass(createConvertEmbeddingToGPUPass({options.rowAlignment,
                                               options.atomicGradients,
                                               hasVectorAtomics(options.chip)}));

@@ -36,9 +36,12 @@ void embedding::addSizeChecks(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
 }
 
-void embedding::addBufferization(OpPassManager &pm) {
+void embedding::addBufferization(OpPassManager &pm, unsigned alignment) {
   bufferization::OneShotBufferizePassOptions options;
   options.bufferizeFunctionBoundaries = true;
+  options.bufferAlignment = alignment;
+  // A loop may carry a new tensor from each iteration.
+  options.allowReturnAllocsFromLoops = true;
   // Callers pass contiguous memory: with offsets and strides unknown, no row
   // would vectorize.
   options.functionBoundaryTypeConversion =

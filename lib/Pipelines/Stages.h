@@ -21,8 +21,9 @@ void addSimplification(OpPassManager &pm);
 /// Checks of sizes that are not static, before operations are converted.
 void addSizeChecks(OpPassManager &pm);
 
-/// From tensors to memrefs, with deallocations.
-void addBufferization(OpPassManager &pm);
+/// From tensors to memrefs, with deallocations. Allocations ask for memory that
+/// is aligned to `alignment` bytes, unless that is 0.
+void addBufferization(OpPassManager &pm, unsigned alignment);
 
 } // namespace embedding
 } // namespace mlir

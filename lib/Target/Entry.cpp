@@ -8,6 +8,8 @@
 
 #include "embedding/Target/Entry.h"
 
+#include "embedding/Transforms/Passes.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -67,6 +69,7 @@ static func::FuncOp addCaller(func::FuncOp function, StringRef name,
           (kTakeResultFunction + "_" + name + "_" + llvm::Twine(number)).str(),
           {b.getI64Type(), shaped.getType()});
       taker.setPrivate();
+      taker->setAttr(kResultAttrName, b.getI64IntegerAttr(number));
       taker.setArgAttr(
           1, bufferization::BufferizationDialect::kBufferAccessAttrName,
           b.getStringAttr("read"));
@@ -151,6 +154,7 @@ void Entries::finish(ModuleOp module) const {
       taker = function;
       function.setName(kTakeResultFunction);
     }
+    function->removeAttr(kResultAttrName);
     // Bufferization leaves what it was told, and the translation would warn.
     for (unsigned i = 0; i < function.getNumArguments(); ++i)
       function.removeArgAttr(

@@ -269,6 +269,7 @@ LogicalResult mlir::embedding::compileFunctions(
     cpu.vectorBytes = target.getVectorBytes();
     cpu.vectorize = cpu.prefetch = !options.isNaive;
     cpu.parallelism = CPUParallelism::callback;
+    cpu.numThreads = options.numThreads;
     cpu.allocation = CPUAllocation::callback;
     cpu.assertions = CPUAssertions::callback;
     cpu.checkSizes = !options.assumesSizes;

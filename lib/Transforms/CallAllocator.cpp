@@ -11,6 +11,7 @@
 #include "mlir/Analysis/DataLayoutAnalysis.h"
 #include "mlir/Conversion/LLVMCommon/ConversionTarget.h"
 #include "mlir/Conversion/LLVMCommon/Pattern.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/FunctionCallUtils.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -46,11 +47,56 @@ static bool isOfCaller(BaseMemRefType type) {
   return memref && !memref.getMemorySpace() && memref.getLayout().isIdentity();
 }
 
+/// Whether `block` may run again in one call of its function.
+static bool mayRepeat(Block *block) {
+  SmallPtrSet<Block *, 8> reached;
+  SmallVector<Block *> next(block->getSuccessors());
+  while (!next.empty()) {
+    Block *reachable = next.pop_back_val();
+    if (reachable == block)
+      return true;
+    if (reached.insert(reachable).second)
+      next.append(reachable->succ_begin(), reachable->succ_end());
+  }
+  return false;
+}
+
+/// The number of the result that the buffer of `allocation` is handed over as,
+/// if it is that of a call and there is only one such buffer.
+static std::optional<int64_t> getResultNumber(Operation *allocation) {
+  if (!isa<func::FuncOp>(allocation->getParentOp()) ||
+      mayRepeat(allocation->getBlock()))
+    return std::nullopt;
+  SmallVector<Value> views = {allocation->getResult(0)};
+  while (!views.empty())
+    for (Operation *user : views.pop_back_val().getUsers()) {
+      if (auto cast = dyn_cast<memref::CastOp>(user))
+        views.push_back(cast.getResult());
+      auto call = dyn_cast<func::CallOp>(user);
+      if (!call)
+        continue;
+      auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
+          user, call.getCalleeAttr());
+      IntegerAttr number;
+      if (callee)
+        number = callee->getAttrOfType<IntegerAttr>(kResultAttrName);
+      if (number)
+        return number.getInt();
+    }
+  return std::nullopt;
+}
+
 namespace {
 
+/// The functions that allocate, and for what.
+struct Callees {
+  LLVM::LLVMFuncOp allocate, allocateResult;
+  DenseMap<Operation *, int64_t> results;
+};
+
 template <typename OpTy> struct CallAllocate : ConvertOpToLLVMPattern<OpTy> {
-  CallAllocate(const LLVMTypeConverter &converter, LLVM::LLVMFuncOp callee)
-      : ConvertOpToLLVMPattern<OpTy>(converter), callee(callee) {}
+  CallAllocate(const LLVMTypeConverter &converter, const Callees &callees)
+      : ConvertOpToLLVMPattern<OpTy>(converter), callees(callees) {}
 
   LogicalResult
   matchAndRewrite(OpTy op, typename OpTy::Adaptor adaptor,
@@ -84,13 +130,17 @@ template <typename OpTy> struct CallAllocate : ConvertOpToLLVMPattern<OpTy> {
           ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(dim)});
       LLVM::StoreOp::create(rewriter, loc, size, slot);
     }
-    Value elementBytes =
-        this->getSizeInBytes(loc, type.getElementType(), rewriter);
-    Value memory = LLVM::CallOp::create(
-                       rewriter, loc, callee,
-                       ValueRange{elementBytes, constant(getAlignment(op)),
-                                  constant(type.getRank()), array})
-                       .getResult();
+    SmallVector<Value> arguments = {
+        this->getSizeInBytes(loc, type.getElementType(), rewriter),
+        constant(getAlignment(op)), constant(type.getRank()), array};
+    LLVM::LLVMFuncOp callee = callees.allocate;
+    if (auto result = callees.results.find(op);
+        result != callees.results.end()) {
+      callee = callees.allocateResult;
+      arguments.insert(arguments.begin(), constant(result->second));
+    }
+    Value memory =
+        LLVM::CallOp::create(rewriter, loc, callee, arguments).getResult();
     rewriter.replaceOp(
         op, Value(this->createMemRefDescriptor(loc, type, memory, memory, sizes,
                                                strides, rewriter)));
@@ -105,7 +155,7 @@ private:
       return op.getAlignment().value_or(1);
   }
 
-  LLVM::LLVMFuncOp callee;
+  const Callees &callees;
 };
 
 template <typename OpTy> struct CallDeallocate : ConvertOpToLLVMPattern<OpTy> {
@@ -143,30 +193,50 @@ struct EmbeddingCallAllocator
             cast<BaseMemRefType>(op->getOperands().back().getType()));
       return false;
     };
-    auto found = module.walk([&](Operation *op) {
-      return isToCall(op) ? WalkResult::interrupt() : WalkResult::advance();
+    bool isFound = false;
+    Callees callees;
+    module.walk([&](Operation *op) {
+      if (!isToCall(op))
+        return;
+      isFound = true;
+      if (isa<memref::AllocOp, gpu::AllocOp>(op))
+        if (std::optional<int64_t> number = getResultNumber(op))
+          callees.results[op] = *number;
     });
-    if (!found.wasInterrupted())
+    if (!isFound)
       return;
 
     OpBuilder builder(&getContext());
     Type pointer = LLVM::LLVMPointerType::get(&getContext());
     Type i64 = builder.getI64Type();
-    FailureOr<LLVM::LLVMFuncOp> allocate = LLVM::lookupOrCreateFn(
-        builder, module, kAllocateFunction, {i64, i64, i64, pointer}, pointer);
+    auto declare = [&](StringRef name, ArrayRef<Type> arguments,
+                       LLVM::LLVMFuncOp &function) {
+      FailureOr<LLVM::LLVMFuncOp> declared =
+          LLVM::lookupOrCreateFn(builder, module, name, arguments, pointer);
+      if (failed(declared))
+        return failure();
+      function = *declared;
+      // As of malloc's result.
+      function.setResultAttr(0, LLVM::LLVMDialect::getNoAliasAttrName(),
+                             builder.getUnitAttr());
+      return success();
+    };
     FailureOr<LLVM::LLVMFuncOp> deallocate =
         LLVM::lookupOrCreateFn(builder, module, kDeallocateFunction, {pointer},
                                LLVM::LLVMVoidType::get(&getContext()));
-    if (failed(allocate) || failed(deallocate))
+    if (failed(deallocate) ||
+        failed(declare(kAllocateFunction, {i64, i64, i64, pointer},
+                       callees.allocate)))
       return signalPassFailure();
-    // As of malloc's result.
-    allocate->setResultAttr(0, LLVM::LLVMDialect::getNoAliasAttrName(),
-                            builder.getUnitAttr());
+    if (!callees.results.empty() &&
+        failed(declare(kAllocateResultFunction, {i64, i64, i64, i64, pointer},
+                       callees.allocateResult)))
+      return signalPassFailure();
 
     LLVMTypeConverter converter(&getContext());
     RewritePatternSet patterns(&getContext());
     patterns.add<CallAllocate<memref::AllocOp>, CallAllocate<memref::AllocaOp>,
-                 CallAllocate<gpu::AllocOp>>(converter, *allocate);
+                 CallAllocate<gpu::AllocOp>>(converter, callees);
     patterns
         .add<CallDeallocate<memref::DeallocOp>, CallDeallocate<gpu::DeallocOp>>(
             converter, *deallocate);

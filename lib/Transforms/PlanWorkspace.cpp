@@ -36,51 +36,103 @@ static Value getBytes(LoopBuilder &b, MemRefType type, ValueRange sizes) {
   return b.bitAnd(b.add(bytes, b.index(kAlignment - 1)), b.index(-kAlignment));
 }
 
-static LogicalResult planWorkspace(func::FuncOp function, Value workspace) {
-  SmallVector<memref::AllocOp> buffers;
-  function.walk([&](memref::AllocOp op) { buffers.push_back(op); });
+namespace {
 
+/// Where each buffer of a function begins in its workspace, and where the last
+/// ends: values that follow from the shapes of the arguments.
+class Layout {
+public:
+  /// Builds the values by `b`, of the arguments of a function as `mapping` has
+  /// them.
+  Layout(LoopBuilder &b, IRMapping mapping)
+      : b(b), mapping(std::move(mapping)), end(this->b.index(0)) {}
+
+  /// Places the buffers of `block`. The ways of a branch share their memory.
+  LogicalResult add(Block &block) {
+    for (Operation &op : block) {
+      if (auto buffer = dyn_cast<memref::AllocOp>(op)) {
+        if (failed(add(buffer)))
+          return failure();
+        continue;
+      }
+      bool hasBuffers = false;
+      op.walk([&](memref::AllocOp) { hasBuffers = true; });
+      if (!hasBuffers)
+        continue;
+      auto branch = dyn_cast<scf::IfOp>(op);
+      if (!branch)
+        return op.emitError("expected a buffer of a function with a workspace "
+                            "not to be allocated in a loop");
+      Value begin = end, longest = end;
+      for (Region &way : branch->getRegions())
+        for (Block &block : way) {
+          end = begin;
+          if (failed(add(block)))
+            return failure();
+          longest = b.max(longest, end);
+        }
+      end = longest;
+    }
+    return success();
+  }
+
+  /// In the order of the function.
+  SmallVector<std::pair<memref::AllocOp, Value>> offsets;
+  Value getEnd() const { return end; }
+
+private:
+  LogicalResult add(memref::AllocOp buffer) {
+    SmallVector<Value> sizes;
+    for (Value size : buffer.getDynamicSizes()) {
+      if (failed(cloneComputation(b, size, mapping, isMemoryEffectFree)))
+        return buffer.emitError("expected the size of a buffer of a function "
+                                "with a workspace to follow from the shapes of "
+                                "the arguments");
+      sizes.push_back(mapping.lookup(size));
+    }
+    offsets.emplace_back(buffer, end);
+    end = b.add(end, getBytes(b, buffer.getType(), sizes));
+    return success();
+  }
+
+  LoopBuilder &b;
+  IRMapping mapping;
+  Value end;
+};
+
+} // namespace
+
+static LogicalResult planWorkspace(func::FuncOp function, Value workspace) {
+  Block &entry = function.front();
   LoopBuilder sizing(function.getLoc(), function);
   auto sizeFunction = func::FuncOp::create(
       sizing, (function.getName() + kWorkspaceBytesSuffix).str(),
       sizing.getFunctionType(function.getArgumentTypes(), sizing.getI64Type()));
   sizeFunction->setDiscardableAttrs(function->getDiscardableAttrDictionary());
   sizing.setInsertionPointToStart(sizeFunction.addEntryBlock());
-  IRMapping mapping;
-  mapping.map(function.getArguments(), sizeFunction.getArguments());
+  IRMapping toSizing, toItself;
+  toSizing.map(function.getArguments(), sizeFunction.getArguments());
+  toItself.map(function.getArguments(), function.getArguments());
+  Layout bytes(sizing, toSizing);
+  if (failed(bytes.add(entry)))
+    return failure();
+  func::ReturnOp::create(sizing, sizing.toI64(bytes.getEnd()));
 
-  Value total = sizing.index(0);
-  Value offset;
-  for (memref::AllocOp buffer : buffers) {
-    if (buffer->getParentOp() != function)
-      return buffer.emitError(
-          "expected a buffer of a function with a workspace not to be "
-          "allocated in a loop or a branch");
-    for (Value size : buffer.getDynamicSizes())
-      // It may divide: what is computed outside loops and branches is computed
-      // in every call.
-      if (failed(cloneComputation(sizing, size, mapping, isMemoryEffectFree)))
-        return buffer.emitError("expected the size of a buffer of a function "
-                                "with a workspace to follow from the shapes of "
-                                "the arguments");
-    SmallVector<Value> sizes = llvm::map_to_vector(
-        buffer.getDynamicSizes(), [&](Value v) { return mapping.lookup(v); });
-    total = sizing.add(total, getBytes(sizing, buffer.getType(), sizes));
-
-    LoopBuilder b(buffer.getLoc(), buffer);
-    if (!offset)
-      offset = b.index(0);
-    auto view = memref::ViewOp::create(b, buffer.getType(), workspace, offset,
-                                       buffer.getDynamicSizes());
-    offset =
-        b.add(offset, getBytes(b, buffer.getType(), buffer.getDynamicSizes()));
+  LoopBuilder b(function.getLoc(), function);
+  b.setInsertionPointToStart(&entry);
+  Layout layout(b, toItself);
+  if (failed(layout.add(entry)))
+    return failure();
+  for (auto [buffer, offset] : layout.offsets) {
+    LoopBuilder atBuffer(buffer.getLoc(), buffer);
+    auto view = memref::ViewOp::create(atBuffer, buffer.getType(), workspace,
+                                       offset, buffer.getDynamicSizes());
     for (Operation *user : llvm::make_early_inc_range(buffer->getUsers()))
       if (isa<memref::DeallocOp>(user))
         user->erase();
     buffer.replaceAllUsesWith(view.getResult());
     buffer.erase();
   }
-  func::ReturnOp::create(sizing, sizing.toI64(total));
   return success();
 }
 

@@ -53,6 +53,9 @@ public:
   Value i64(int64_t value) {
     return arith::ConstantIntOp::create(*this, value, 64);
   }
+  Value flag(bool value) {
+    return arith::ConstantIntOp::create(*this, value, 1);
+  }
   Value constant(Type type, double value) {
     return arith::ConstantOp::create(*this, getFloatAttr(type, value));
   }
@@ -173,8 +176,16 @@ public:
     setInsertionPoint(forall.getTerminator());
     body(forall.getInductionVar(0));
   }
+  /// A branch; only the way that is taken, if that is known.
   void ifTrue(Value condition, llvm::function_ref<void()> then,
               llvm::function_ref<void()> otherwise = nullptr) {
+    if (std::optional<int64_t> known = getConstantIntValue(condition)) {
+      if (*known)
+        then();
+      else if (otherwise)
+        otherwise();
+      return;
+    }
     auto ifOp = scf::IfOp::create(*this, condition,
                                   /*withElseRegion=*/bool(otherwise));
     InsertionGuard guard(*this);
@@ -186,10 +197,12 @@ public:
     }
   }
 
-  /// A branch that yields values.
+  /// The same with values.
   SmallVector<Value>
   choose(Value condition, llvm::function_ref<SmallVector<Value>()> then,
          llvm::function_ref<SmallVector<Value>()> otherwise) {
+    if (std::optional<int64_t> known = getConstantIntValue(condition))
+      return *known ? then() : otherwise();
     auto build = [&](llvm::function_ref<SmallVector<Value>()> branch) {
       return [this, branch](OpBuilder &builder, Location loc) {
         InsertionGuard guard(*this);
@@ -274,6 +287,31 @@ private:
   Operation *lowered = nullptr;
 };
 
+/// A size of the cost model that is known when the code runs, if not before.
+class RuntimeSize {
+public:
+  RuntimeSize(LoopBuilder &b, Value value) : b(b), value(value) {}
+
+  RuntimeSize operator/(int64_t divisor) const {
+    return {b, b.createOrFold<arith::DivUIOp>(value, b.index(divisor))};
+  }
+  RuntimeSize operator<=(const RuntimeSize &other) const {
+    return {b, b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::sle, value,
+                                             other.value)};
+  }
+  RuntimeSize operator<=(int64_t bound) const {
+    return *this <= RuntimeSize(b, b.index(bound));
+  }
+  RuntimeSize operator&(const RuntimeSize &other) const {
+    return {b, b.createOrFold<arith::AndIOp>(value, other.value)};
+  }
+  operator Value() const { return value; }
+
+private:
+  LoopBuilder &b;
+  Value value;
+};
+
 /// `blockCount` blocks of `blockSize` elements, the last one shorter.
 struct Blocks {
   Value blockCount;
@@ -318,7 +356,7 @@ public:
       sizes.push_back(b.value(getMixedSize(b, b.getLoc(), memref, dim)));
     count = b.index(1);
     for (Value size : sizes)
-      count = b.mul(count, size);
+      count = b.createOrFold<arith::MulIOp>(count, size);
     if (rank <= 1 || !type.getLayout().isIdentity())
       return;
     SmallVector<ReassociationIndices> groups(1);

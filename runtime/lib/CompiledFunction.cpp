@@ -232,6 +232,37 @@ Status CompiledCall::run(void *const *functions, const void *const *given,
 // What compiled code calls
 //===----------------------------------------------------------------------===//
 
+Result<char *> CompiledCall::getDestination(int64_t number,
+                                            const int64_t *sizes) {
+  destinations.resize(signature.results.size());
+  char *&destination = destinations[number];
+  if (destination)
+    return destination;
+  const Operand &operand = signature.results[number];
+  DLTensor like{};
+  like.device = {device ? kDLCUDA : kDLCPU, device ? device->getId() : 0};
+  like.ndim = static_cast<int32_t>(operand.rank);
+  like.dtype = operand.dtype();
+  like.shape = const_cast<int64_t *>(sizes);
+  Result<Tensor> tensor = results.getTensor(number, like);
+  if (!tensor)
+    return tensor.failure();
+  if (results.getKnown().empty())
+    if (Status apart = checkApart(number, *tensor); !apart)
+      return apart.failure();
+  destination = tensor->data();
+  return destination;
+}
+
+Result<void *> CompiledCall::placeResult(int64_t number, int64_t alignment,
+                                         const int64_t *sizes) {
+  Result<char *> destination = getDestination(number, sizes);
+  if (!destination)
+    return destination.failure();
+  bool isAligned = reinterpret_cast<uintptr_t>(*destination) % alignment == 0;
+  return isAligned ? *destination : nullptr;
+}
+
 Status CompiledCall::take(int64_t number, const int64_t *memref) {
   // Code has gone on after a report, and has no result that counts.
   if (Status before = getStatus(); !before)
@@ -240,29 +271,25 @@ Status CompiledCall::take(int64_t number, const int64_t *memref) {
     if (Status launched = deviceCall->getStatus(); !launched)
       return launched;
   const Operand &operand = signature.results[number];
-  DLTensor like{};
-  like.device = {device ? kDLCUDA : kDLCPU, device ? device->getId() : 0};
-  like.ndim = static_cast<int32_t>(operand.rank);
-  like.dtype = operand.dtype();
-  like.shape = const_cast<int64_t *>(memref + 3);
-  Result<Tensor> to = results.getTensor(number, like);
+  const int64_t *sizes = memref + 3;
+  Result<char *> to = getDestination(number, sizes);
   if (!to)
     return to.failure();
-  if (results.getKnown().empty())
-    if (Status apart = checkApart(number, *to); !apart)
-      return apart;
-  size_t bytes = to->numElements() * to->elementBytes();
-  if (bytes == 0)
+  int64_t elementBytes = operand.bits / 8;
+  int64_t bytes = elementBytes;
+  for (int64_t dim = 0; dim < operand.rank; ++dim)
+    bytes *= sizes[dim];
+  const char *from =
+      reinterpret_cast<const char *>(memref[1]) + memref[2] * elementBytes;
+  if (bytes == 0 || from == *to)
     return success();
-  const char *from = reinterpret_cast<const char *>(memref[1]) +
-                     memref[2] * to->elementBytes();
   if (!device) {
-    std::memcpy(to->data(), from, bytes);
+    std::memcpy(*to, from, bytes);
     return success();
   }
   const Driver &driver = device->getDriver();
   return driver.check(driver.cuMemcpyDtoDAsync_v2(
-                          reinterpret_cast<CUdeviceptr>(to->data()),
+                          reinterpret_cast<CUdeviceptr>(*to),
                           reinterpret_cast<CUdeviceptr>(from), bytes, stream),
                       "cuMemcpyDtoDAsync");
 }

@@ -214,6 +214,11 @@ private:
                void *context) override;
   Result<void *> allocateMemory(size_t size) override;
   void deallocateMemory(void *memory, size_t size) override;
+  Result<void *> placeResult(int64_t number, int64_t alignment,
+                             const int64_t *sizes) override;
+
+  /// Where result `number` goes, of the type that it has and of `sizes`.
+  Result<char *> getDestination(int64_t number, const int64_t *sizes);
 
   Machine &machine;
   const Signature &signature;
@@ -222,6 +227,8 @@ private:
   std::vector<std::pair<const Operand *, Tensor>> arguments;
   /// Of the results that are known.
   std::vector<std::pair<const char *, const char *>> resultExtents;
+  /// Of results, when they are known.
+  std::vector<char *> destinations;
   Device *device = nullptr;
   DeviceCall *deviceCall = nullptr;
 };

@@ -51,13 +51,16 @@ struct ModuleTarget {
   bool isNaive;
   bool atomicGradients;
   bool assumesSizes;
+  /// At most cost::kManyThreads.
+  int32_t numThreads;
 
   /// The target as one line, its part of the key of a cached module: all but
   /// the CPU, which the engine describes.
   std::string str() const {
     return "module " + std::to_string(chip) + (isNaive ? " naive" : "") +
            (atomicGradients ? " atomic" : "") +
-           (assumesSizes ? " assumed" : "");
+           (assumesSizes ? " assumed" : "") + " threads " +
+           std::to_string(numThreads);
   }
 };
 

@@ -164,7 +164,7 @@ Result<ModuleCode> embedding::runtime::compileInProcess(
     return compilerError("cannot start: " + std::string(std::strerror(error)));
 
   // A field that is not passed on does not compile.
-  auto [cpu, chip, isNaive, atomicGradients, assumesSizes] = target;
+  auto [cpu, chip, isNaive, atomicGradients, assumesSizes, numThreads] = target;
   std::string loader = getLoader();
   std::string texts[] = {loader,
                          library,
@@ -173,7 +173,8 @@ Result<ModuleCode> embedding::runtime::compileInProcess(
                          std::to_string(chip),
                          std::to_string(isNaive),
                          std::to_string(atomicGradients),
-                         std::to_string(assumesSizes)};
+                         std::to_string(assumesSizes),
+                         std::to_string(numThreads)};
   std::vector<char *> arguments;
   for (std::string &text : texts)
     arguments.push_back(text.data());

@@ -8,6 +8,7 @@
 
 #include "GeneratedCall.h"
 
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -97,9 +98,9 @@ static std::string formatSizes(int64_t rank, const int64_t *sizes) {
   return text + "]";
 }
 
-Result<void *> GeneratedCall::allocateBlock(int64_t elementBytes,
-                                            int64_t alignment, int64_t rank,
-                                            const int64_t *sizes) {
+/// The bytes of so many elements, and of what aligns them.
+static Result<size_t> getBytes(int64_t elementBytes, int64_t slack,
+                               int64_t rank, const int64_t *sizes) {
   bool isEmpty = false;
   for (int64_t dim = 0; dim < rank; ++dim) {
     if (sizes[dim] < 0)
@@ -112,16 +113,24 @@ Result<void *> GeneratedCall::allocateBlock(int64_t elementBytes,
   bool overflows = false;
   for (int64_t dim = 0; dim < rank && !isEmpty; ++dim)
     overflows |= __builtin_mul_overflow(bytes, sizes[dim], &bytes);
-  // Memory comes at a multiple of a cache line.
-  int64_t slack = std::max<int64_t>(alignment - 64, 0);
   overflows |= __builtin_add_overflow(bytes, slack, &bytes);
   if (overflows)
     return Failure{EMBEDDING_OUT_OF_MEMORY,
                    "no memory for " + formatSizes(rank, sizes) +
                        " elements of " + std::to_string(elementBytes) +
                        " bytes"};
+  return static_cast<size_t>(bytes);
+}
 
-  Block block{nullptr, static_cast<size_t>(std::max<int64_t>(bytes, 1))};
+Result<void *> GeneratedCall::allocateBlock(int64_t elementBytes,
+                                            int64_t alignment, int64_t rank,
+                                            const int64_t *sizes) {
+  // Memory comes at a multiple of a cache line.
+  int64_t slack = std::max<int64_t>(alignment - 64, 0);
+  Result<size_t> bytes = getBytes(elementBytes, slack, rank, sizes);
+  if (!bytes)
+    return bytes.failure();
+  Block block{nullptr, std::max<size_t>(*bytes, 1)};
   Result<void *> memory = allocateMemory(block.size);
   if (!memory)
     return memory;
@@ -130,14 +139,23 @@ Result<void *> GeneratedCall::allocateBlock(int64_t elementBytes,
   if (slack != 0)
     address = (address + alignment - 1) / alignment * alignment;
   auto *aligned = reinterpret_cast<void *>(address);
+  add(aligned, block);
+  return aligned;
+}
+
+void GeneratedCall::add(void *memory, Block block) {
   try {
     std::lock_guard<std::mutex> lock(mutex);
-    blocks.emplace(aligned, block);
+    blocks.emplace(memory, block);
   } catch (...) {
-    deallocateMemory(block.begin, block.size);
+    deallocateBlock(block);
     throw;
   }
-  return aligned;
+}
+
+void GeneratedCall::deallocateBlock(Block block) {
+  if (block.begin)
+    deallocateMemory(block.begin, block.size);
 }
 
 void *GeneratedCall::allocate(int64_t elementBytes, int64_t alignment,
@@ -154,6 +172,27 @@ void *GeneratedCall::allocate(int64_t elementBytes, int64_t alignment,
   return memory;
 }
 
+void *GeneratedCall::allocateResult(int64_t number, int64_t elementBytes,
+                                    int64_t alignment, int64_t rank,
+                                    const int64_t *sizes) {
+  void *memory = nullptr;
+  serve([&](GeneratedCall &call) -> Status {
+    Result<size_t> bytes = getBytes(elementBytes, /*slack=*/0, rank, sizes);
+    if (!bytes)
+      return bytes.failure();
+    if (*bytes > 0) {
+      Result<void *> placed = call.placeResult(number, alignment, sizes);
+      if (!placed)
+        return std::move(placed.failure());
+      memory = *placed;
+    }
+    if (memory)
+      call.add(memory, {nullptr, 0});
+    return success();
+  });
+  return memory ? memory : allocate(elementBytes, alignment, rank, sizes);
+}
+
 void GeneratedCall::deallocate(void *memory) {
   if (!memory)
     return;
@@ -168,14 +207,14 @@ void GeneratedCall::deallocate(void *memory) {
       block = found->second;
       call.blocks.erase(found);
     }
-    call.deallocateMemory(block.begin, block.size);
+    call.deallocateBlock(block);
     return success();
   });
 }
 
 void GeneratedCall::deallocateAll() {
   for (auto &[memory, block] : blocks)
-    deallocateMemory(block.begin, block.size);
+    deallocateBlock(block);
   blocks.clear();
 }
 
@@ -229,6 +268,8 @@ void *embedding::runtime::resolveOfGeneratedCall(const char *name) {
        reinterpret_cast<void *>(&GeneratedCall::parallelFor)},
       {"embedding_allocate",
        reinterpret_cast<void *>(&GeneratedCall::allocate)},
+      {"embedding_allocate_result",
+       reinterpret_cast<void *>(&GeneratedCall::allocateResult)},
       {"embedding_deallocate",
        reinterpret_cast<void *>(&GeneratedCall::deallocate)},
       {"embedding_report_out_of_range",

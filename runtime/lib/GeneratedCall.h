@@ -66,6 +66,10 @@ public:
   /// `alignment`. Whatever is not deallocated is when the call ends.
   static void *allocate(int64_t elementBytes, int64_t alignment, int64_t rank,
                         const int64_t *sizes);
+  /// The same, in the memory of result `number` if that fits.
+  static void *allocateResult(int64_t number, int64_t elementBytes,
+                              int64_t alignment, int64_t rank,
+                              const int64_t *sizes);
   static void deallocate(void *memory);
   static void reportOutOfRange(int64_t position, int64_t index, int64_t count);
   /// Ends the call with "WHAT EXPECTED, but got ACTUAL".
@@ -85,6 +89,11 @@ protected:
                        void *context) = 0;
   virtual Result<void *> allocateMemory(size_t size) = 0;
   virtual void deallocateMemory(void *memory, size_t size) = 0;
+  /// The memory of result `number`, or null if the code cannot have it.
+  virtual Result<void *> placeResult(int64_t number, int64_t alignment,
+                                     const int64_t *sizes) {
+    return nullptr;
+  }
 
   /// As `runLoop`, for loops whose bodies may fail or allocate: `run` is called
   /// with a function that enters the call on the thread that it runs on.
@@ -126,6 +135,7 @@ private:
   static thread_local Entry *innermost;
 
   struct Block {
+    /// Null if the memory is a result's.
     void *begin;
     size_t size;
   };
@@ -144,6 +154,8 @@ private:
   void fail(Failure failure) noexcept;
   [[noreturn]] static void leave();
 
+  void add(void *memory, Block block);
+  void deallocateBlock(Block block);
   Result<void *> allocateBlock(int64_t elementBytes, int64_t alignment,
                                int64_t rank, const int64_t *sizes);
 

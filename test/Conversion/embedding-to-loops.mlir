@@ -3,6 +3,8 @@
 // RUN: embedding-opt %s --convert-embedding-to-loops --canonicalize --split-input-file | FileCheck %s
 // RUN: embedding-opt %s --convert-embedding-to-loops=prefetch=false --split-input-file | FileCheck %s --check-prefix=PLAIN --implicit-check-not=memref.prefetch
 // RUN: embedding-opt %s --convert-embedding-to-loops=prefetch-rows-ahead=3 --canonicalize --split-input-file | FileCheck %s --check-prefix=THREE
+// RUN: embedding-opt %s --convert-embedding-to-loops=num-threads=1 --canonicalize --split-input-file | FileCheck %s --check-prefix=SINGLE
+// RUN: embedding-opt %s --convert-embedding-to-loops=num-threads=2 --canonicalize --split-input-file | FileCheck %s --check-prefix=PAIR
 
 // A radix sort: pairs, then for each digit counts, their sums and the moves.
 // CHECK-LABEL: func @group
@@ -295,5 +297,92 @@ func.func @no_indices(%t: memref<?x8xf32>, %n: index, %i: memref<?x0xi64>, %j: m
     outs(%rows, %values, %count : memref<?xi64>, memref<?x8xf32>, memref<i64>)
   embedding.group num_rows(%n) out_of_range(assume) ins(%i : memref<?x0xi64>)
     outs(%rows, %offsets, %rows, %count : memref<?xi64>, memref<?xi64>, memref<?xi64>, memref<i64>)
+  return
+}
+
+// -----
+
+// Of sizes that are not known the sort is chosen when the code runs.
+// CHECK-LABEL: func @dynamic_sizes
+// CHECK-SAME: %[[INDICES:.*]]: memref<?xi32>, %[[V:[a-z0-9]*]]: index,
+func.func @dynamic_sizes(%i: memref<?xi32>, %n: index, %r: memref<?xi64>, %o: memref<?xi64>,
+                         %p: memref<?xi64>, %c: memref<i64>) {
+  // CHECK-DAG: %[[LARGEST:.*]] = arith.constant 262144 : index
+  // CHECK: %[[N:.*]] = memref.dim %[[INDICES]]
+  // CHECK: %[[IS_SMALL:.*]] = arith.cmpi sle, %[[V]], %[[N]]
+  // CHECK: %[[FITS:.*]] = arith.cmpi sle, %[[V]], %[[LARGEST]]
+  // CHECK: %[[COUNTS:.*]] = arith.andi %[[IS_SMALL]], %[[FITS]]
+  // CHECK: scf.if %[[COUNTS]] {
+  // CHECK:   memref.alloc(%{{.*}}) : memref<?x?xi64>
+  // CHECK: } else {
+  // CHECK:   memref.alloc(%{{.*}}) : memref<?x1024xi64>
+  // CHECK: return
+  embedding.group num_rows(%n) out_of_range(assume) ins(%i : memref<?xi32>)
+    outs(%r, %o, %p, %c : memref<?xi64>, memref<?xi64>, memref<?xi64>, memref<i64>)
+  return
+}
+
+// -----
+
+// CHECK-LABEL: func @dynamic_distinct
+// CHECK-SAME: %[[TABLE:[a-z0-9]*]]: memref<?x8xf32>, %[[INDICES:[a-z0-9]*]]: memref<?xi64>
+func.func @dynamic_distinct(%t: memref<?x8xf32>, %i: memref<?xi64>) {
+  // CHECK-DAG: %[[ROWS_OF_A_POSITION:.*]] = arith.constant 2048 : index
+  // CHECK-DAG: %[[V:.*]] = memref.dim %[[TABLE]]
+  // CHECK-DAG: %[[N:.*]] = memref.dim %[[INDICES]]
+  // CHECK: %[[SHARE:.*]] = arith.divui %[[V]], %[[ROWS_OF_A_POSITION]]
+  // CHECK: %[[IS_BITMAP:.*]] = arith.cmpi sle, %[[SHARE]], %[[N]]
+  // CHECK: %[[SIZE:.*]] = scf.if %[[IS_BITMAP]] -> (index) {
+  // CHECK:   arith.ori {{.*}} : i64
+  // CHECK: } else {
+  // CHECK:   memref<?x1024xi64>
+  // CHECK: }
+  // CHECK: math.sqrt
+  embedding.renorm max_norm(1.0) out_of_range(assume)
+    ins(%i : memref<?xi64>) outs(%t : memref<?x8xf32>)
+  return
+}
+
+// -----
+
+// A scatter of so short rows is faster on one thread; how many there are is not
+// known, unless an option says it.
+// CHECK-LABEL: func @dynamic_reduction
+// CHECK-NOT: arith.divui {{.*}} : index
+// CHECK: memref<?x1024xi64>
+// SINGLE-LABEL: func @dynamic_reduction
+// SINGLE-SAME: %{{.*}}: memref<?x64xf32>, %[[INDICES:[a-z0-9]*]]: memref<?xi64>, %[[GRAD:[a-z0-9]*]]: memref<?x64xf32>
+func.func @dynamic_reduction(%dy: memref<?x64xf32>, %i: memref<?xi64>, %g: memref<?x64xf32>) {
+  // SINGLE-DAG: %[[TWO:.*]] = arith.constant 2 : index
+  // SINGLE-DAG: %[[V:.*]] = memref.dim %[[GRAD]]
+  // SINGLE-DAG: %[[N:.*]] = memref.dim %[[INDICES]]
+  // SINGLE: %[[HALF:.*]] = arith.divui %[[V]], %[[TWO]]
+  // SINGLE: %[[SCATTERS:.*]] = arith.cmpi sle, %[[HALF]], %[[N]]
+  // SINGLE: scf.if %[[SCATTERS]] {
+  // SINGLE-NOT: memref<?x1024xi64>
+  // SINGLE: } else {
+  // SINGLE: memref<?x1024xi64>
+  embedding.dense_grad out_of_range(assume)
+    ins(%dy, %i : memref<?x64xf32>, memref<?xi64>) outs(%g : memref<?x64xf32>)
+  return
+}
+
+// -----
+
+// Rows that one thread would scatter, and two would not.
+// SINGLE-LABEL: func @longer_rows
+// SINGLE: memref.prefetch
+// SINGLE-LABEL: func @too_long_rows
+// SINGLE-NOT: memref.prefetch
+// PAIR-LABEL: func @longer_rows
+// PAIR-NOT: memref.prefetch
+func.func @longer_rows(%dy: memref<?x64xf32>, %i: memref<?xi64>, %g: memref<?x64xf32>) {
+  embedding.dense_grad out_of_range(assume)
+    ins(%dy, %i : memref<?x64xf32>, memref<?xi64>) outs(%g : memref<?x64xf32>)
+  return
+}
+func.func @too_long_rows(%dy: memref<?x65xf32>, %i: memref<?xi64>, %g: memref<?x65xf32>) {
+  embedding.dense_grad out_of_range(assume)
+    ins(%dy, %i : memref<?x65xf32>, memref<?xi64>) outs(%g : memref<?x65xf32>)
   return
 }

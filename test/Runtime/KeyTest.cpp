@@ -111,14 +111,16 @@ TEST(Keys, Spread) {
 }
 
 TEST(Keys, OfModules) {
-  ModuleTarget target = {nullptr, 0, false, false, false};
+  ModuleTarget target = {nullptr, 0, false, false, false, 3};
   Varied<ModuleTarget> varied(target);
-  auto &[cpu, chip, isNaive, atomicGradients, assumesSizes] = target;
+  auto &[cpu, chip, isNaive, atomicGradients, assumesSizes, numThreads] =
+      target;
   EXPECT_EQ(cpu, nullptr); // Engine.CodeOnDiskIsOfOneCPU tests it.
   varied.add(target, chip, {80, 90, 8});
   varied.add(target, isNaive, {true});
   varied.add(target, atomicGradients, {true});
   varied.add(target, assumesSizes, {true});
+  varied.add(target, numThreads, {1, 2});
   std::set<std::string> keys;
   for (const ModuleTarget &each : varied.all) {
     EXPECT_TRUE(keys.insert(each.str()).second) << each.str();

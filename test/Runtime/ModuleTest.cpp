@@ -165,6 +165,201 @@ TEST(Module, MakesResults) {
             "out: no memory was made");
 }
 
+static constexpr char kTraining[] = R"mlir(
+func.func @dense_grad(%grad: memref<?x8xf32>, %input: memref<?xi64>,
+                      %to: memref<?x8xf32>) {
+  embedding.dense_grad ins(%grad, %input : memref<?x8xf32>, memref<?xi64>)
+      outs(%to : memref<?x8xf32>)
+  return
+}
+func.func @renorm(%weight: memref<?x8xf32>, %input: memref<?xi64>) {
+  embedding.renorm max_norm(0.5) ins(%input : memref<?xi64>)
+      outs(%weight : memref<?x8xf32>)
+  return
+}
+func.func @renorm_lookup(%weight: memref<?x8xf32>, %input: memref<?xi64>,
+                         %out: memref<?x8xf32>) {
+  embedding.renorm_lookup max_norm(0.5) ins(%input : memref<?xi64>)
+      outs(%weight, %out : memref<?x8xf32>, memref<?x8xf32>)
+  return
+}
+func.func @coalesce(%input: memref<?xi64>, %values: memref<?x8xf32>, %v: index,
+                    %rows: memref<?xi64>, %sums: memref<?x8xf32>,
+                    %count: memref<i64>) {
+  embedding.coalesce num_rows(%v)
+      ins(%input, %values : memref<?xi64>, memref<?x8xf32>)
+      outs(%rows, %sums, %count : memref<?xi64>, memref<?x8xf32>, memref<i64>)
+  return
+}
+)mlir";
+
+// Sizes decide in the code how positions are grouped. On either side of what
+// they decide by, results have the bits of operations of the engine, which are
+// compiled for one way; one row is named more often than a chunk is long.
+TEST(Module, GroupsBySizes) {
+  struct Sizes {
+    int64_t numIndices, numRows;
+  };
+  // Of a scatter V / 2 <= N, of a counting sort V <= N, of a bitmap
+  // V / 2048 <= N.
+  const Sizes sizes[] = {{200, 199}, {200, 200}, {200, 201}, {200, 400},
+                         {200, 401}, {200, 402}, {3, 8191},  {3, 8192},
+                         {0, 5},     {1, 1}};
+  for (int32_t threads : {1, 3}) {
+    Engine engine(uncached(threads));
+    Module module(engine, kTraining);
+    for (auto [numIndices, numRows] : sizes) {
+      std::mt19937 random(numIndices + numRows);
+      std::vector<int64_t> input(numIndices);
+      for (int64_t &index : input)
+        index = random() % 4 == 0 ? random() % numRows : numRows / 2;
+      auto makeRows = [&](int64_t count) {
+        std::vector<float> rows(count * 8);
+        for (float &element : rows)
+          element = static_cast<float>(random() % 2001) / 1000 - 1;
+        return rows;
+      };
+      auto view = [](std::vector<float> &rows) {
+        return TensorView(rows.data(),
+                          {static_cast<int64_t>(rows.size()) / 8, 8});
+      };
+      auto list = [](std::vector<int64_t> &list) {
+        return TensorView(list.data(), {static_cast<int64_t>(list.size())});
+      };
+      SCOPED_TRACE(std::to_string(numIndices) + " of " +
+                   std::to_string(numRows) + " rows");
+      std::vector<float> grad = makeRows(numIndices);
+      std::vector<float> expected(numRows * 8, 7), actual(numRows * 8, 9);
+      engine.denseGrad(view(grad), list(input), view(expected));
+      module.call("dense_grad", {view(grad), list(input), view(actual)}, {});
+      EXPECT_EQ(actual, expected);
+
+      std::vector<float> weight = makeRows(numRows), copy = weight;
+      engine.renorm(view(weight), list(input), 0.5);
+      module.call("renorm", {view(copy), list(input)}, {});
+      EXPECT_EQ(copy, weight);
+
+      std::vector<float> table = makeRows(numRows), out(numIndices * 8),
+                         looked(numIndices * 8);
+      copy = table;
+      LookupOptions options;
+      options.has_max_norm = 1;
+      options.max_norm = 0.5;
+      engine.lookup(view(table), list(input), view(out), options);
+      module.call("renorm_lookup", {view(copy), list(input), view(looked)}, {});
+      EXPECT_EQ(copy, table);
+      EXPECT_EQ(looked, out);
+
+      std::vector<int64_t> rows(numIndices), someRows(numIndices);
+      std::vector<float> sums(numIndices * 8), someSums(numIndices * 8);
+      int64_t count = -1, someCount = -1;
+      engine.coalesce(list(input), view(grad), numRows, list(rows), view(sums),
+                      &count);
+      module.call("coalesce",
+                  {list(input), view(grad), numRows, list(someRows),
+                   view(someSums), TensorView(&someCount, {})},
+                  {});
+      EXPECT_EQ(someCount, count);
+      EXPECT_EQ(someRows, rows);
+      EXPECT_EQ(someSums, sums);
+    }
+  }
+}
+
+static constexpr char kPlaced[] = R"mlir(
+func.func @lookup(%weight: tensor<?x2xf32>, %input: tensor<?xi64>)
+    -> tensor<?x2xf32> {
+  %c0 = arith.constant 0 : index
+  %size = tensor.dim %input, %c0 : tensor<?xi64>
+  %init = tensor.empty(%size) : tensor<?x2xf32>
+  %out = embedding.lookup ins(%weight, %input : tensor<?x2xf32>, tensor<?xi64>)
+      outs(%init : tensor<?x2xf32>) -> tensor<?x2xf32>
+  return %out : tensor<?x2xf32>
+}
+func.func @twice(%weight: tensor<?x2xf32>, %input: tensor<?xi64>)
+    -> (tensor<?x2xf32>, tensor<?x2xf32>) {
+  %out = call @lookup(%weight, %input)
+      : (tensor<?x2xf32>, tensor<?xi64>) -> tensor<?x2xf32>
+  return %out, %out : tensor<?x2xf32>, tensor<?x2xf32>
+}
+func.func @aligned(%x: f32) -> tensor<2xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %memory = memref.alloc() {alignment = 4096} : memref<2xf32>
+  memref.store %x, %memory[%c0] : memref<2xf32>
+  memref.store %x, %memory[%c1] : memref<2xf32>
+  %out = bufferization.to_tensor %memory restrict : memref<2xf32> to tensor<2xf32>
+  return %out : tensor<2xf32>
+}
+func.func @repeated(%n: index, %start: tensor<2xf32>) -> tensor<2xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %out = scf.for %i = %c0 to %n step %c1 iter_args(%last = %start) -> tensor<2xf32> {
+    %init = tensor.empty() : tensor<2xf32>
+    %next = linalg.add ins(%last, %last : tensor<2xf32>, tensor<2xf32>)
+        outs(%init : tensor<2xf32>) -> tensor<2xf32>
+    scf.yield %next : tensor<2xf32>
+  }
+  return %out : tensor<2xf32>
+}
+)mlir";
+
+// A result is written where the caller wants it.
+TEST(Module, ResultsAreWrittenInPlace) {
+  Heap heap;
+  Engine engine(heap.options());
+  Module module(engine, kPlaced);
+  std::vector<float> weight = {1, 2, 3, 4, 5, 6, 7, 8}, out(4), other(4);
+  std::vector<int64_t> input = {2, 1};
+  TensorView table(weight.data(), {4, 2}), indices(input.data(), {2});
+  module.call("lookup", {table, indices}, {TensorView(out.data(), {2, 2})});
+  EXPECT_THAT(out, ElementsAre(5, 6, 3, 4));
+  EXPECT_EQ(heap.allocations, 0);
+
+  // One buffer is two results: one of them is a copy.
+  module.call(
+      "twice", {table, indices},
+      {TensorView(out.data(), {2, 2}), TensorView(other.data(), {2, 2})});
+  EXPECT_THAT(out, ElementsAre(5, 6, 3, 4));
+  EXPECT_EQ(other, out);
+  EXPECT_EQ(heap.allocations, 0);
+}
+
+TEST(Module, ResultsMayNotFitTheirBuffers) {
+  Heap heap;
+  Engine engine(heap.options());
+  Module module(engine, kPlaced);
+  alignas(4096) float aligned[4096 / sizeof(float) + 2] = {};
+  for (float *out : {aligned, aligned + 4096 / sizeof(float), aligned + 16}) {
+    module.call("aligned", {1.5f}, {TensorView(out, {2})});
+    EXPECT_EQ(out[0], 1.5f);
+    EXPECT_EQ(out[1], 1.5f);
+  }
+  EXPECT_EQ(heap.allocations, 1);
+
+  float start[] = {1, 2}, out[2];
+  module.call("repeated", {int64_t(3), TensorView(start, {2})},
+              {TensorView(out, {2})});
+  EXPECT_EQ(out[0], 8);
+  EXPECT_EQ(out[1], 16);
+  EXPECT_EQ(start[0], 1);
+  EXPECT_EQ(heap.live, 0);
+
+  // The shape is looked at before anything is written.
+  std::vector<float> weight = {1, 2}, wrong(6, 7);
+  std::vector<int64_t> input = {0, 0};
+  EXPECT_THAT(getMessage(
+                  [&] {
+                    module.call("lookup",
+                                {TensorView(weight.data(), {1, 2}),
+                                 TensorView(input.data(), {2})},
+                                {TensorView(wrong.data(), {3, 2})});
+                  },
+                  EMBEDDING_INVALID_ARGUMENT),
+              HasSubstr("out: expected shape [2, 2], but got [3, 2]"));
+  EXPECT_EQ(wrong, std::vector<float>(6, 7));
+}
+
 TEST(Module, BadCalls) {
   Engine engine(uncached());
   Module module(engine, kFunctions);

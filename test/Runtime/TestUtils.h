@@ -13,6 +13,7 @@
 
 #include <filesystem>
 #include <gtest/gtest.h>
+#include <map>
 #include <random>
 #include <unistd.h>
 
@@ -68,7 +69,9 @@ inline EngineOptions uncached(int numThreads = 1) {
 
 /// An allocator that counts, and that can be out of memory.
 struct Heap {
+  /// Of the last allocation.
   size_t bytes = 0;
+  std::map<void *, size_t> sizes;
   int allocations = 0;
   int live = 0;
   bool isExhausted = false;
@@ -83,12 +86,14 @@ struct Heap {
       heap->bytes = size;
       ++heap->allocations;
       ++heap->live;
-      return std::aligned_alloc(alignment,
-                                (size + alignment - 1) / alignment * alignment);
+      void *memory = std::aligned_alloc(alignment, (size + alignment - 1) /
+                                                       alignment * alignment);
+      heap->sizes[memory] = size;
+      return memory;
     };
     options.deallocate = [](void *context, void *memory, size_t size, size_t) {
       auto *heap = static_cast<Heap *>(context);
-      EXPECT_EQ(size, heap->bytes);
+      EXPECT_EQ(size, heap->sizes[memory]);
       --heap->live;
       std::free(memory);
     };

@@ -57,7 +57,75 @@ func.func @stack(%n: index) -> memref<16384xf32> {
 // CHECK-LABEL: func.func @space
 // CHECK:         memref.alloc() : memref<4xf32, 3>
 // CHECK-NOT:     embedding_allocate
+// CHECK:         return
 func.func @space() -> memref<4xf32, 3> {
   %buffer = memref.alloc() : memref<4xf32, 3>
   return %buffer : memref<4xf32, 3>
+}
+
+// -----
+
+// What becomes a result may be in its memory from the start: the only buffer that
+// does, allocated once.
+// CHECK-LABEL: func.func @result(
+// CHECK-SAME:    %{{.*}}: index, %[[AGAIN:.*]]: i1)
+// CHECK:         %[[NUMBER:.*]] = llvm.mlir.constant(3 : index) : i64
+// CHECK:         llvm.call @embedding_allocate_result(%[[NUMBER]], %{{.*}}) : (i64, i64, i64, i64, !llvm.ptr) -> !llvm.ptr
+// CHECK:         llvm.call @embedding_allocate(
+// CHECK-NOT:     embedding_allocate
+// CHECK:         call @take
+func.func private @take(i64, memref<?xf32>) attributes {embedding.result = 3 : i64}
+func.func private @use(memref<?xf32>)
+func.func @result(%n: index, %again: i1) {
+  %c3 = arith.constant 3 : i64
+  %buffer = memref.alloc(%n) : memref<?xf32>
+  %other = memref.alloc(%n) : memref<?xf32>
+  call @use(%other) : (memref<?xf32>) -> ()
+  call @take(%c3, %buffer) : (i64, memref<?xf32>) -> ()
+  memref.dealloc %buffer : memref<?xf32>
+  memref.dealloc %other : memref<?xf32>
+  return
+}
+
+// -----
+
+// CHECK-LABEL: func.func @cast
+// CHECK:         llvm.call @embedding_allocate_result
+func.func private @take(i64, memref<?xf32>) attributes {embedding.result = 0 : i64}
+func.func @cast() {
+  %c0 = arith.constant 0 : i64
+  %buffer = memref.alloc() : memref<4xf32>
+  %cast = memref.cast %buffer : memref<4xf32> to memref<?xf32>
+  call @take(%c0, %cast) : (i64, memref<?xf32>) -> ()
+  memref.dealloc %buffer : memref<4xf32>
+  return
+}
+
+// -----
+
+// A buffer of each iteration, and one of either way.
+// CHECK-NOT:     embedding_allocate_result
+func.func private @take(i64, memref<?xf32>) attributes {embedding.result = 0 : i64}
+func.func @repeated(%n: index, %again: i1) {
+  %c0 = arith.constant 0 : i64
+  cf.br ^loop
+^loop:
+  %buffer = memref.alloc(%n) : memref<?xf32>
+  cf.cond_br %again, ^loop, ^end
+^end:
+  call @take(%c0, %buffer) : (i64, memref<?xf32>) -> ()
+  return
+}
+func.func @either(%n: index, %first: i1) {
+  %c0 = arith.constant 0 : i64
+  cf.cond_br %first, ^a, ^b
+^a:
+  %a = memref.alloc(%n) : memref<?xf32>
+  cf.br ^end(%a : memref<?xf32>)
+^b:
+  %b = memref.alloc(%n) : memref<?xf32>
+  cf.br ^end(%b : memref<?xf32>)
+^end(%buffer: memref<?xf32>):
+  call @take(%c0, %buffer) : (i64, memref<?xf32>) -> ()
+  return
 }

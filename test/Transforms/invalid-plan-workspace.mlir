@@ -10,8 +10,8 @@ func.func @other_type(%w: memref<?xi64> {embedding.workspace}) {
 func.func @in_a_loop(%n: index, %w: memref<?xi8> {embedding.workspace}) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
+  // expected-error@+1 {{expected a buffer of a function with a workspace not to be allocated in a loop}}
   scf.for %i = %c0 to %n step %c1 {
-    // expected-error@+1 {{expected a buffer of a function with a workspace not to be allocated in a loop or a branch}}
     %a = memref.alloc() : memref<4xi64>
   }
   return

@@ -1,4 +1,4 @@
-// RUN: embedding-opt %s --embedding-plan-workspace --canonicalize --cse | FileCheck %s
+// RUN: embedding-opt %s --embedding-plan-workspace --canonicalize --allow-unregistered-dialect --cse | FileCheck %s
 
 // CHECK-LABEL: func @two_buffers_workspace_bytes
 // CHECK-SAME: %[[X:.*]]: memref<?xf32>, %{{.*}}: memref<?xi8>) -> i64
@@ -15,8 +15,8 @@
 // CHECK-SAME: %[[X:.*]]: memref<?xf32>, %[[W:.*]]: memref<?xi8>) {
 func.func @two_buffers(%x: memref<?xf32>, %w: memref<?xi8> {embedding.workspace}) {
   // CHECK-NOT: memref.alloc
-  // CHECK: %[[A:.*]] = memref.view %[[W]][%c0][%[[N:.*]]] : memref<?xi8> to memref<?xi64>
   // CHECK: %[[OFFSET:.*]] = arith.andi
+  // CHECK: %[[A:.*]] = memref.view %[[W]][%c0][%[[N:.*]]] : memref<?xi8> to memref<?xi64>
   // CHECK: %[[B:.*]] = memref.view %[[W]][%[[OFFSET]]][%{{.*}}] : memref<?xi8> to memref<?x3xf16>
   // CHECK: call @use(%[[A]], %[[B]])
   // CHECK-NOT: memref.dealloc
@@ -29,6 +29,53 @@ func.func @two_buffers(%x: memref<?xf32>, %w: memref<?xi8> {embedding.workspace}
   func.call @use(%a, %b) : (memref<?xi64>, memref<?x3xf16>) -> ()
   memref.dealloc %a : memref<?xi64>
   memref.dealloc %b : memref<?x3xf16>
+  return
+}
+
+// CHECK-LABEL: func @ways_share_workspace_bytes
+// CHECK-SAME: %[[X:.*]]: memref<?xf32>, %{{.*}}: i1, %{{.*}}: memref<?xi8>) -> i64
+// CHECK: %[[N:.*]] = memref.dim %[[X]]
+// CHECK: arith.muli %[[N]], %c8
+// CHECK: %[[BEFORE:.*]] = arith.andi
+// CHECK: arith.muli %[[N]], %c4
+// CHECK: %[[THEN:.*]] = arith.addi %[[BEFORE]], %{{.*}}
+// CHECK: %[[LONGER:.*]] = arith.maxsi %[[BEFORE]], %[[THEN]]
+// CHECK: arith.muli %[[N]], %c2
+// CHECK: %[[ELSE:.*]] = arith.addi %[[BEFORE]], %{{.*}}
+// CHECK: %[[LONGEST:.*]] = arith.maxsi %[[LONGER]], %[[ELSE]]
+// CHECK: %[[END:.*]] = arith.addi %[[LONGEST]], %c64
+// CHECK: %[[RESULT:.*]] = arith.index_cast %[[END]]
+// CHECK: return %[[RESULT]]
+
+// CHECK-LABEL: func @ways_share(
+// CHECK-SAME: %[[X:.*]]: memref<?xf32>, %[[IS_FIRST:.*]]: i1, %[[W:.*]]: memref<?xi8>) {
+func.func @ways_share(%x: memref<?xf32>, %is_first: i1, %w: memref<?xi8> {embedding.workspace}) {
+  // CHECK: %[[BEFORE:.*]] = arith.andi
+  // CHECK: %[[LONGEST:.*]] = arith.maxsi
+  // CHECK: %[[LONGEST:.*]] = arith.maxsi
+  // CHECK: memref.view %[[W]][%c0]
+  // CHECK: scf.if %[[IS_FIRST]] {
+  // CHECK: memref.view %[[W]][%[[BEFORE]]][%{{.*}}] : memref<?xi8> to memref<?xf32>
+  // CHECK: } else {
+  // CHECK: memref.view %[[W]][%[[BEFORE]]][%{{.*}}] : memref<?xi8> to memref<?xf16>
+  // CHECK: }
+  // CHECK: memref.view %[[W]][%[[LONGEST]]][] : memref<?xi8> to memref<16xi32>
+  // CHECK-NOT: memref.dealloc
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %x, %c0 : memref<?xf32>
+  %a = memref.alloc(%n) : memref<?xi64>
+  "test.use"(%a) : (memref<?xi64>) -> ()
+  scf.if %is_first {
+    %b = memref.alloc(%n) : memref<?xf32>
+    "test.use"(%b) : (memref<?xf32>) -> ()
+    memref.dealloc %b : memref<?xf32>
+  } else {
+    %b = memref.alloc(%n) : memref<?xf16>
+    "test.use"(%b) : (memref<?xf16>) -> ()
+    memref.dealloc %b : memref<?xf16>
+  }
+  %c = memref.alloc() : memref<16xi32>
+  "test.use"(%c) : (memref<16xi32>) -> ()
   return
 }
 

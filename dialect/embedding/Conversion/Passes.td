@@ -84,7 +84,10 @@ def ConvertEmbeddingToLoopsPass : Pass<"convert-embedding-to-loops"> {
     group, update and gather while the row is in the cache.
 
     The sort is by digits of at most 10 bits, the least significant first, so
-    that it takes time linear in the number of indices. Every loop over blocks of
+    that it takes time linear in the number of indices. For tables not much larger
+    than that a counting sort is faster, for renorm a bit for each row, and for
+    gradients of short rows a scatter. Where sizes decide that are only known when
+    the code runs, they decide then, in an `scf.if`. Every loop over blocks of
     positions, of groups or of rows of the result is an `scf.forall`. Rows are
     slices of memrefs with elementwise linalg operations on them, as in
     `convert-embedding-to-linalg`.
@@ -126,6 +129,9 @@ def ConvertEmbeddingToLoopsPass : Pass<"convert-embedding-to-loops"> {
     Option<"prefetchRowsAhead", "prefetch-rows-ahead", "int64_t", /*default=*/"0",
            "Positions between that prefetch and its use; 0 chooses by the bytes "
            "of a row">,
+    Option<"numThreads", "num-threads", "int64_t", /*default=*/"0",
+           "Threads that run parallel loops, which decide whether a gradient is "
+           "scattered; 0 if they are not known">,
   ];
   let dependentDialects = [
     "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",

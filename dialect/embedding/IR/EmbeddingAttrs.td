@@ -26,7 +26,7 @@ def Embedding_ScheduleAttr : AttrDef<Embedding_Dialect, "Schedule"> {
       rows, for V not much larger than N. `dense_grad` also knows `scatter`:
       gradients are added where they belong in the order of positions, without
       a sort and by one thread, if the length of rows is static and there is no
-      `scale_grad_by_freq`; otherwise it is a radix sort after all. `renorm` and
+      `scale_grad_by_freq`; otherwise positions are sorted after all. `renorm` and
       `renorm_lookup` also know `bitmap`: a bit for each row of the table that
       has been met. `lookup`, and without `scale_grad_by_freq` `sparse_grad` and
       `double_backward`, group nothing.

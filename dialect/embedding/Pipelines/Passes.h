@@ -62,6 +62,11 @@ struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
           clEnumValN(CPUParallelism::openmp, "openmp", "OpenMP loops"),
           clEnumValN(CPUParallelism::callback, "callback",
                      "calls of embedding_parallel_for"))};
+  PassOptions::Option<int64_t> numThreads{
+      *this, "num-threads",
+      llvm::cl::desc("Threads that run parallel loops, on which some choices "
+                     "depend; 0 if they are not known"),
+      llvm::cl::init(0)};
   PassOptions::Option<CPUAllocation> allocation{
       *this, "allocation", llvm::cl::desc("Where buffers come from"),
       llvm::cl::init(CPUAllocation::malloc),

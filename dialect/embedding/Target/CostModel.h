@@ -84,31 +84,61 @@ inline constexpr int64_t kMinParallelBytes = int64_t(1) << 20;
 /// The values are those of the dialect's `Grouping`.
 enum class Grouping { radixSort, countingSort, scatter, bitmap };
 
-/// How to sort `numIndices` positions by one of `numRows` rows. A counting sort
-/// moves each position once and not once for each ten bits of a row, but walks
-/// the counters of all rows, which should be in the second-level cache.
+/// Whether a counting sort of `numIndices` positions by one of `numRows` rows
+/// is faster than a radix sort. It moves each position once and not once for
+/// each ten bits of a row, but walks the counters of all rows, which should be
+/// in the second-level cache. A size is an int64_t, or a value that stands for
+/// one when the code runs.
+template <typename Size>
+constexpr auto isCountingSortFaster(const Size &numIndices,
+                                    const Size &numRows) {
+  return (numRows <= numIndices) & (numRows <= (int64_t(256) << 10));
+}
+
+/// Whether to find the distinct ones of `numRows` rows by a bit for each is
+/// faster than by a sort. The bits of 256 rows are cleared in a nanosecond, and
+/// a position is sorted in about 8.
+template <typename Size>
+constexpr auto isBitmapFaster(const Size &numIndices, const Size &numRows) {
+  return numRows / 2048 <= numIndices;
+}
+
+/// How to sort `numIndices` positions by one of `numRows` rows.
 constexpr Grouping chooseSort(int64_t numIndices, int64_t numRows) {
-  return numRows <= numIndices && numRows <= (int64_t(256) << 10)
-             ? Grouping::countingSort
-             : Grouping::radixSort;
+  return isCountingSortFaster(numIndices, numRows) ? Grouping::countingSort
+                                                   : Grouping::radixSort;
 }
 
-/// How to find the distinct ones of `numRows` rows. The bits of 256 rows are
-/// cleared in a nanosecond, and a position is sorted in about 8.
+/// How to find the distinct ones of `numRows` rows.
 constexpr Grouping chooseDistinct(int64_t numIndices, int64_t numRows) {
-  return numRows / 2048 <= numIndices ? Grouping::bitmap
-                                      : chooseSort(numIndices, numRows);
+  return isBitmapFaster(numIndices, numRows) ? Grouping::bitmap
+                                             : chooseSort(numIndices, numRows);
 }
 
-/// How to sum `numIndices` gradients into `numRows` rows of `rowBytes`. A
-/// scatter reads the gradients in order and needs no sort. But it is one
-/// thread's work, which two that sort are as good as from rows of a line on;
-/// and from 512 bytes a row on, sums that go to memory and back for each
+/// The longest rows for which a scatter may be faster than a sort on
+/// `numThreads`. It reads the gradients in order and needs no sort. But it is
+/// one thread's work, which two that sort are as good as from rows of a line
+/// on; and from 512 bytes a row on, sums that go to memory and back for each
 /// gradient cost more than the sort.
+constexpr int64_t getMaxScatteredRowBytes(int64_t numThreads) {
+  return numThreads == 1 ? 256 : numThreads == 2 ? 64 : 0;
+}
+
+/// More threads than so many are as many to the cost model.
+inline constexpr int64_t kManyThreads = 3;
+
+/// Whether a scatter of such rows is faster, for `numIndices` gradients and
+/// `numRows` sums.
+template <typename Size>
+constexpr auto isScatterFaster(const Size &numIndices, const Size &numRows) {
+  return numRows / 2 <= numIndices;
+}
+
+/// How to sum `numIndices` gradients into `numRows` rows of `rowBytes`.
 constexpr Grouping chooseReduction(int64_t numIndices, int64_t numRows,
                                    int64_t rowBytes, int64_t numThreads) {
-  int64_t maxRowBytes = numThreads == 1 ? 256 : numThreads == 2 ? 64 : 0;
-  return rowBytes <= maxRowBytes && numRows / 2 <= numIndices
+  return rowBytes <= getMaxScatteredRowBytes(numThreads) &&
+                 isScatterFaster(numIndices, numRows)
              ? Grouping::scatter
              : chooseSort(numIndices, numRows);
 }

@@ -12,7 +12,9 @@
 //
 //   void embedding_take_result(int64_t number, const void *memref);
 //
-// a scalar as a memref of rank 0.
+// a scalar as a memref of rank 0. That function is marked for
+// `embedding-call-allocator`, which sees to it that most results are allocated
+// where they are wanted.
 //
 //===----------------------------------------------------------------------===//
 

@@ -73,6 +73,8 @@ struct FunctionCompilation {
   bool atomicGradients = false;
   /// Takes for granted that dynamic sizes agree.
   bool assumesSizes = false;
+  /// As of CPUPipelineOptions.
+  int64_t numThreads = 0;
 };
 
 /// Appends to `object` the code of a copy of `module`, with an entry for each

@@ -65,10 +65,14 @@ inline constexpr llvm::StringLiteral
 /// The functions that `embedding-call-allocator` calls.
 inline constexpr llvm::StringLiteral kAllocateFunction("embedding_allocate");
 inline constexpr llvm::StringLiteral
+    kAllocateResultFunction("embedding_allocate_result");
+inline constexpr llvm::StringLiteral
     kDeallocateFunction("embedding_deallocate");
 /// The function that `embedding-call-report-assertion` calls.
 inline constexpr llvm::StringLiteral
     kReportAssertionFunction("embedding_report_assertion");
+/// Marks a function that is handed a result of the program, its number.
+inline constexpr llvm::StringLiteral kResultAttrName("embedding.result");
 /// The function that `embedding-call-launch-kernel` calls.
 inline constexpr llvm::StringLiteral
     kLaunchKernelFunction("embedding_launch_kernel");

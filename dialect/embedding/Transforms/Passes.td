@@ -377,8 +377,8 @@ def EmbeddingPlanWorkspacePass
     be; it reads nothing but the shapes of its arguments. So an allocation can
     fail, be pooled or be planned where the program is called, and not within.
 
-    Buffers must be allocated outside loops and branches, and their sizes must
-    follow from the shapes of the arguments.
+    Buffers must be allocated outside loops, and their sizes must follow from the
+    shapes of the arguments. The two ways of an `scf.if` share their memory.
 
     Example:
 
@@ -636,6 +636,16 @@ def EmbeddingCallAllocatorPass
     a null that upstream's lowering does not look at. A `memref.alloca`
     that is dynamic or of more than 64 KiB becomes a call too; the caller
     deallocates its memory when the program has returned.
+
+    A buffer that is handed to a function marked `embedding.result = N : i64` may
+    be in the memory of that result from the start, so that nothing is copied. If
+    the program allocates it once at most, it asks for it by
+
+    ```c
+    void *embedding_allocate_result(int64_t number, int64_t element_bytes,
+                                    int64_t alignment, int64_t rank,
+                                    const int64_t *sizes);
+    ```
 
     Example:
 

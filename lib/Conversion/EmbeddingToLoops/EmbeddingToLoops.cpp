@@ -30,7 +30,8 @@ struct ConvertEmbeddingToLoops
     // The first set creates what the second converts.
     RewritePatternSet sets[] = {RewritePatternSet(&getContext()),
                                 RewritePatternSet(&getContext())};
-    populateEmbeddingToGroupsPatterns(sets[0], {prefetch, prefetchRowsAhead});
+    populateEmbeddingToGroupsPatterns(
+        sets[0], {prefetch, prefetchRowsAhead, numThreads});
     populateEmbeddingGroupToLoopsPatterns(sets[1]);
     ConversionTarget target(getContext());
     target.addIllegalDialect<EmbeddingDialect>();

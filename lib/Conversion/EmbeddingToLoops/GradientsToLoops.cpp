@@ -437,8 +437,7 @@ private:
   Value states, previous, chunks;
 };
 
-/// Each block of the destination walks the groups of its rows and fills the
-/// gaps between them, so that every byte is written once.
+/// A scatter, or sums over groups.
 struct DenseGradToLoops : OpRewritePattern<DenseGradOp> {
   DenseGradToLoops(MLIRContext *context, const LoopsOptions &options)
       : OpRewritePattern(context), options(options) {}
@@ -456,35 +455,67 @@ struct DenseGradToLoops : OpRewritePattern<DenseGradOp> {
       return success();
     }
     Type element = cast<MemRefType>(init.getType()).getElementType();
-    // `embedding-stream-stores` sees to gaps of large tables.
-    auto clearRows = [&](Value begin, Value end) {
-      Value size = b.sub(end, begin);
-      b.ifTrue(b.less(b.index(0), size), [&] {
-        Operation *rows = takeSlice(
-            b, b.getLoc(), init, {begin, b.getIndexAttr(0)}, {size, rowLength});
-        b.fill(rows->getResult(0), b.constant(element, 0.0));
-      });
-    };
     std::optional<int64_t> staticLength = getConstantIntValue(rowLength);
     Value numRows = b.value(op.getMixedNumRows(b));
-    Value numWritten = b.rowsWithElements(numRows, rowLength);
     if (hasNoIndices(op.getIndices(), op.getGradOutput())) {
       if (staticLength)
         b.fill(init, b.constant(element, 0.0));
       else
-        clearRows(b.index(0), numWritten);
+        clearRows(b, init, b.index(0), b.rowsWithElements(numRows, rowLength),
+                  rowLength);
       rewriter.eraseOp(op);
       return success();
     }
     Value paddingRow = getPaddingRow(b, op);
-    if (b.getSchedule().getGrouping() == Grouping::scatter && staticLength &&
-        !op.getScaleGradByFreq()) {
-      RowNames names(b, op.getIndices(), numRows, op.getOutOfRange(),
-                     paddingRow);
-      ScatterSums(b, op, names, numRows, *staticLength, options).run();
-      rewriter.eraseOp(op);
-      return success();
-    }
+    Value scatters = b.flag(false);
+    if (staticLength && !op.getScaleGradByFreq())
+      scatters =
+          isScattered(b, op, numRows, *staticLength * getElementBytes(element));
+    b.ifTrue(
+        scatters,
+        [&] {
+          RowNames names(b, op.getIndices(), numRows, op.getOutOfRange(),
+                         paddingRow);
+          ScatterSums(b, op, names, numRows, *staticLength, options).run();
+        },
+        [&] { sumGroups(b, op, numRows, paddingRow, rowLength); });
+    rewriter.eraseOp(op);
+    return success();
+  }
+
+private:
+  /// Whether the schedule says that gradients of rows of `rowBytes` are
+  /// scattered, or that is faster at the sizes of the call.
+  Value isScattered(LoopBuilder &b, DenseGradOp op, Value numRows,
+                    int64_t rowBytes) const {
+    if (std::optional<Grouping> given = b.getSchedule().getGrouping())
+      return b.flag(*given == Grouping::scatter);
+    if (rowBytes > cost::getMaxScatteredRowBytes(options.numThreads))
+      return b.flag(false);
+    Value numIndices =
+        Flattened(b, op.getIndices(), /*numTrailingDims=*/0).size();
+    return cost::isScatterFaster(RuntimeSize(b, numIndices),
+                                 RuntimeSize(b, numRows));
+  }
+
+  /// `embedding-stream-stores` sees to gaps of large tables.
+  static void clearRows(LoopBuilder &b, Value table, Value begin, Value end,
+                        OpFoldResult rowLength) {
+    Type element = cast<MemRefType>(table.getType()).getElementType();
+    Value size = b.sub(end, begin);
+    b.ifTrue(b.less(b.index(0), size), [&] {
+      Operation *rows = takeSlice(
+          b, b.getLoc(), table, {begin, b.getIndexAttr(0)}, {size, rowLength});
+      b.fill(rows->getResult(0), b.constant(element, 0.0));
+    });
+  }
+
+  /// Each block of the destination walks the groups of its rows and fills the
+  /// gaps between them, so that every byte is written once.
+  void sumGroups(LoopBuilder &b, DenseGradOp op, Value numRows,
+                 Value paddingRow, OpFoldResult rowLength) const {
+    Value init = op.getInit();
+    Type element = cast<MemRefType>(init.getType()).getElementType();
     Groups groups(b, op.getIndices(), numRows, op.getOutOfRange(), paddingRow);
     GroupSums sums(b, op.getGradOutput(), groups, rowLength,
                    op.getScaleGradByFreq());
@@ -495,8 +526,9 @@ struct DenseGradToLoops : OpRewritePattern<DenseGradOp> {
     Value numIndices =
         Flattened(b, op.getIndices(), /*numTrailingDims=*/0).size();
     Value share = b.divUp(numIndices, b.max(numRows, b.index(1)));
-    Blocks blocks(b, numWritten, b.mul(rowBytes, b.add(share, b.index(1))),
-                  kMinBlockBytes, kMaxBlocks);
+    Blocks blocks(b, b.rowsWithElements(numRows, rowLength),
+                  b.mul(rowBytes, b.add(share, b.index(1))), kMinBlockBytes,
+                  kMaxBlocks);
     blocks.forEach(b, [&](Value, Value begin, Value end) {
       Value buffer = sums.allocateSum();
       Value size = groups.size(b);
@@ -506,16 +538,14 @@ struct DenseGradToLoops : OpRewritePattern<DenseGradOp> {
           b.loop(first, last, begin,
                  [&](Value group, ValueRange next) -> SmallVector<Value> {
                    Value row = groups.row(b, group);
-                   clearRows(next[0], row);
+                   clearRows(b, init, next[0], row, rowLength);
                    sums.writeSum(group, init, row, buffer);
                    return {b.add(row, b.index(1))};
                  });
-      clearRows(written[0], end);
+      clearRows(b, init, written[0], end, rowLength);
     });
     sums.deallocate();
     groups.deallocate(b);
-    rewriter.eraseOp(op);
-    return success();
   }
 
   LoopsOptions options;

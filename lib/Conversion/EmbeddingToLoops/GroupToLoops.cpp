@@ -171,10 +171,9 @@ private:
           b.loop(begin, end, {b.i64(0), b.i64(0)},
                  [&](Value i, ValueRange counts) -> SmallVector<Value> {
                    auto [begins, row] = beginsGroup(sorted, i);
-                   Value isNamed =
-                       names.isTotal()
-                           ? Value(arith::ConstantIntOp::create(b, 1, 1))
-                           : b.less(row, b.toI64(numRows));
+                   Value isNamed = names.isTotal()
+                                       ? b.flag(true)
+                                       : b.less(row, b.toI64(numRows));
                    auto increment = [&](Value flag) -> Value {
                      return arith::ExtUIOp::create(b, b.getI64Type(), flag);
                    };
@@ -355,21 +354,8 @@ private:
   Value totals;
 };
 
-/// The sort that the schedule of `op` names, else the cheaper one if the sizes
-/// are known, else the one that is good for all sizes.
-Grouping getSort(GroupOp op) {
-  if (std::optional<Grouping> given = getSchedule(op).getGrouping())
-    return *given;
-  auto indices = cast<ShapedType>(op.getIndices().getType());
-  std::optional<int64_t> numRows = op.getStaticNumRows();
-  if (!numRows || !indices.hasStaticShape())
-    return Grouping::radix_sort;
-  return cost::chooseSort(indices.getNumElements(), *numRows) ==
-                 cost::Grouping::countingSort
-             ? Grouping::counting_sort
-             : Grouping::radix_sort;
-}
-
+/// The sort that the schedule of `op` names, else the one that is faster at the
+/// sizes of the call.
 struct GroupToSort : OpRewritePattern<GroupOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -387,10 +373,14 @@ struct GroupToSort : OpRewritePattern<GroupOp> {
     Value numRows = b.value(op.getMixedNumRows(b));
     RowNames names(b, op.getIndices(), numRows, op.getOutOfRange(),
                    getPaddingRow(b, op));
-    if (getSort(op) == Grouping::counting_sort)
-      CountingSort(b, op, names, numRows).run();
-    else
-      RadixSort(b, op, names, numRows).run();
+    std::optional<Grouping> given = b.getSchedule().getGrouping();
+    Value counts =
+        given ? b.flag(*given == Grouping::counting_sort)
+              : cost::isCountingSortFaster(RuntimeSize(b, names.size()),
+                                           RuntimeSize(b, numRows));
+    b.ifTrue(
+        counts, [&] { CountingSort(b, op, names, numRows).run(); },
+        [&] { RadixSort(b, op, names, numRows).run(); });
     rewriter.eraseOp(op);
     return success();
   }

@@ -8,6 +8,8 @@
 
 #include "Grouping.h"
 
+#include "embedding/Target/CostModel.h"
+
 using namespace mlir;
 using namespace mlir::embedding;
 
@@ -163,10 +165,16 @@ public:
         numRows(numRows) {
     if (withPositions)
       others.emplace(b, names.size(), withPositions);
-    if (b.getSchedule().getGrouping() == Grouping::bitmap)
-      findByBitmap();
-    else
-      findBySort(op);
+    std::optional<Grouping> given = b.getSchedule().getGrouping();
+    Value isBitmap = given ? b.flag(*given == Grouping::bitmap)
+                           : cost::isBitmapFaster(RuntimeSize(b, names.size()),
+                                                  RuntimeSize(b, numRows));
+    SmallVector<Value> sizes = b.choose(
+        isBitmap, [&] { return findByBitmap(); },
+        [&] { return findBySort(op); });
+    distinct.size = sizes[0];
+    if (others)
+      others->size = sizes[1];
   }
 
   void deallocate() {
@@ -180,15 +188,17 @@ public:
   std::optional<NamedRows> others;
 
 private:
+  // Either way fills the lists and returns their sizes.
+
   /// A bit for each row, and one for naming none. One thread's work: it takes
   /// about a nanosecond a position. Either list takes every position, and
   /// advances if it is one of its own.
-  void findByBitmap() {
+  SmallVector<Value> findByBitmap() {
     Value wordCount = b.add(b.div(numRows, b.index(64)), b.index(1));
     Value bitmap = b.allocate(
         MemRefType::get({ShapedType::kDynamic}, b.getI64Type()), wordCount);
     b.fill(bitmap, b.i64(0));
-    auto sizes = b.loop(
+    SmallVector<Value> sizes = b.loop(
         b.index(0), names.size(), {b.index(0), b.index(0)},
         [&](Value position, ValueRange sizes) -> SmallVector<Value> {
           Value row = names.get(b, position);
@@ -206,17 +216,15 @@ private:
           return {b.add(sizes[0], step),
                   b.add(sizes[1], b.sub(b.index(1), step))};
         });
-    distinct.size = sizes[0];
-    if (others)
-      others->size = sizes[1];
     b.deallocate(bitmap);
+    return sizes;
   }
 
   /// The row of each group with its first position; and the rest of them.
-  void findBySort(RowIndexingOpInterface op) {
+  SmallVector<Value> findBySort(RowIndexingOpInterface op) {
     Groups groups(b, op.getIndices(), numRows, op.getOutOfRange(),
                   /*paddingRow=*/nullptr);
-    distinct.size = groups.size(b);
+    Value count = groups.size(b);
     // Each group before has one position less in the second list.
     auto addOthers = [&](Value row, Value begin, Value end, Value groupCount) {
       b.loop(begin, end, [&](Value i) {
@@ -224,7 +232,7 @@ private:
                     b.loadIndex(groups.positions, i));
       });
     };
-    Blocks blocks(b, distinct.size, b.index(64), kMinBlockBytes, kMaxBlocks);
+    Blocks blocks(b, count, b.index(64), kMinBlockBytes, kMaxBlocks);
     blocks.forEach(b, [&](Value, Value begin, Value end) {
       b.loop(begin, end, [&](Value group) {
         Value row = groups.row(b, group), start = groups.begin(b, group);
@@ -235,11 +243,11 @@ private:
       });
     });
     if (others) {
-      others->size = b.sub(names.size(), distinct.size);
-      Value total = b.loadIndex(groups.offsets, distinct.size);
-      addOthers(numRows, total, names.size(), distinct.size);
+      Value total = b.loadIndex(groups.offsets, count);
+      addOthers(numRows, total, names.size(), count);
     }
     groups.deallocate(b);
+    return {count, b.sub(names.size(), count)};
   }
 
   LoopBuilder &b;

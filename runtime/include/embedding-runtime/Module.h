@@ -116,7 +116,8 @@ embedding_call_options_init(EmbeddingCallOptions *options, size_t struct_size);
 
 /** Calls `function`. `arguments` has, for each argument, a `const DLTensor *`
  * or the address of a scalar's value, of 8 bytes for `index`; and then, without
- * `make_result`, a `const DLTensor *` for each result, which is copied into it.
+ * `make_result`, a `const DLTensor *` for each result, which is written there;
+ * what it holds after a failure is unspecified.
  * Types, shapes and strides that the function's type fixes are checked before
  * it runs; tensors are compact and row-major unless their memref says
  * otherwise. A memref is read and written in place. A tensor is not written: on

@@ -57,7 +57,7 @@ int main(int argc, char **argv) {
     setrlimit(RLIMIT_FSIZE, &fileSize);
   }
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (argc != 7 || std::strcmp(argv[1], kCompilerFingerprint) != 0)
+  if (argc != 8 || std::strcmp(argv[1], kCompilerFingerprint) != 0)
     return answer(CompilerAnswer::kError,
                   "compiler: it was built from other sources than the runtime");
   auto ir = llvm::MemoryBuffer::getOpenFile(
@@ -67,8 +67,10 @@ int main(int argc, char **argv) {
     return answer(CompilerAnswer::kError, "compiler: cannot read the module: " +
                                               ir.getError().message());
   auto chip = static_cast<int32_t>(std::strtol(argv[3], nullptr, 10));
-  ModuleTarget target = {argv[2], chip, argv[4][0] == '1', argv[5][0] == '1',
-                         argv[6][0] == '1'};
+  auto numThreads = static_cast<int32_t>(std::strtol(argv[7], nullptr, 10));
+  ModuleTarget target = {argv[2],           chip,
+                         argv[4][0] == '1', argv[5][0] == '1',
+                         argv[6][0] == '1', numThreads};
   struct Collected {
     ModuleCode code;
     std::string error;

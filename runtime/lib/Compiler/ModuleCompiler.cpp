@@ -52,6 +52,7 @@ static LogicalResult compile(Compilation &compilation, StringRef ir,
   options.isNaive = moduleTarget.isNaive;
   options.atomicGradients = moduleTarget.atomicGradients;
   options.assumesSizes = moduleTarget.assumesSizes;
+  options.numThreads = moduleTarget.numThreads;
   SmallVector<char, 0> object;
   if (failed(mlir::embedding::compileFunctions(*module, functions, *target,
                                                options, object)))

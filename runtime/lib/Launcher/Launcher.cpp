@@ -140,6 +140,13 @@ extern "C" void *embedding_allocate(int64_t elementBytes, int64_t alignment,
   return CompiledCall::allocate(elementBytes, alignment, rank, sizes);
 }
 
+extern "C" void *embedding_allocate_result(int64_t number, int64_t elementBytes,
+                                           int64_t alignment, int64_t rank,
+                                           const int64_t *sizes) {
+  return CompiledCall::allocateResult(number, elementBytes, alignment, rank,
+                                      sizes);
+}
+
 extern "C" void embedding_deallocate(void *memory) {
   CompiledCall::deallocate(memory);
 }
