@@ -29,9 +29,6 @@ namespace mlir::embedding {
 using namespace mlir;
 using namespace mlir::embedding;
 
-/// Lines of a row that are prefetched by straight code.
-static constexpr int64_t kMaxUnrolledLines = 16;
-
 /// Collects, in order, the operations in `loop` that compute `value`. Fails if
 /// one of them cannot be repeated for another iteration without effect: it may
 /// load, if its address depends on nothing that was loaded, and must be pure
@@ -316,7 +313,7 @@ struct EmbeddingPrefetchRows
     Value step = arith::ConstantIndexOp::create(builder, loc, elementsPerLine);
     Value length =
         getValueOrCreateConstantIndexOp(builder, loc, mixedRowLength);
-    if (rowLength && *rowLength <= kMaxUnrolledLines * elementsPerLine) {
+    if (rowLength && *rowLength <= cost::kMaxUnrolledLines * elementsPerLine) {
       for (int64_t column = 0; column < *rowLength; column += elementsPerLine)
         prefetchAt(builder,
                    arith::ConstantIndexOp::create(builder, loc, column));

@@ -24,10 +24,6 @@ namespace mlir::embedding {
 using namespace mlir;
 using namespace mlir::embedding;
 
-/// Streamed stores are gathered to lines; narrower ones than the least vector
-/// gain nothing.
-static constexpr int64_t kMinAlignment = 16;
-
 /// The largest power of two up to a line that divides `offset`, as far as can
 /// be told: a constant, or the counter of a loop of constant start and step.
 static int64_t getDivisor(OpFoldResult offset) {
@@ -183,7 +179,7 @@ struct EmbeddingStreamStores
       row = view.getSource();
     }
     int64_t alignment = std::min(elements * (bits / 8), cost::kLineBytes);
-    if (alignment < kMinAlignment || !isOutput(row) ||
+    if (alignment < cost::kMinStreamedAlignment || !isOutput(row) ||
         !cast<MemRefType>(row.getType()).isLastDimUnitStride() ||
         cast<MemRefType>(row.getType()).getRank() < 2)
       return failure();

@@ -17,9 +17,6 @@
 
 namespace embedding::runtime {
 
-/// Rows longer than this share one kernel, instead of one for each length.
-inline constexpr int64_t kMaxStaticRowBytes = 64 * 1024;
-
 /// Validates indices of any shape.
 Result<Tensor> getIndices(const DLTensor *indices);
 

@@ -157,7 +157,7 @@ Status DeviceOperands::finish(KernelSpec &spec, bool asBytes) {
   spec.elementCode =
       asBytes ? kDLInt : static_cast<DLDataTypeCode>(first.dtype().code);
   spec.elementBytes = static_cast<int32_t>(unitBytes);
-  spec.rowLength = rowBytes > 0 && rowBytes <= kMaxStaticRowBytes
+  spec.rowLength = rowBytes > 0 && rowBytes <= cost::kMaxStaticRowBytes
                        ? rowBytes / unitBytes
                        : KernelSpec::kDynamic;
   spec.rowAlignment = static_cast<int32_t>(alignment);

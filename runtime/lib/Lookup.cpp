@@ -12,10 +12,6 @@
 
 using namespace embedding::runtime;
 
-/// Rows of one kernel call, at most: its indices then stay in the first-level
-/// cache between their check and their use.
-static constexpr int64_t kRowsPerCall = 2048;
-
 //===----------------------------------------------------------------------===//
 // Validation
 //===----------------------------------------------------------------------===//
@@ -90,7 +86,7 @@ static Result<KernelSpec> getSpec(const LookupArguments &arguments,
   if (hasContiguousRows(arguments.table) && hasContiguousRows(arguments.out)) {
     int64_t rowBytes = arguments.rowLength() * elementBytes;
     // IR knows no slice of a dimension of size 0.
-    spec.rowLength = rowBytes > 0 && rowBytes <= kMaxStaticRowBytes
+    spec.rowLength = rowBytes > 0 && rowBytes <= cost::kMaxStaticRowBytes
                          ? rowBytes
                          : KernelSpec::kDynamic;
     auto address = reinterpret_cast<uintptr_t>(arguments.table.data());
@@ -153,7 +149,7 @@ struct LookupCall {
     int64_t runLength = call->rows.getRunLength();
     while (begin < end) {
       int64_t runEnd = (begin / runLength + 1) * runLength;
-      int64_t stop = std::min({end, runEnd, begin + kRowsPerCall});
+      int64_t stop = std::min({end, runEnd, begin + cost::kRowsPerCall});
       call->runKernel(begin, stop);
       begin = stop;
     }

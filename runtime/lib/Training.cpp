@@ -201,10 +201,10 @@ public:
     spec.elementCode = static_cast<DLDataTypeCode>(tensor.dtype().code);
     spec.elementBytes = static_cast<int32_t>(tensor.elementBytes());
     // IR knows no slice of a dimension of size 0.
-    spec.rowLength =
-        rowLength > 0 && rowLength * spec.elementBytes <= kMaxStaticRowBytes
-            ? rowLength
-            : KernelSpec::kDynamic;
+    spec.rowLength = rowLength > 0 && rowLength * spec.elementBytes <=
+                                          cost::kMaxStaticRowBytes
+                         ? rowLength
+                         : KernelSpec::kDynamic;
     return &rows.ref;
   }
 

@@ -1,4 +1,4 @@
-//===- CostModel.h - What is worth it on a CPU ------------------*- C++ -*-===//
+//===- CostModel.h - Sizes that decide --------------------------*- C++ -*-===//
 //
 // Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -6,11 +6,11 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The one place where sizes become decisions. Passes ask it with what is static
-// and build conditions from its bounds; the runtime asks it with the sizes of a
-// call. It needs nothing of LLVM, since the runtime has none. The numbers are
-// from the measurements in docs/Performance.md. `#embedding.schedule` overrides
-// each decision for one operation.
+// The one place where sizes become decisions, for CPUs and for GPUs. Passes ask
+// it with what is static and build conditions from its bounds; the runtime asks
+// it with the sizes of a call. It needs nothing of LLVM, since the runtime has
+// none. The numbers are from the measurements in docs/Performance.md.
+// `#embedding.schedule` overrides each decision for one operation.
 //
 //===----------------------------------------------------------------------===//
 
@@ -54,6 +54,9 @@ constexpr int64_t getScatterPrefetchRows(int64_t rowBytes) {
   return std::clamp<int64_t>((int64_t(4) << 10) / rowBytes, 4, 64);
 }
 
+/// Lines of a row that are prefetched by straight code.
+inline constexpr int64_t kMaxUnrolledLines = 16;
+
 /// Loops over rows of up to so many bytes are cut in two, so that the first has
 /// nothing to compare for its prefetches.
 inline constexpr int64_t kMaxPeeledRowBytes = 128;
@@ -66,6 +69,10 @@ inline constexpr int64_t kMaxPeeledRowBytes = 128;
 /// and a store that goes through them reads the line first.
 inline constexpr int64_t kMinStreamedBytes = int64_t(8) << 20;
 
+/// Streamed stores are gathered to lines; narrower ones than the least vector
+/// gain nothing.
+inline constexpr int64_t kMinStreamedAlignment = 16;
+
 //===----------------------------------------------------------------------===//
 // Threads
 //===----------------------------------------------------------------------===//
@@ -77,12 +84,45 @@ inline constexpr int64_t kGrainBytes = 128 * 1024;
 /// two second-level caches, and meet at the end.
 inline constexpr int64_t kMinParallelBytes = int64_t(1) << 20;
 
+/// Bytes moved that make a block of a parallel loop, and the most blocks.
+inline constexpr int64_t kMinBlockBytes = 64 * 1024;
+inline constexpr int64_t kMaxBlocks = 1024;
+
+//===----------------------------------------------------------------------===//
+// Kernels
+//===----------------------------------------------------------------------===//
+
+/// Rows longer than this share one kernel, instead of one for each length.
+inline constexpr int64_t kMaxStaticRowBytes = 64 * 1024;
+
+/// Rows of one call of a lookup's kernel, at most: its indices then stay in the
+/// first-level cache between their check and their use.
+inline constexpr int64_t kRowsPerCall = 2048;
+
+/// Bytes of sums that are under way at once: they stay in registers, or at
+/// least in the first-level cache.
+inline constexpr int64_t kSumBytes = 1024;
+
 //===----------------------------------------------------------------------===//
 // Groups
 //===----------------------------------------------------------------------===//
 
 /// The values are those of the dialect's `Grouping`.
 enum class Grouping { radixSort, countingSort, scatter, bitmap };
+
+/// Bits of a row that one pass of a radix sort looks at, at most: the counters
+/// of a block then stay in the first-level cache.
+inline constexpr int64_t kMaxDigitBits = 10;
+/// Positions that make a block of it, and the most blocks.
+inline constexpr int64_t kMinSortBlockPositions = 16 * 1024;
+inline constexpr int64_t kMaxSortBlocks = 256;
+
+/// A counting sort has counters for all rows in each block, which threads pass
+/// on to each other.
+inline constexpr int64_t kMinCountingBlockPositions = 128 * 1024;
+inline constexpr int64_t kMaxCountingBlocks = 16;
+/// Rows that make a block of the walk over the counters.
+inline constexpr int64_t kMinCountingBlockRows = 16 * 1024;
 
 /// Whether a counting sort of `numIndices` positions by one of `numRows` rows
 /// is faster than a radix sort. It moves each position once and not once for
@@ -142,6 +182,37 @@ constexpr Grouping chooseReduction(int64_t numIndices, int64_t numRows,
              ? Grouping::scatter
              : chooseSort(numIndices, numRows);
 }
+
+//===----------------------------------------------------------------------===//
+// GPUs
+//===----------------------------------------------------------------------===//
+
+namespace gpu {
+
+/// Threads of a block.
+inline constexpr int64_t kBlockThreads = 256;
+
+/// Elements that a thread takes of a tile of a sort or a scan.
+inline constexpr int64_t kThreadElements = 8;
+
+/// Bits of a row that one pass of a radix sort looks at, at most: a thread of a
+/// block for each digit.
+inline constexpr int64_t kMaxDigitBits = 8;
+static_assert(int64_t(1) << kMaxDigitBits == kBlockThreads);
+
+/// Lanes of a row that a thread has in flight, at most.
+inline constexpr int64_t kLanesInFlight = 4;
+
+/// Sums of chunks that are combined at once, in registers.
+inline constexpr int64_t kCombinedChunks = 16;
+
+/// Terms of a norm that a thread has in flight.
+inline constexpr int64_t kTermsInFlight = 16;
+
+/// Warps that keep a GPU busy.
+inline constexpr int64_t kFewWarps = 8192;
+
+} // namespace gpu
 
 } // namespace mlir::embedding::cost
 

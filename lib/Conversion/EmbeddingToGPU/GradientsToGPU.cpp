@@ -18,9 +18,6 @@
 using namespace mlir;
 using namespace mlir::embedding;
 
-/// Sums of chunks that are combined at once, in registers.
-static constexpr int64_t kCombinedChunks = 16;
-
 namespace {
 
 //===----------------------------------------------------------------------===//
@@ -69,7 +66,7 @@ public:
   /// Sums the chunks of the groups that have several.
   void sumLongGroups() {
     sumChunks();
-    constexpr int64_t kShift = llvm::ConstantLog2<kCombinedChunks>();
+    constexpr int64_t kShift = llvm::ConstantLog2<cost::gpu::kCombinedChunks>();
     // While there may be a chunk at that distance from the first.
     Value distanceBits =
         host.bitWidth(host.toI64(host.sub(maxChunks, host.index(1))));
@@ -93,21 +90,23 @@ public:
         k.cmp(arith::CmpIPredicate::sle, length, k.index(kChunkLength)),
         [&] {
           Value scale = getScale(k, length);
-          lanes.forEach(k, kLanesInFlight, [&](ArrayRef<Lane> pieces) {
-            SmallVector<Value> sums = sumRows(k, begin, end, scale, pieces);
-            for (auto [sum, piece] : llvm::zip(sums, pieces))
-              write(sum, piece);
-          });
+          lanes.forEach(
+              k, cost::gpu::kLanesInFlight, [&](ArrayRef<Lane> pieces) {
+                SmallVector<Value> sums = sumRows(k, begin, end, scale, pieces);
+                for (auto [sum, piece] : llvm::zip(sums, pieces))
+                  write(sum, piece);
+              });
         },
         [&] {
           Value slot = getChunkSlot(k, begin, k.index(0));
-          lanes.forEach(k, kLanesInFlight, [&](ArrayRef<Lane> pieces) {
-            SmallVector<Value> loaded;
-            for (const Lane &piece : pieces)
-              loaded.push_back(loadSum(k, Access::read, slot, piece));
-            for (auto [sum, piece] : llvm::zip(loaded, pieces))
-              write(sum, piece);
-          });
+          lanes.forEach(
+              k, cost::gpu::kLanesInFlight, [&](ArrayRef<Lane> pieces) {
+                SmallVector<Value> loaded;
+                for (const Lane &piece : pieces)
+                  loaded.push_back(loadSum(k, Access::read, slot, piece));
+                for (auto [sum, piece] : llvm::zip(loaded, pieces))
+                  write(sum, piece);
+              });
         });
   }
 
@@ -127,7 +126,7 @@ private:
   SmallVector<Value> sumRows(KernelBuilder &k, Value begin, Value end,
                              Value scale, ArrayRef<Lane> pieces) const {
     auto rowsInFlight = std::max<int64_t>(
-        kLanesInFlight / static_cast<int64_t>(pieces.size()), 1);
+        cost::gpu::kLanesInFlight / static_cast<int64_t>(pieces.size()), 1);
     SmallVector<Value> zeros;
     for (const Lane &piece : pieces)
       zeros.push_back(arith::ConstantOp::create(
@@ -260,7 +259,7 @@ private:
     Value scale = getScale(k, k.sub(end, begin));
     Value from = k.add(begin, k.mul(getChunk(k, slot, begin), chunkLength));
     Value to = k.min(k.add(from, chunkLength), end);
-    lanes.forEach(k, kLanesInFlight, [&](ArrayRef<Lane> pieces) {
+    lanes.forEach(k, cost::gpu::kLanesInFlight, [&](ArrayRef<Lane> pieces) {
       SmallVector<Value> sums = sumRows(k, from, to, scale, pieces);
       for (auto [sum, piece] : llvm::zip(sums, pieces))
         storeSum(k, sum, slot, piece);
@@ -282,8 +281,8 @@ private:
             Value first = getChunk(k, slot, begin);
             Value step = k.use(distance);
             // Distances are powers of two.
-            Value mask =
-                k.sub(k.mul(step, k.index(kCombinedChunks)), k.index(1));
+            Value mask = k.sub(k.mul(step, k.index(cost::gpu::kCombinedChunks)),
+                               k.index(1));
             Value isFirst = k.equal(k.bitAnd(first, mask), k.index(0));
             Value hasOthers = k.less(k.add(first, step), chunks);
             k.ifTrue(k.bitAnd(isFirst, hasOthers),
@@ -295,7 +294,7 @@ private:
   void combine(KernelBuilder &k, Value slot, Value begin, Value first,
                Value step, Value chunks) {
     SmallVector<Value> slots, areThere;
-    for (int64_t i = 0; i < kCombinedChunks; ++i) {
+    for (int64_t i = 0; i < cost::gpu::kCombinedChunks; ++i) {
       Value chunk = k.add(first, k.mul(step, k.index(i)));
       areThere.push_back(k.less(chunk, chunks));
       // In place of one that is not there, the first again.
@@ -307,8 +306,8 @@ private:
       SmallVector<Value> terms;
       for (Value each : slots)
         terms.push_back(loadSum(k, Access::write, each, piece));
-      for (int64_t by = 1; by < kCombinedChunks; by *= 2)
-        for (int64_t i = 0; i + by < kCombinedChunks; i += 2 * by) {
+      for (int64_t by = 1; by < cost::gpu::kCombinedChunks; by *= 2)
+        for (int64_t i = 0; i + by < cost::gpu::kCombinedChunks; i += 2 * by) {
           Value sum = arith::AddFOp::create(k, terms[i], terms[i + by]);
           terms[i] = k.select(areThere[i + by], sum, terms[i]);
         }
@@ -436,14 +435,15 @@ private:
             Buffer toRows = k.use(to, Access::write);
             RowAddress source = getRow(k, fromRows, position);
             RowAddress destination = getRow(k, toRows, row);
-            lanes.forEach(k, kLanesInFlight, [&](ArrayRef<Lane> pieces) {
-              SmallVector<Value> loaded;
-              for (const Lane &piece : pieces)
-                loaded.push_back(lanes.load(k, source, piece));
-              for (auto [value, piece] : llvm::zip(loaded, pieces))
-                lanes.addAtomically(k, value, destination, piece,
-                                    options.vectorAtomics);
-            });
+            lanes.forEach(
+                k, cost::gpu::kLanesInFlight, [&](ArrayRef<Lane> pieces) {
+                  SmallVector<Value> loaded;
+                  for (const Lane &piece : pieces)
+                    loaded.push_back(lanes.load(k, source, piece));
+                  for (auto [value, piece] : llvm::zip(loaded, pieces))
+                    lanes.addAtomically(k, value, destination, piece,
+                                        options.vectorAtomics);
+                });
           };
           if (indices.isTotal())
             return add();

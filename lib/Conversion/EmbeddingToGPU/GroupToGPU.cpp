@@ -13,11 +13,7 @@
 using namespace mlir;
 using namespace mlir::embedding;
 
-/// Bits of a row that one pass of the sort looks at, at most: a thread of a
-/// block for each digit.
-static constexpr int64_t kMaxDigitBits = 8;
-static constexpr int64_t kMaxDigits = kBlockThreads;
-static_assert(int64_t(1) << kMaxDigitBits == kMaxDigits);
+static constexpr int64_t kMaxDigits = int64_t(1) << cost::gpu::kMaxDigitBits;
 
 namespace {
 
@@ -46,7 +42,7 @@ public:
     Value lastRow =
         indices.isTotal() ? host.sub(numRows, host.index(1)) : numRows;
     Value rowBits = host.max(host.bitWidth(host.toI64(lastRow)), host.i64(1));
-    passCount = host.divUp(rowBits, host.i64(kMaxDigitBits));
+    passCount = host.divUp(rowBits, host.i64(cost::gpu::kMaxDigitBits));
     digitBits = host.divUp(rowBits, passCount);
     Type i64 = host.getI64Type();
     keys = {allocateBuffer(host, i64, size), allocateBuffer(host, i64, size)};
@@ -200,8 +196,8 @@ private:
       // Keys behind the end came last, and still do.
       Value buffer = k.use(to, Access::write).elements;
       Value tile = k.mul(k.getBlock(), k.index(kTileElements));
-      for (int64_t i = 0; i < kThreadElements; ++i) {
-        Value slot = k.add(thread, k.index(i * kBlockThreads));
+      for (int64_t i = 0; i < cost::gpu::kThreadElements; ++i) {
+        Value slot = k.add(thread, k.index(i * cost::gpu::kBlockThreads));
         k.ifTrue(k.less(k.add(tile, slot), k.use(size)), [&] {
           Value key = k.load(sorted, slot);
           Value digit = k.resize(getDigit(k, key, shift), k.getIndexType());

@@ -298,7 +298,8 @@ void embedding::launchKernel(LoopBuilder &host, StringRef name,
         gpu::GPUFuncOp::create(host, unique, host.getFunctionType({}, {}));
     function->setAttr(gpu::GPUDialect::getKernelFuncAttrName(),
                       host.getUnitAttr());
-    function.setKnownBlockSize(ArrayRef<int32_t>{kBlockThreads, 1, 1});
+    function.setKnownBlockSize(
+        ArrayRef<int32_t>{cost::gpu::kBlockThreads, 1, 1});
     host.setInsertionPointToEnd(&function.getBody().front());
     gpu::ReturnOp::create(host);
   }
@@ -310,7 +311,7 @@ void embedding::launchKernel(LoopBuilder &host, StringRef name,
                 [&] { body(kernel); });
   Value one = host.index(1);
   gpu::KernelDim3 grid{host.max(blockCount, one), one, one};
-  gpu::KernelDim3 threads{host.index(kBlockThreads), one, one};
+  gpu::KernelDim3 threads{host.index(cost::gpu::kBlockThreads), one, one};
   gpu::LaunchFuncOp::create(host, function, grid, threads,
                             /*dynamicSharedMemorySize=*/Value(),
                             kernel.operands);
@@ -319,12 +320,13 @@ void embedding::launchKernel(LoopBuilder &host, StringRef name,
 void embedding::launchForEach(
     LoopBuilder &host, StringRef name, Value size,
     llvm::function_ref<void(KernelBuilder &, Value)> body) {
-  launchKernel(host, name, host.divUp(size, host.index(kBlockThreads)),
-               [&](KernelBuilder &k) {
-                 Value i = k.add(k.mul(k.getBlock(), k.index(kBlockThreads)),
-                                 k.getThread());
-                 k.ifTrue(k.less(i, k.use(size)), [&] { body(k, i); });
-               });
+  launchKernel(
+      host, name, host.divUp(size, host.index(cost::gpu::kBlockThreads)),
+      [&](KernelBuilder &k) {
+        Value i = k.add(k.mul(k.getBlock(), k.index(cost::gpu::kBlockThreads)),
+                        k.getThread());
+        k.ifTrue(k.less(i, k.use(size)), [&] { body(k, i); });
+      });
 }
 
 Value embedding::allocateBuffer(LoopBuilder &host, Type element, Value size) {

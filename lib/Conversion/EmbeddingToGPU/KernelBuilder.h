@@ -15,15 +15,15 @@
 #define EMBEDDING_LIB_CONVERSION_EMBEDDINGTOGPU_KERNELBUILDER_H
 
 #include "../../Utils/LoopBuilder.h"
+#include "embedding/Target/CostModel.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 
 namespace mlir::embedding {
 
-/// Threads of a block, and of a warp.
-inline constexpr int64_t kBlockThreads = 256;
+/// Threads of a warp, and warps of a block.
 inline constexpr int64_t kWarpThreads = 32;
-inline constexpr int64_t kBlockWarps = kBlockThreads / kWarpThreads;
+inline constexpr int64_t kBlockWarps = cost::gpu::kBlockThreads / kWarpThreads;
 
 /// Bytes that one thread loads or stores at once, at most.
 inline constexpr int64_t kMaxLaneBytes = 16;
@@ -132,7 +132,8 @@ private:
 };
 
 /// Builds a kernel of `body` and launches `blockCount` blocks of
-/// `kBlockThreads` threads. `blockCount` is of type index and may be 0.
+/// `cost::gpu::kBlockThreads` threads. `blockCount` is of type index and may be
+/// 0.
 void launchKernel(LoopBuilder &host, StringRef name, Value blockCount,
                   llvm::function_ref<void(KernelBuilder &)> body);
 

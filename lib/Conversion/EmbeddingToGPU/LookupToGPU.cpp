@@ -58,7 +58,7 @@ void embedding::launchGather(
         if (getScale)
           scales.push_back(getScale(k, position));
       }
-      lanes.forEach(k, kLanesInFlight, [&](ArrayRef<Lane> pieces) {
+      lanes.forEach(k, cost::gpu::kLanesInFlight, [&](ArrayRef<Lane> pieces) {
         SmallVector<Value> values;
         for (RowAddress source : sources)
           for (const Lane &piece : pieces)

@@ -63,10 +63,8 @@ public:
 
 private:
   static constexpr int64_t kWordBits = 32;
-  static constexpr int64_t kRowsPerBlock = kBlockThreads / kPartialSums;
-  static constexpr int64_t kTermsInFlight = 16;
-  /// Warps that keep a GPU busy.
-  static constexpr int64_t kFewWarps = 8192;
+  static constexpr int64_t kRowsPerBlock =
+      cost::gpu::kBlockThreads / kPartialSums;
 
   void clear(int64_t bits) {
     launchForEach(
@@ -146,10 +144,10 @@ private:
   /// nothing to shorten, as is usual after a lookup, it takes few threads to
   /// see that; and a warp has the fewer positions, the fewer there are in all.
   void shortenRows() {
-    Value perWarp =
-        host.min(host.max(host.div(indices.size(), host.index(kFewWarps)),
-                          host.index(kWarpThreads / kPartialSums)),
-                 host.index(kWarpThreads));
+    Value perWarp = host.min(
+        host.max(host.div(indices.size(), host.index(cost::gpu::kFewWarps)),
+                 host.index(kWarpThreads / kPartialSums)),
+        host.index(kWarpThreads));
     Value perBlock = host.mul(perWarp, host.index(kBlockWarps));
     Value blocks = host.divUp(indices.size(), perBlock);
     launchKernel(host, "renorm", blocks, [&](KernelBuilder &k) {
@@ -291,9 +289,9 @@ private:
             return {addTerms(column, inFlight, carried[0])};
           })[0];
     };
-    constexpr int64_t kStep = kTermsInFlight * kPartialSums;
+    constexpr int64_t kStep = cost::gpu::kTermsInFlight * kPartialSums;
     Value begin = k.bitAnd(length, k.index(-kStep));
-    Value sum = loop(member, begin, kTermsInFlight, identity);
+    Value sum = loop(member, begin, cost::gpu::kTermsInFlight, identity);
     // How many terms are left is known with the length.
     if (auto known = getConstantIntValue(length)) {
       int64_t terms = *known % kStep / kPartialSums;

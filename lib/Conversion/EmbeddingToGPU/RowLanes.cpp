@@ -117,7 +117,8 @@ int64_t RowLanes::getRowsInFlight() const {
   if (!length)
     return 1;
   int64_t lanes = llvm::divideCeil(*length, width * groupThreads);
-  return std::max<int64_t>(kLanesInFlight / std::max<int64_t>(lanes, 1), 1);
+  return std::max<int64_t>(
+      cost::gpu::kLanesInFlight / std::max<int64_t>(lanes, 1), 1);
 }
 
 Value RowLanes::getGroup(KernelBuilder &k) const {
@@ -304,7 +305,7 @@ void RowLanes::addAtomically(KernelBuilder &k, Value vector, RowAddress row,
 
 void RowLanes::copy(KernelBuilder &k, RowAddress from, RowAddress to,
                     Value scale) const {
-  forEach(k, kLanesInFlight, [&](ArrayRef<Lane> lanes) {
+  forEach(k, cost::gpu::kLanesInFlight, [&](ArrayRef<Lane> lanes) {
     SmallVector<Value> loaded;
     for (const Lane &lane : lanes)
       loaded.push_back(load(k, from, lane));
@@ -314,7 +315,7 @@ void RowLanes::copy(KernelBuilder &k, RowAddress from, RowAddress to,
 }
 
 void RowLanes::clear(KernelBuilder &k, RowAddress row) const {
-  forEach(k, kLanesInFlight, [&](ArrayRef<Lane> lanes) {
+  forEach(k, cost::gpu::kLanesInFlight, [&](ArrayRef<Lane> lanes) {
     for (const Lane &lane : lanes) {
       auto type = VectorType::get({lane.width}, element);
       store(k, arith::ConstantOp::create(k, k.getZeroAttr(type)), row, lane);

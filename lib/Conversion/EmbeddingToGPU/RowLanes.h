@@ -46,9 +46,6 @@ Value loadFlat(KernelBuilder &k, const Buffer &buffer, Value position);
 void storeFlat(KernelBuilder &k, Value value, const Buffer &buffer,
                Value position);
 
-/// Lanes that a thread has in flight, at most.
-inline constexpr int64_t kLanesInFlight = 4;
-
 class RowLanes {
 public:
   /// For rows of `rowLength` elements, with which the last dimension of each of
@@ -63,7 +60,9 @@ public:
   int64_t getWidth() const { return width; }
 
   /// Groups of threads in a block.
-  int64_t getGroupsPerBlock() const { return kBlockThreads / groupThreads; }
+  int64_t getGroupsPerBlock() const {
+    return cost::gpu::kBlockThreads / groupThreads;
+  }
   /// Rows that a group moves at once, to have enough bytes in flight.
   int64_t getRowsInFlight() const;
 

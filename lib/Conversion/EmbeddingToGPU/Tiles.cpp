@@ -18,11 +18,12 @@ Value embedding::getTileCount(LoopBuilder &host, Value size) {
 SmallVector<Value> embedding::getTileElements(KernelBuilder &k) {
   Value lane = k.bitAnd(k.getThread(), k.index(kWarpThreads - 1));
   Value warp = k.div(k.getThread(), k.index(kWarpThreads));
-  Value first =
-      k.add(k.mul(k.getBlock(), k.index(kTileElements)),
-            k.add(k.mul(warp, k.index(kWarpThreads * kThreadElements)), lane));
+  Value first = k.add(
+      k.mul(k.getBlock(), k.index(kTileElements)),
+      k.add(k.mul(warp, k.index(kWarpThreads * cost::gpu::kThreadElements)),
+            lane));
   SmallVector<Value> elements;
-  for (int64_t i = 0; i < kThreadElements; ++i)
+  for (int64_t i = 0; i < cost::gpu::kThreadElements; ++i)
     elements.push_back(k.add(first, k.index(i * kWarpThreads)));
   return elements;
 }
@@ -34,13 +35,13 @@ void embedding::launchScan(LoopBuilder &host, StringRef name, Value counts,
     Value buffer = k.use(counts, Access::write).elements;
     Value end = k.use(columns);
     Value row = k.mul(k.getBlock(), end);
-    Value turns =
-        k.div(k.add(end, k.index(kBlockThreads - 1)), k.index(kBlockThreads));
+    Value turns = k.div(k.add(end, k.index(cost::gpu::kBlockThreads - 1)),
+                        k.index(cost::gpu::kBlockThreads));
     Value total = k.loop(
         k.index(0), turns, k.i64(0),
         [&](Value turn, ValueRange carried) -> SmallVector<Value> {
-          Value column =
-              k.add(k.mul(turn, k.index(kBlockThreads)), k.getThread());
+          Value column = k.add(k.mul(turn, k.index(cost::gpu::kBlockThreads)),
+                               k.getThread());
           Value isIn = k.less(column, end);
           Value at = k.add(row, column);
           Value count = k.choose(

@@ -19,15 +19,16 @@
 
 namespace mlir::embedding {
 
-/// Elements that a thread takes of a tile, and those of a tile.
-inline constexpr int64_t kThreadElements = 8;
-inline constexpr int64_t kTileElements = kBlockThreads * kThreadElements;
+/// Elements of a tile.
+inline constexpr int64_t kTileElements =
+    cost::gpu::kBlockThreads * cost::gpu::kThreadElements;
 
 /// The tiles of `size` elements, of type index.
 Value getTileCount(LoopBuilder &host, Value size);
 
 /// The elements of a tile that this thread takes, in order. A warp takes
-/// `kWarpThreads * kThreadElements` that follow each other, 32 at a time.
+/// `kWarpThreads * cost::gpu::kThreadElements` that follow each other, 32 at a
+/// time.
 SmallVector<Value> getTileElements(KernelBuilder &k);
 
 /// Makes each of `rows * columns` counts, i64 in row-major order, the sum of

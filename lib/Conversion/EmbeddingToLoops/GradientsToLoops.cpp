@@ -13,10 +13,6 @@
 using namespace mlir;
 using namespace mlir::embedding;
 
-/// Bytes of sums that are under way at once: they stay in registers, or at
-/// least in the first-level cache.
-static constexpr int64_t kSumBytes = 1024;
-
 namespace {
 
 //===----------------------------------------------------------------------===//
@@ -61,7 +57,7 @@ public:
         rowLength(rowLength), scalesByFrequency(scalesByFrequency),
         elementType(cast<MemRefType>(values.getType()).getElementType()),
         sumType(getAccumulatorType(elementType)) {
-    blockWidth = kSumBytes / (sumType.getIntOrFloatBitWidth() / 8);
+    blockWidth = cost::kSumBytes / (sumType.getIntOrFloatBitWidth() / 8);
     if (auto length = getConstantIntValue(rowLength))
       blockWidth = std::min(blockWidth, *length);
   }
@@ -79,7 +75,7 @@ public:
 
     Value total = b.loadIndex(groups.offsets, groups.size(b));
     Blocks blocks(b, total, getRowBytes(b, rowLength, elementType),
-                  kMinBlockBytes, kMaxBlocks);
+                  cost::kMinBlockBytes, cost::kMaxBlocks);
     blocks.forEach(b, [&](Value, Value begin, Value end) {
       Value buffer = allocateSum();
       b.ifTrue(b.less(begin, end), [&] {
@@ -527,8 +523,8 @@ private:
         Flattened(b, op.getIndices(), /*numTrailingDims=*/0).size();
     Value share = b.divUp(numIndices, b.max(numRows, b.index(1)));
     Blocks blocks(b, b.rowsWithElements(numRows, rowLength),
-                  b.mul(rowBytes, b.add(share, b.index(1))), kMinBlockBytes,
-                  kMaxBlocks);
+                  b.mul(rowBytes, b.add(share, b.index(1))),
+                  cost::kMinBlockBytes, cost::kMaxBlocks);
     blocks.forEach(b, [&](Value, Value begin, Value end) {
       Value buffer = sums.allocateSum();
       Value size = groups.size(b);
@@ -579,8 +575,8 @@ struct CoalesceToLoops : OpRewritePattern<CoalesceOp> {
     sums.sumLongGroups();
     Value size = groups.size(b);
     b.store(b.toI64(size), op.getCount());
-    Blocks blocks(b, size, getRowBytes(b, rowLength, element), kMinBlockBytes,
-                  kMaxBlocks);
+    Blocks blocks(b, size, getRowBytes(b, rowLength, element),
+                  cost::kMinBlockBytes, cost::kMaxBlocks);
     blocks.forEach(b, [&](Value, Value begin, Value end) {
       Value buffer = sums.allocateSum();
       b.loop(begin, end, [&](Value group) {
@@ -611,7 +607,8 @@ public:
     Value positionCount = Flattened(b, indices, /*numTrailingDims=*/0).size();
     scales = b.allocate(MemRefType::get({ShapedType::kDynamic}, type),
                         positionCount);
-    Blocks blocks(b, groups.size(b), b.index(64), kMinBlockBytes, kMaxBlocks);
+    Blocks blocks(b, groups.size(b), b.index(64), cost::kMinBlockBytes,
+                  cost::kMaxBlocks);
     blocks.forEach(b, [&](Value, Value begin, Value end) {
       b.loop(begin, end, [&](Value group) {
         Value groupBegin = groups.begin(b, group);
@@ -674,7 +671,7 @@ struct SparseGradToLoops : OpRewritePattern<SparseGradOp> {
     Flattened gradOutput(b, op.getGradOutput(), /*numTrailingDims=*/1);
 
     Blocks blocks(b, names.size(), getRowBytes(b, rowLength, element),
-                  kMinBlockBytes, kMaxBlocks);
+                  cost::kMinBlockBytes, cost::kMaxBlocks);
     auto isKept = [&](Value row) { return b.less(row, numRows); };
     auto asIndex = [&](Value flag) -> Value {
       return arith::IndexCastUIOp::create(b, b.getIndexType(), flag);
@@ -749,7 +746,7 @@ struct DoubleBackwardToLoops : OpRewritePattern<DoubleBackwardOp> {
     Flattened out(b, op.getInit(), /*numTrailingDims=*/1);
     bool hasNoRows = op.getStaticNumRows() == 0;
     Blocks blocks(b, names.size(), getRowBytes(b, rowLength, element),
-                  kMinBlockBytes, kMaxBlocks);
+                  cost::kMinBlockBytes, cost::kMaxBlocks);
     blocks.forEach(b, [&](Value, Value begin, Value end) {
       b.loop(begin, end, [&](Value i) {
         Value to = out.row(b, i, b.getIndexAttr(0), rowLength);

@@ -13,19 +13,6 @@
 using namespace mlir;
 using namespace mlir::embedding;
 
-/// Bits of a row that one pass of the sort looks at, at most: the counters of a
-/// block then stay in the first-level cache.
-static constexpr int64_t kMaxDigitBits = 10;
-/// Positions that make a block of the sort, and the most blocks.
-static constexpr int64_t kMinBlockPositions = 16 * 1024;
-static constexpr int64_t kMaxSortBlocks = 256;
-/// A counting sort has counters for all rows in each block, which threads pass
-/// on to each other.
-static constexpr int64_t kMinCountingBlockPositions = 128 * 1024;
-static constexpr int64_t kMaxCountingBlocks = 16;
-/// Rows that make a block of the walk over the counters.
-static constexpr int64_t kMinBlockRows = 16 * 1024;
-
 Value RowNames::get(LoopBuilder &b, Value position) const {
   return getNamedRow(b, b.toIndex(flat.load(b, position)), numRows, mode,
                      paddingRow);
@@ -59,24 +46,26 @@ namespace {
 /// upper bits of an i64 and the position in the lower ones. Each pass counts
 /// the digits of every block, turns the counts into where each digit of each
 /// block begins, and moves the pairs there. Passes are as few as digits of
-/// `kMaxDigitBits` allow, so that the time is linear in N. Positions that name
-/// no row sort behind all others, as row V.
+/// `cost::kMaxDigitBits` allow, so that the time is linear in N. Positions that
+/// name no row sort behind all others, as row V.
 class RadixSort {
 public:
   RadixSort(LoopBuilder &b, GroupOp op, const RowNames &names, Value numRows)
       : b(b), op(op), names(names), numRows(numRows), size(names.size()),
-        blocks(b, size, b.index(1), kMinBlockPositions, kMaxSortBlocks) {
+        blocks(b, size, b.index(1), cost::kMinSortBlockPositions,
+               cost::kMaxSortBlocks) {
     positionBits =
         b.bitWidth(b.toI64(b.max(b.sub(size, b.index(1)), b.index(0))));
     Value lastRow = names.isTotal() ? b.sub(numRows, b.index(1)) : numRows;
     Value rowBits = b.max(b.bitWidth(b.toI64(lastRow)), b.i64(1));
-    passCount = b.divUp(rowBits, b.i64(kMaxDigitBits));
+    passCount = b.divUp(rowBits, b.i64(cost::kMaxDigitBits));
     digitBits = b.divUp(rowBits, passCount);
     bucketCount = b.toIndex(b.shiftLeft(b.i64(1), digitBits));
 
     auto int64s = MemRefType::get({ShapedType::kDynamic}, b.getI64Type());
     auto countersType = MemRefType::get(
-        {ShapedType::kDynamic, int64_t(1) << kMaxDigitBits}, b.getI64Type());
+        {ShapedType::kDynamic, int64_t(1) << cost::kMaxDigitBits},
+        b.getI64Type());
     buffers = {b.allocate(int64s, size), b.allocate(int64s, size)};
     counters = b.allocate(countersType, blocks.blockCount);
   }
@@ -232,9 +221,10 @@ public:
       : b(b), op(op), names(names), numRows(numRows),
         // Walking the counters of a block takes no longer than its positions.
         blocks(b, names.size(), b.index(1),
-               b.max(numRows, b.index(kMinCountingBlockPositions)),
-               kMaxCountingBlocks),
-        rowBlocks(b, numRows, b.index(1), kMinBlockRows, kMaxBlocks) {
+               b.max(numRows, b.index(cost::kMinCountingBlockPositions)),
+               cost::kMaxCountingBlocks),
+        rowBlocks(b, numRows, b.index(1), cost::kMinCountingBlockRows,
+                  cost::kMaxBlocks) {
     auto counterType = MemRefType::get(
         {ShapedType::kDynamic, ShapedType::kDynamic}, b.getI64Type());
     counters = b.allocate(counterType,

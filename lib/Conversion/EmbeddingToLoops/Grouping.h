@@ -22,10 +22,6 @@ namespace mlir::embedding {
 
 using LoopsOptions = ConvertEmbeddingToLoopsPassOptions;
 
-/// Bytes moved that make a block of a parallel loop, and the most blocks.
-inline constexpr int64_t kMinBlockBytes = 64 * 1024;
-inline constexpr int64_t kMaxBlocks = 1024;
-
 /// Whether `op` is on memrefs and its check has been taken out: what the
 /// lowerings of the training half expect.
 inline LogicalResult verifyReady(RewriterBase &rewriter,

@@ -232,7 +232,8 @@ private:
                     b.loadIndex(groups.positions, i));
       });
     };
-    Blocks blocks(b, count, b.index(64), kMinBlockBytes, kMaxBlocks);
+    Blocks blocks(b, count, b.index(64), cost::kMinBlockBytes,
+                  cost::kMaxBlocks);
     blocks.forEach(b, [&](Value, Value begin, Value end) {
       b.loop(begin, end, [&](Value group) {
         Value row = groups.row(b, group), start = groups.begin(b, group);
@@ -307,7 +308,8 @@ template <typename OpTy> struct RenormToLoops : OpRewritePattern<OpTy> {
              outRow(position));
     };
     Value rowBytes = getRowBytes(b, rowLength, element);
-    Blocks blocks(b, rows.distinct.size, rowBytes, kMinBlockBytes, kMaxBlocks);
+    Blocks blocks(b, rows.distinct.size, rowBytes, cost::kMinBlockBytes,
+                  cost::kMaxBlocks);
     blocks.forEach(b, [&](Value, Value begin, Value end) {
       Value partials = shortener.allocatePartials();
       b.loop(begin, end, [&](Value i) {
@@ -318,7 +320,8 @@ template <typename OpTy> struct RenormToLoops : OpRewritePattern<OpTy> {
       });
     });
     if (out) {
-      Blocks rest(b, rows.others->size, rowBytes, kMinBlockBytes, kMaxBlocks);
+      Blocks rest(b, rows.others->size, rowBytes, cost::kMinBlockBytes,
+                  cost::kMaxBlocks);
       rest.forEach(b, [&](Value, Value begin, Value end) {
         b.loop(begin, end, [&](Value i) {
           Value row = rows.others->row(b, i);
