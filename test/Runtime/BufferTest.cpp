@@ -326,6 +326,18 @@ TEST(BufferPool, HoldsNotMuchMoreThanWasInUse) {
   EXPECT_GE(pool.getIdleBytes(), 200 * kMiB);
 }
 
+// Also of what is larger than was asked for.
+TEST(BufferPool, CountsWhatComesBack) {
+  runtime::BufferPool pool(512 * kMiB);
+  void *both[] = {pool.allocate(100 * kMiB), pool.allocate(100 * kMiB)};
+  for (void *memory : both)
+    pool.deallocate(memory, 100 * kMiB);
+  for (int i = 0; i < 3; ++i) {
+    pool.deallocate(pool.allocate(60 * kMiB), 60 * kMiB);
+    EXPECT_EQ(pool.getIdleBytes(), 200 * kMiB);
+  }
+}
+
 TEST(BufferPool, GivesBackWhatWasNotAskedForTheLongest) {
   runtime::BufferPool pool(100 * kMiB);
   void *first = pool.allocate(40 * kMiB), *second = pool.allocate(20 * kMiB),

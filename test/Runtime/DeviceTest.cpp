@@ -715,6 +715,14 @@ TEST_F(OnDevice, InvalidArguments) {
               engine.denseGrad(out.onCPU(), indices.onCPU(), table.onGPU());
             }),
             EMBEDDING_INVALID_ARGUMENT);
+  // Elements that lie apart, at two bytes beyond where they may.
+  Both odd(randomFloats(kFloat32, 17, 1), kFloat32, {2, 4}, {8, 2}, 2);
+  EXPECT_EQ(
+      codeOf([&] { engine.lookup(odd.onGPU(), indices.onGPU(), out.onGPU()); },
+             &message),
+      EMBEDDING_INVALID_ARGUMENT);
+  EXPECT_EQ(message, "table: expected rows that are not contiguous to be "
+                     "aligned to their element of 4 bytes");
   // Five strides.
   Both many(asBytes(std::vector<int64_t>(200, 1), kInt64), kInt64,
             {2, 2, 2, 2, 2}, {100, 40, 14, 5, 1});

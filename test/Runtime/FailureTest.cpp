@@ -746,6 +746,15 @@ func.func @collapse(%width: index, %from: memref<4x?xf32>, %to: !vector) {
   memref.copy %flat, %to : memref<?xf32, strided<[?]>> to !vector
   return
 }
+func.func @collapse_rows(%height: index, %width: index, %from: !matrix,
+                         %to: !vector) {
+  %part = memref.subview %from[0, 0] [%height, %width] [1, 1]
+      : !matrix to memref<?x?xf32, strided<[?, 1]>>
+  %flat = memref.collapse_shape %part [[0, 1]]
+      : memref<?x?xf32, strided<[?, 1]>> into memref<?xf32, strided<[?]>>
+  memref.copy %flat, %to : memref<?xf32, strided<[?]>> to !vector
+  return
+}
 func.func @reshape(%n: index, %from: tensor<?xf32>, %to: memref<2x4xf32>) {
   %c2 = arith.constant 2 : index
   %shape = tensor.from_elements %c2, %n : tensor<2xindex>
@@ -1066,6 +1075,13 @@ const SizesCase kSizesCases[] = {
      "result to be dimension 0 of source, 6, but got 4"},
     {"collapse", {3}, {{4, 3}, {12}}},
     {"collapse", {0}, {{4, 3}, {0}}},
+    // The stride of a single row does not matter.
+    {"collapse_rows", {1, 2}, {{4, 3}, {2}}},
+    {"collapse_rows",
+     {2, 2},
+     {{4, 3}, {4}},
+     "memref.collapse_shape: expected stride of dimension 0 of source to be 2, "
+     "but got 3"},
     {"collapse",
      {2},
      {{4, 3}, {8}},
@@ -1318,6 +1334,36 @@ struct Gigabyte {
 };
 
 } // namespace
+
+// Memory that begins at no multiple of what it is to be aligned to.
+TEST(Failures, AlignedMemoryIsWhole) {
+  struct Last {
+    uintptr_t begin, end;
+  } last = {};
+  EngineOptions options = sharing(1);
+  options.allocator_context = &last;
+  options.allocate = [](void *context, size_t size, size_t) -> void * {
+    constexpr size_t kPage = 4096;
+    void *memory =
+        std::aligned_alloc(kPage, (64 + size + kPage - 1) / kPage * kPage);
+    auto begin = reinterpret_cast<uintptr_t>(memory) + 64;
+    *static_cast<Last *>(context) = {begin, begin + size};
+    return static_cast<char *>(memory) + 64;
+  };
+  options.deallocate = [](void *, void *memory, size_t, size_t) {
+    std::free(static_cast<char *>(memory) - 64);
+  };
+  Engine engine(options);
+  Module module(engine, kAllocating);
+  for (int64_t n : {1, 1000}) {
+    int64_t address = 0;
+    module.call("aligned", {n, TensorView(&address, {1})});
+    auto begin = static_cast<uintptr_t>(address);
+    EXPECT_EQ(begin % 4096, 0u);
+    EXPECT_GE(begin, last.begin);
+    EXPECT_LE(begin + n * sizeof(float), last.end);
+  }
+}
 
 TEST(Failures, MemoryOfFunctions) {
   Gigabyte heap;

@@ -9,9 +9,12 @@
 #include "Fork.h"
 #include "TestUtils.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <dlfcn.h>
+#include <new>
 #include <sys/wait.h>
 #include <thread>
 
@@ -245,9 +248,34 @@ TEST_F(Fork, WaitsForScopesOfOtherThreads) {
 }
 
 TEST_F(Fork, InAScopeOfOnesOwn) {
-  runtime::NoForkScope scope;
-  EXPECT_TRUE(worksInChild([] {
-    runtime::NoForkScope inner;
-    EXPECT_TRUE(worksInChild([] { runtime::NoForkScope inmost; }));
-  }));
+  {
+    runtime::NoForkScope scope;
+    EXPECT_TRUE(worksInChild([] {
+      runtime::NoForkScope inner;
+      EXPECT_TRUE(worksInChild([] { runtime::NoForkScope inmost; }));
+    }));
+  }
+  // And when it is left.
+  EXPECT_TRUE(worksInChild([] { runtime::NoForkScope scope; }));
+}
+
+// Mutexes go in any order; fork takes those that are left.
+TEST_F(Fork, MutexesThatAreGone) {
+  constexpr ptrdiff_t kSize = sizeof(runtime::ForkSafeMutex);
+  int order[] = {0, 1, 2};
+  do {
+    alignas(runtime::ForkSafeMutex) unsigned char memory[3][kSize];
+    runtime::ForkSafeMutex *mutexes[3];
+    for (int i = 0; i < 3; ++i)
+      mutexes[i] = new (memory[i]) runtime::ForkSafeMutex;
+    for (int i : order) {
+      mutexes[i]->~ForkSafeMutex();
+      std::fill(memory[i], memory[i] + kSize, 0x5a);
+      ASSERT_TRUE(worksInChild([] { runtime::NoForkScope scope; }));
+      // Nobody writes there any more.
+      EXPECT_EQ(std::count(memory[i], memory[i] + kSize, 0x5a), kSize);
+    }
+    for (auto &bytes : memory)
+      EXPECT_EQ(std::count(bytes, bytes + kSize, 0x5a), kSize);
+  } while (std::next_permutation(order, order + 3));
 }

@@ -419,6 +419,9 @@ func.func @f(%a: tensor<?xf32>, %m: memref<?xf32, strided<[?]>>)
   memref.store %x, %m[%c0] : memref<?xf32, strided<[?]>>
   return %a, %x : tensor<?xf32>, f32
 }
+func.func @g(%a: tensor<?xf32>, %x: f32) -> (f32, tensor<?xf32>) {
+  return %x, %a : f32, tensor<?xf32>
+}
 )mlir");
   std::vector<float> memory = {1, 2, 3, 4, 5, 6, 7, 8};
   auto view = [&](int64_t at, int64_t size, int64_t stride = 1) {
@@ -441,6 +444,13 @@ func.func @f(%a: tensor<?xf32>, %m: memref<?xf32, strided<[?]>>)
   EXPECT_EQ(fail({view(0, 2), view(2, 2, 2)}, {view(6, 2), scalar(2)}),
             "out1: expected memory apart from that of m");
   EXPECT_EQ(fail({view(0, 2), view(5, 1)}, {view(2, 2), scalar(3)}),
+            "out1: expected memory apart from that of out0");
+  // Whichever begins first.
+  EXPECT_EQ(getMessage(
+                [&] {
+                  module.call("g", {view(0, 2), 1.0f}, {scalar(5), view(4, 2)});
+                },
+                EMBEDDING_INVALID_ARGUMENT),
             "out1: expected memory apart from that of out0");
   // In the gap of a memref.
   module.call("f", {view(0, 2), view(2, 2, 2)}, {view(6, 2), scalar(3)});
@@ -518,6 +528,49 @@ func.func @all(%x: memref<?xi64>) {
             "assertion failed: in a loop");
   values[999] = 1;
   module.call("all", {all});
+}
+
+// Code goes on after a bad index: what it meets then is not what is told.
+TEST(Module, TellsTheFirstFailure) {
+  Engine engine(uncached());
+  Module module(engine, R"mlir(
+func.func @lookup(%weight: memref<?x2xf32>, %input: memref<?xi64>, %x: i64,
+                  %out: memref<?x2xf32>) {
+  embedding.lookup ins(%weight, %input : memref<?x2xf32>, memref<?xi64>)
+      outs(%out : memref<?x2xf32>)
+  %zero = arith.constant 0 : i64
+  %is_positive = arith.cmpi sgt, %x, %zero : i64
+  cf.assert %is_positive, "behind the lookup"
+  return
+}
+)mlir");
+  std::vector<float> weight(4), out(2);
+  int64_t index = 7;
+  EXPECT_THAT(getMessage(
+                  [&] {
+                    module.call("lookup", {TensorView(weight.data(), {2, 2}),
+                                           TensorView(&index, {1}), int64_t(-1),
+                                           TensorView(out.data(), {1, 2})});
+                  },
+                  EMBEDDING_OUT_OF_RANGE),
+              HasSubstr("index 7 at flat position 0 is out of range"));
+}
+
+// What is returned may begin in the midst of a buffer.
+TEST(Module, ReturnsPartsOfBuffers) {
+  Engine engine(uncached());
+  Module module(engine, R"mlir(
+func.func @part(%m: memref<?xf32>, %from: index, %n: index)
+    -> memref<?xf32, strided<[1], offset: ?>> {
+  %part = memref.subview %m[%from] [%n] [1]
+      : memref<?xf32> to memref<?xf32, strided<[1], offset: ?>>
+  return %part : memref<?xf32, strided<[1], offset: ?>>
+}
+)mlir");
+  std::vector<float> m = {1, 2, 3, 4, 5, 6, 7, 8}, out(2);
+  module.call("part", {TensorView(m.data(), {8}), int64_t(5), int64_t(2)},
+              {TensorView(out.data(), {2})});
+  EXPECT_THAT(out, ElementsAre(6, 7));
 }
 
 // What the type of a function says of strides and signs.
@@ -703,6 +756,25 @@ func.func @f() -> i64 {
   Engine engine(uncached());
   Module module(engine, kFunctions);
   EXPECT_EQ(module.functions().size(), 3u);
+}
+
+// Of what a compiler has printed before it ended, the last line is told. It has
+// nothing of how its caller treats signals.
+TEST(Module, CompilerEndsWithoutAnAnswer) {
+  sigset_t one, before;
+  sigemptyset(&one);
+  sigaddset(&one, SIGUSR2);
+  pthread_sigmask(SIG_BLOCK, &one, &before);
+  auto *handler = std::signal(SIGUSR1, SIG_IGN);
+  EngineOptions options = uncached();
+  options.compiler_library = ENDING_COMPILER;
+  Engine engine(options);
+  EXPECT_EQ(
+      getMessage([&] { Module(engine, kFunctions); }, EMBEDDING_COMPILER_ERROR),
+      "compiler: it ended with status 3 without an answer: 0 signals are "
+      "ignored, and 0 are blocked");
+  std::signal(SIGUSR1, handler);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 // Whoever asks for a child's end, the code is there.

@@ -258,6 +258,10 @@ TEST(ModuleCode, Damaged) {
       code.functions[0].fields[field] = value;
       walk(code.write());
     }
+  // And one more.
+  ModuleCode longer = makeModuleCode();
+  longer.functions[0].fields.push_back(0);
+  EXPECT_FALSE(ModuleCode::read(longer.write()));
   for (std::string names : {"", "f", "f\0a\0n\0out"}) {
     ModuleCode code = makeModuleCode();
     code.functions[1].names = names;

@@ -237,6 +237,13 @@ TEST(Safetensors, Finds) {
   llvm::Expected<TensorHeader> scalar = parseSafetensors(file, "i");
   ASSERT_TRUE(bool(scalar)) << llvm::toString(scalar.takeError());
   EXPECT_TRUE(scalar->shape.empty());
+  // Brackets in a string are no nesting, whatever quotes are in it too.
+  file = safetensors(
+      R"({"\"[[[[[[[[[[\\":{"dtype":"I32","shape":[],"data_offsets":[0,4]}})",
+      std::string(4, 'x'));
+  llvm::Expected<TensorHeader> quoted =
+      parseSafetensors(file, R"("[[[[[[[[[[\)");
+  EXPECT_TRUE(bool(quoted)) << llvm::toString(quoted.takeError());
 }
 
 TEST(Safetensors, Errors) {

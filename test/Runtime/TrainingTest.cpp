@@ -732,4 +732,13 @@ TEST(Training, PositionsAndRowsOfMoreThan64Bits) {
               "indices: expected positions and rows of 64 bits together, but "
               "got 4294967297 positions and 2147483648 rows");
   }
+  // One position less has 32 bits.
+  TensorView fewer(&index, {int64_t(1) << 32}, {0});
+  DLTensor dlTable = table.get(), dlFewer = fewer.get();
+  size_t bytes = 0;
+  EmbeddingStatus status;
+  EXPECT_EQ(embedding_renorm_workspace_size(engine.get(), &dlTable, &dlFewer,
+                                            1.0, nullptr, &bytes, &status),
+            EMBEDDING_OK)
+      << status.message;
 }
