@@ -61,6 +61,23 @@ func.func @check(%table: memref<100x8xf16>, %indices: memref<4x5xi32>,
 
 // -----
 
+// Rows begin at multiples of 8 bytes, as the offset of the table has it.
+
+// CHECK-LABEL: gpu.func @lookup(
+// CHECK:         vector.load {{.*}} {alignment = 8 : i64} {{.*}} vector<2xf32>
+// CHECK-NOT:     vector<4xf32>
+// CHECK-LABEL: func.func @offset
+func.func @offset(%table: memref<?x64xf32, strided<[64, 1], offset: 2>>,
+                  %indices: memref<?xi64>, %out: memref<?x64xf32>) {
+  embedding.lookup out_of_range(assume)
+    ins(%table, %indices
+        : memref<?x64xf32, strided<[64, 1], offset: 2>>, memref<?xi64>)
+    outs(%out : memref<?x64xf32>)
+  return
+}
+
+// -----
+
 // No grid is of size 0: one block is launched that does nothing.
 
 // CHECK-LABEL: gpu.func @lookup(

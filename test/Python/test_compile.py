@@ -80,7 +80,11 @@ def test_scalars(module):
     a, b, c, d = module.scalars(-3, 1 << 40, 0.5, np.int64(7))
     assert (a, b, c, d) == (-3, 1 << 40, 0.5, 7)
     assert (a.dtype, c.dtype, a.shape) == (np.int8, np.float32, ())
-    for arguments in ((300, 0, 0.0, 0), (0, 1 << 70, 0.0, 0), (0, 0, "x", 0), (0.5, 0, 0.0, 0)):
+    # With or without a sign, as its bits are.
+    assert module.scalars(255, 0, 0.0, 0)[0] == -1 == module.scalars(-1, 0, 0.0, 0)[0]
+    assert module.scalars(-128, 0, 0.0, 0)[0] == -128 == module.scalars(128, 0, 0.0, 0)[0]
+    for arguments in ((300, 0, 0.0, 0), (256, 0, 0.0, 0), (-129, 0, 0.0, 0),
+                      (0, 1 << 70, 0.0, 0), (0, 0, "x", 0), (0.5, 0, 0.0, 0)):
         with pytest.raises(TypeError, match="expected an? "):
             module.scalars(*arguments)
 

@@ -8,9 +8,13 @@
 // RUN: FileCheck %s --check-prefix=HEADER --input-file=%t/compiled.h
 
 // What is compiled for some GPUs serves those between them and later ones.
-// RUN: embedding-compile %t/any.mlir --chips=sm_90,sm_80 -o %t/gpu/libcompiled.so
+// RUN: embedding-compile %t/any.mlir --chips=sm_90,sm_80,sm_90 -o %t/gpu/libcompiled.so
 // RUN: env EMBEDDING_CUDA_LIBRARY=%interpreted_cuda EMBEDDING_INTERPRETER_CAPABILITY=8.9 %python %S/Inputs/call_compiled.py %t/gpu/libcompiled.so %interpreted_cuda
 // RUN: env EMBEDDING_CUDA_LIBRARY=%interpreted_cuda EMBEDDING_INTERPRETER_CAPABILITY=9.0 %python %S/Inputs/call_compiled.py %t/gpu/libcompiled.so %interpreted_cuda
+// Of what serves one, it is the latest that runs.
+// RUN: mkdir %t/latest && cp %t/gpu/compiled.h %t/latest && sed 's/\.target sm_80/.nothing sm80/' %t/gpu/libcompiled.so > %t/latest/libcompiled.so
+// RUN: env EMBEDDING_CUDA_LIBRARY=%interpreted_cuda EMBEDDING_INTERPRETER_CAPABILITY=9.0 %python %S/Inputs/call_compiled.py %t/latest/libcompiled.so %interpreted_cuda
+// RUN: env EMBEDDING_CUDA_LIBRARY=%interpreted_cuda EMBEDDING_INTERPRETER_CAPABILITY=8.9 not %python %S/Inputs/call_compiled.py %t/latest/libcompiled.so %interpreted_cuda
 
 // Nothing else is exported, and nothing else is needed.
 // RUN: llvm-nm -D --defined-only -j %t/libcompiled.so | FileCheck %s --check-prefix=EXPORTS --implicit-check-not={{.}}

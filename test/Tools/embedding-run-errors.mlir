@@ -55,6 +55,9 @@
 // REDEFINE: %{arguments} = --input=@%t/bytes.npy
 // RUN: %{fail}=FILETYPE
 // FILETYPE: error: --input 0: {{.*}}bytes.npy: expected elements of f32, but got i8
+// REDEFINE: %{arguments} = --input=@%t/halves.npy
+// RUN: %{fail}=HALVES
+// HALVES: error: --input 0: {{.*}}halves.npy: expected elements of f32, but got V2
 // REDEFINE: %{arguments} = --input=@%t/model.safetensors:other
 // RUN: %{fail}=TENSOR
 // TENSOR: error: --input 0: {{.*}}model.safetensors: other: no tensor of this name; there are: gap, unaligned, wte.weight

@@ -13,6 +13,7 @@ table = np.arange(12, dtype="<f4").reshape(4, 3)
 np.save(work / "c.npy", table)
 np.save(work / "fortran.npy", np.asfortranarray(table))
 np.save(work / "bytes.npy", np.array([[1, 2], [3, 4]], dtype="i1"))
+np.save(work / "halves.npy", table.astype("<f2").view("V2"))
 np.save(work / "big_endian.npy", table.astype(">f4"))
 
 data = table.tobytes()
