@@ -8,6 +8,7 @@
 
 #include "embedding/Target/Entry.h"
 
+#include "embedding/Conversion/Passes.h"
 #include "embedding/Transforms/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -25,8 +26,51 @@ using namespace mlir::embedding;
 /// pointers to descriptors.
 static constexpr StringRef kCInterfacePrefix("_mlir_ciface_");
 
+/// What the names of entries and of the functions that they call begin with.
+static constexpr StringRef kReservedPrefix("embedding_");
+
 static std::string getCallerName(StringRef name) {
-  return (name + "_caller").str();
+  return ("embedding_caller_of_" + name).str();
+}
+
+/// Whether `op` is a function that passes declare and whoever runs the program
+/// defines: what comes before them may be in the text already.
+static bool isReport(Operation *op) {
+  auto function = dyn_cast<func::FuncOp>(op);
+  if (!function)
+    return false;
+  Builder b(op->getContext());
+  Type i64 = b.getI64Type();
+  Type pointer = LLVM::LLVMPointerType::get(op->getContext());
+  return (function.getName() == kReportOutOfRangeFunction &&
+          function.getFunctionType() ==
+              b.getFunctionType({i64, i64, i64}, {})) ||
+         (function.getName() == kReportMismatchFunction &&
+          function.getFunctionType() ==
+              b.getFunctionType({pointer, i64, i64}, {}));
+}
+
+/// Keeps the names of the runtime's functions, and of entries, from those of
+/// the program: a definition gets another name, which nobody outside asks for.
+static LogicalResult reserveNames(ModuleOp module) {
+  SymbolTable symbols(module);
+  for (Operation &op : *module.getBody()) {
+    op.removeAttr(kResultAttrName);
+    auto symbol = dyn_cast<SymbolOpInterface>(op);
+    if (!symbol || !symbol.getName().starts_with(kReservedPrefix) ||
+        isReport(&op))
+      continue;
+    if (symbol.isDeclaration())
+      return op.emitError("expected no declaration of '")
+             << symbol.getName() << "', since names that begin with '"
+             << kReservedPrefix << "' are the runtime's";
+    std::string name = "_" + symbol.getName().str();
+    while (symbols.lookup(name))
+      name = "_" + name;
+    if (failed(symbols.rename(&op, name)))
+      return failure();
+  }
+  return success();
 }
 
 /// Adds a function to the module that has, when lowered, one of pointers to
@@ -111,12 +155,15 @@ static LLVM::LLVMFuncOp addPacked(ModuleOp module, StringRef name,
   return packed;
 }
 
-Entries Entries::create(ModuleOp module,
-                        ArrayRef<std::pair<func::FuncOp, std::string>> named,
-                        TensorArguments tensorArguments) {
+FailureOr<Entries>
+Entries::create(ModuleOp module,
+                ArrayRef<std::pair<func::FuncOp, std::string>> named,
+                TensorArguments tensorArguments) {
   module.getContext()
       ->loadDialect<arith::ArithDialect, func::FuncDialect, LLVM::LLVMDialect,
                     tensor::TensorDialect>();
+  if (failed(reserveNames(module)))
+    return failure();
   for (auto function : module.getOps<func::FuncOp>())
     function.setPrivate();
   Entries result;

@@ -254,7 +254,10 @@ LogicalResult mlir::embedding::compileFunctions(
   for (const FunctionInterface &function : functions)
     named.emplace_back(copy->lookupSymbol<func::FuncOp>(function.name),
                        function.getEntryName(options.chip));
-  Entries entries = Entries::create(*copy, named, TensorArguments::areKept);
+  FailureOr<Entries> entries =
+      Entries::create(*copy, named, TensorArguments::areKept);
+  if (failed(entries))
+    return failure();
   PassManager pm(module.getContext());
   Entries::addPasses(pm);
   if (options.chip != 0) {
@@ -277,7 +280,7 @@ LogicalResult mlir::embedding::compileFunctions(
   }
   if (failed(pm.run(*copy)))
     return failure();
-  entries.finish(*copy);
+  entries->finish(*copy);
   return target.emit(*copy, options.isNaive ? 0 : 2, CPUTarget::Output::object,
                      object);
 }

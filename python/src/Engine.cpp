@@ -93,8 +93,10 @@ static std::optional<OpenMP> openMP;
 /// As EmbeddingParallelFor.
 static void parallelFor(void *, int64_t size, int64_t grain,
                         EmbeddingRangeFunction function, void *context) {
-  int64_t numThreads =
-      std::min<int64_t>(openMP->getMaxThreads(), (size + grain - 1) / grain);
+  // Functions that were compiled before a fork have the engine of the parent.
+  int64_t numThreads = isForked ? 1
+                                : std::min<int64_t>(openMP->getMaxThreads(),
+                                                    (size + grain - 1) / grain);
   if (numThreads <= 1) {
     function(context, 0, size);
     return;

@@ -256,6 +256,12 @@ Result<char *> CompiledCall::getDestination(int64_t number,
 
 Result<void *> CompiledCall::placeResult(int64_t number, int64_t alignment,
                                          const int64_t *sizes) {
+  // Code that has yet to find out that a size is another than its type says.
+  const Operand &operand = signature.results[number];
+  for (int64_t dim = 0; dim < operand.rank; ++dim)
+    if (operand.sizes[dim] != signature::kAny &&
+        operand.sizes[dim] != sizes[dim])
+      return nullptr;
   Result<char *> destination = getDestination(number, sizes);
   if (!destination)
     return destination.failure();

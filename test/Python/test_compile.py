@@ -1,5 +1,7 @@
 """Functions of the dialect, compiled and called from Python."""
 
+import os
+import signal
 import subprocess
 import sys
 
@@ -165,3 +167,15 @@ assert embedding_mlir.dense_grad(out, np.array([2, 0]), 3).sum() == 2
 assert "torch" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_fork():
+    """A function that was compiled before, whose loops OpenMP's threads have run."""
+    module = embedding_mlir.compile(FUNCTIONS)
+    weight, indices = np.ones((2000, 64), np.float32), np.arange(200_000) % 777
+    assert module.rows(weight, indices).all()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)  # Ends a child that waits for threads for ever.
+        os._exit(0 if module.rows(weight, indices).all() else 1)
+    assert os.waitpid(child, 0)[1] == 0

@@ -360,6 +360,120 @@ TEST(Module, ResultsMayNotFitTheirBuffers) {
   EXPECT_EQ(wrong, std::vector<float>(6, 7));
 }
 
+// Names that begin as those of entries and of the runtime's functions do, and
+// the mark of what is handed a result.
+TEST(Module, NamesAreThePrograms) {
+  Engine engine(uncached());
+  Module module(engine, R"mlir(
+memref.global "private" constant @embedding_allocate : memref<1xf32> = dense<3.0>
+func.func @f(%x: f32) -> tensor<1xf32> {
+  %a = func.call @embedding_entry_f(%x) : (f32) -> f32
+  %b = func.call @embedding_take_result(%a) : (f32) -> f32
+  %out = tensor.from_elements %b : tensor<1xf32>
+  return %out : tensor<1xf32>
+}
+func.func @embedding_entry_f(%x: f32) -> f32 {
+  %two = arith.constant 2.0 : f32
+  %y = arith.mulf %x, %two : f32
+  return %y : f32
+}
+func.func @f_caller(%x: f32) -> f32 {
+  return %x : f32
+}
+func.func @_embedding_entry_f(%x: f32) -> f32 {
+  return %x : f32
+}
+func.func @embedding_entry_f_caller(%x: f32) -> f32 {
+  %y = func.call @embedding_entry_f(%x) : (f32) -> f32
+  return %y : f32
+}
+func.func private @embedding_take_result(%x: f32) -> f32 {
+  %c0 = arith.constant 0 : index
+  %global = memref.get_global @embedding_allocate : memref<1xf32>
+  %three = memref.load %global[%c0] : memref<1xf32>
+  %y = arith.addf %x, %three : f32
+  return %y : f32
+}
+func.func private @marked(%number: i64, %m: memref<?xf32>)
+    attributes {embedding.result = 0 : i64, no_inline} {
+  %c0 = arith.constant 0 : index
+  %x = arith.constant 9.0 : f32
+  memref.store %x, %m[%c0] : memref<?xf32>
+  return
+}
+func.func @unmarked(%n: index, %m: index) -> tensor<?xf32> {
+  %x = arith.constant 5.0 : f32
+  %c0 = arith.constant 0 : i64
+  %a = memref.alloc(%n) : memref<?xf32>
+  linalg.fill ins(%x : f32) outs(%a : memref<?xf32>)
+  %b = memref.alloc(%m) : memref<?xf32>
+  linalg.fill ins(%x : f32) outs(%b : memref<?xf32>)
+  func.call @marked(%c0, %b) : (i64, memref<?xf32>) -> ()
+  %t = bufferization.to_tensor %a restrict : memref<?xf32> to tensor<?xf32>
+  return %t : tensor<?xf32>
+}
+)mlir");
+  float x = 5, out[4] = {};
+  module.call("f", {1.f}, {TensorView(out, {1})});
+  EXPECT_EQ(out[0], 5);
+  for (const char *name : {"embedding_entry_f", "embedding_entry_f_caller"}) {
+    module.call(name, {x}, {TensorView(out, {})});
+    EXPECT_EQ(out[0], 10);
+  }
+  module.call("unmarked", {int64_t(4), int64_t(100000)},
+              {TensorView(out, {4})});
+  EXPECT_THAT(out, ElementsAre(5, 5, 5, 5));
+
+  auto compile = [&](const char *ir) {
+    return getMessage([&] { Module(engine, ir); }, EMBEDDING_COMPILER_ERROR);
+  };
+  EXPECT_EQ(compile(R"mlir(
+func.func private @embedding_take_result_x(i64, memref<?xf32>) attributes {llvm.emit_c_interface}
+func.func @f(%m: memref<?xf32>) {
+  %c = arith.constant 1000000 : i64
+  func.call @embedding_take_result_x(%c, %m) : (i64, memref<?xf32>) -> ()
+  return
+}
+)mlir"),
+            "line 2, column 1: expected no declaration of "
+            "'embedding_take_result_x', since names that begin with "
+            "'embedding_' are the runtime's");
+}
+
+// What a size is to be is said by the operation that wants it.
+TEST(Module, SizesOfResults) {
+  Engine engine(uncached());
+  Module module(engine, R"mlir(
+func.func @f(%n: index) -> tensor<4xf32> {
+  %c = arith.constant 5.0 : f32
+  %r = tensor.splat %c[%n] : tensor<?xf32>
+  %k = tensor.cast %r : tensor<?xf32> to tensor<4xf32>
+  return %k : tensor<4xf32>
+}
+)mlir");
+  std::vector<float> out(4);
+  module.call("f", {int64_t(4)}, {TensorView(out.data(), {4})});
+  EXPECT_EQ(out, std::vector<float>(4, 5));
+  for (int64_t size : {0, 3, 5})
+    EXPECT_EQ(
+        getMessage(
+            [&] { module.call("f", {size}, {TensorView(out.data(), {4})}); },
+            EMBEDDING_INVALID_ARGUMENT),
+        "tensor.cast: expected dimension 0 of source to be 4, but got " +
+            std::to_string(size));
+}
+
+TEST(TensorViews, HaveAsManyStridesAsSizes) {
+  float data[12] = {};
+  EXPECT_NO_THROW(TensorView(data, {4, 3}, {3, 1}));
+  EXPECT_EQ(getMessage([&] { TensorView(data, {4, 3}, {3}); },
+                       EMBEDDING_INVALID_ARGUMENT),
+            "expected as many strides as sizes, 2, but got 1");
+  EXPECT_EQ(getMessage([&] { TensorView(data, {6}, {1, 1}); },
+                       EMBEDDING_INVALID_ARGUMENT),
+            "expected as many strides as sizes, 1, but got 2");
+}
+
 TEST(Module, BadCalls) {
   Engine engine(uncached());
   Module module(engine, kFunctions);

@@ -448,9 +448,13 @@ static LogicalResult compile(ModuleOp module, func::FuncOp function,
   PassManager pm(module.getContext());
   mlir::embedding::Entries entries;
   if (emitKind == Emit::none) {
-    entries = mlir::embedding::Entries::create(
-        module, {{function, kEntry.str()}},
-        mlir::embedding::TensorArguments::areConsumed);
+    FailureOr<mlir::embedding::Entries> created =
+        mlir::embedding::Entries::create(
+            module, {{function, kEntry.str()}},
+            mlir::embedding::TensorArguments::areConsumed);
+    if (failed(created))
+      return failure();
+    entries = std::move(*created);
     mlir::embedding::Entries::addPasses(pm);
   }
   if (targetKind == Target::cuda) {

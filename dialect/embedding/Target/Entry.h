@@ -46,10 +46,12 @@ class Entries {
 public:
   /// Adds an entry of the given name for each function to `module`, which is
   /// not lowered yet, and makes all else private: what no entry calls need not
-  /// be lowered. Loads the dialects that entries are made of.
-  static Entries create(ModuleOp module,
-                        ArrayRef<std::pair<func::FuncOp, std::string>> named,
-                        TensorArguments tensorArguments);
+  /// be lowered. Names of entries begin with `embedding_`: definitions of such
+  /// names are renamed, and declarations are errors. Loads the dialects that
+  /// entries are made of.
+  static FailureOr<Entries>
+  create(ModuleOp module, ArrayRef<std::pair<func::FuncOp, std::string>> named,
+         TensorArguments tensorArguments);
 
   /// Adds the passes that must run before a pipeline: inlined, buffers have one
   /// owner; to find that out at run time takes memory that on a GPU the host

@@ -1,5 +1,4 @@
-/*===- Module.h - C API for functions of IR ------------------------*- C
--*-===*\
+/*===- Module.h - C API for functions of IR ----------------------*- C -*-===*\
 |*
 |* Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
 |* See LICENSE for license information.

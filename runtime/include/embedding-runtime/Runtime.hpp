@@ -67,10 +67,16 @@ template <typename T> constexpr DLDataType dataTypeOf() {
 class TensorView {
 public:
   /// `strides` counts elements and may be empty for a compact row-major tensor.
+  /// Throws an Error if there are fewer or more than sizes.
   TensorView(void *data, DLDataType dtype, std::vector<int64_t> shape,
              std::vector<int64_t> strides = {}, DLDevice device = {kDLCPU, 0})
       : data(data), dtype(dtype), device(device), shape(std::move(shape)),
-        strides(std::move(strides)) {}
+        strides(std::move(strides)) {
+    if (!this->strides.empty() && this->strides.size() != this->shape.size())
+      throwInvalidArgument("expected as many strides as sizes, " +
+                           std::to_string(this->shape.size()) + ", but got " +
+                           std::to_string(this->strides.size()));
+  }
 
   template <typename T>
   TensorView(T *data, std::vector<int64_t> shape,
