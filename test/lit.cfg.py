@@ -10,7 +10,7 @@ import lit.formats
 config.name = "embedding-mlir"
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir", ".test"]
-config.excludes = ["PTXInterpreter", "Runtime", "Install", "Inputs"]
+config.excludes = ["PTXInterpreter", "Linker", "Runtime", "Install", "Inputs"]
 config.test_source_root = os.path.dirname(__file__)
 
 config.environment["PATH"] = os.pathsep.join(

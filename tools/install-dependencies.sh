@@ -4,8 +4,8 @@ set -euo pipefail
 
 packages=(
   # Build. MLIR comes from Debian's security archive, which Debian 12 has enabled.
-  ccache clang-22 cmake g++ git libdlpack-dev libmlir-22-dev llvm-22-dev
-  mlir-22-tools ninja-build
+  ccache clang-22 cmake g++ git libdlpack-dev liblld-22-dev libmlir-22-dev
+  llvm-22-dev mlir-22-tools ninja-build
   # Tests.
   clang-format-22 clang-tidy-22 libclang-rt-22-dev libgmock-dev libgtest-dev llvm-22-tools
   python3 python3-dev python3-numpy python3-torch python3-venv

@@ -146,11 +146,14 @@ LogicalResult CPUTarget::emit(ModuleOp module, unsigned optLevel, Output kind,
   llvmModule->setDataLayout(machine->createDataLayout());
   llvmModule->setTargetTriple(machine->getTargetTriple());
   // What the functions are compiled for is theirs to say, for the loop
-  // vectorizer as for the code generator.
+  // vectorizer as for the code generator. So is whether one can be unwound at
+  // any instruction, by profilers too.
+  llvmModule->setUwtable(llvm::UWTableKind::Async);
   for (llvm::Function &function : *llvmModule)
     if (!function.isDeclaration()) {
       function.addFnAttr("target-cpu", machine->getTargetCPU());
       function.addFnAttr("target-features", machine->getTargetFeatureString());
+      function.setUWTableKind(llvm::UWTableKind::Async);
     }
 
   machine->setOptLevel(optLevel == 0 ? llvm::CodeGenOptLevel::None
