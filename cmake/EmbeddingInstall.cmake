@@ -6,7 +6,9 @@ install(TARGETS embedding-runtime EXPORT EmbeddingRuntimeTargets
 install(TARGETS embedding-compiler LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS EmbeddingMLIR EXPORT EmbeddingMLIRTargets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-# What embedding-compile links.
+# What embedding-compile links, and what users link to an object of its.
+install(FILES $<TARGET_FILE_DIR:embedding-launcher>/libembedding-launcher-static.a
+        DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS embedding-launcher ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS embedding-opt embedding-lsp-server embedding-reduce
                 embedding-compile embedding-run

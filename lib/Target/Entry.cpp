@@ -127,7 +127,7 @@ static func::FuncOp addCaller(func::FuncOp function, StringRef name,
 
 /// Adds, to the lowered module, the function that takes an array of pointers.
 static LLVM::LLVMFuncOp addPacked(ModuleOp module, StringRef name,
-                                  TypeRange argumentTypes) {
+                                  TypeRange argumentTypes, bool isExported) {
   ImplicitLocOpBuilder b(module.getLoc(), module.getContext());
   b.setInsertionPointToEnd(module.getBody());
   auto callee = module.lookupSymbol<LLVM::LLVMFuncOp>(
@@ -150,8 +150,8 @@ static LLVM::LLVMFuncOp addPacked(ModuleOp module, StringRef name,
   }
   LLVM::CallOp::create(b, callee, arguments);
   LLVM::ReturnOp::create(b, ValueRange());
-  // For what is linked to it.
-  packed.setVisibility_(LLVM::Visibility::Hidden);
+  if (!isExported)
+    packed.setVisibility_(LLVM::Visibility::Hidden);
   return packed;
 }
 
@@ -180,10 +180,11 @@ void Entries::addPasses(OpPassManager &pm) {
   pm.addPass(createSymbolDCEPass());
 }
 
-void Entries::finish(ModuleOp module) const {
+void Entries::finish(ModuleOp module, bool areExported) const {
   SmallVector<LLVM::LLVMFuncOp> exported;
   for (const Entry &entry : entries)
-    exported.push_back(addPacked(module, entry.name, entry.argumentTypes));
+    exported.push_back(
+        addPacked(module, entry.name, entry.argumentTypes, areExported));
 
   // One function takes results of every type.
   std::string prefix = (kCInterfacePrefix + kTakeResultFunction).str();

@@ -280,7 +280,7 @@ LogicalResult mlir::embedding::compileFunctions(
   }
   if (failed(pm.run(*copy)))
     return failure();
-  entries->finish(*copy);
+  entries->finish(*copy, options.exportsEntries);
   return target.emit(*copy, options.isNaive ? 0 : 2, CPUTarget::Output::object,
                      object);
 }

@@ -300,12 +300,6 @@ Status CompiledCall::take(int64_t number, const int64_t *memref) {
                       "cuMemcpyDtoDAsync");
 }
 
-void CompiledCall::takeResult(int64_t number, const int64_t *memref) {
-  serve([&](GeneratedCall &call) {
-    return static_cast<CompiledCall &>(call).take(number, memref);
-  });
-}
-
 void CompiledCall::runLoop(int64_t size, EmbeddingRangeFunction function,
                            void *context) {
   enterLoop(function, context, [&](EmbeddingRangeFunction range, void *data) {
@@ -323,18 +317,4 @@ void CompiledCall::deallocateMemory(void *memory, size_t size) {
     machine.deallocate(*device, stream, memory, size);
   else
     machine.deallocate(memory, size);
-}
-
-void *embedding::runtime::resolveOfCompiledCall(const char *name) {
-  const std::pair<const char *, void *> functions[] = {
-      {"embedding_take_result",
-       reinterpret_cast<void *>(&CompiledCall::takeResult)},
-      {"embedding_launch_kernel",
-       reinterpret_cast<void *>(&DeviceCall::launch)},
-      {"embedding_get_out_of_range_report",
-       reinterpret_cast<void *>(&DeviceCall::getReport)}};
-  for (auto [known, address] : functions)
-    if (std::strcmp(known, name) == 0)
-      return address;
-  return resolveOfGeneratedCall(name);
 }

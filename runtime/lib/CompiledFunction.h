@@ -198,9 +198,6 @@ public:
   static Result<Tensor> getTensor(const DLTensor *dlTensor,
                                   const Operand &operand, bool isForDevice);
 
-  /// What compiled code calls, beside what any generated code does.
-  static void takeResult(int64_t number, const int64_t *memref);
-
 private:
   bool isForDevice() const { return !signature.chips.empty(); }
   Result<void *> chooseFunction(void *const *functions, int32_t deviceId);
@@ -208,12 +205,12 @@ private:
   /// before it: all are in use until the last result is copied.
   Status checkApart(int64_t number, const Tensor &result);
   Status callFunction(void *function, std::vector<void *> &pointers);
-  Status take(int64_t number, const int64_t *memref);
 
   void runLoop(int64_t size, EmbeddingRangeFunction function,
                void *context) override;
   Result<void *> allocateMemory(size_t size) override;
   void deallocateMemory(void *memory, size_t size) override;
+  Status take(int64_t number, const int64_t *memref) override;
   Result<void *> placeResult(int64_t number, int64_t alignment,
                              const int64_t *sizes) override;
 
@@ -232,9 +229,6 @@ private:
   Device *device = nullptr;
   DeviceCall *deviceCall = nullptr;
 };
-
-/// The address of a function that compiled code knows as `name`, or null.
-void *resolveOfCompiledCall(const char *name);
 
 } // namespace embedding::runtime
 

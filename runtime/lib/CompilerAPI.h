@@ -21,7 +21,7 @@ namespace embedding::runtime {
 
 struct CompilerOutput {
   void *context;
-  /// Take the object, or the reason why there is none.
+  /// Take the shared object, or the reason why there is none.
   void (*setObject)(void *context, const char *bytes, size_t size);
   void (*setError)(void *context, const char *message);
 };
@@ -34,7 +34,7 @@ inline constexpr char kCompileKernelName[] = "embedding_compile_kernel";
 /// Of embedding_compile_module, which compileInProcess calls in a child.
 struct ModuleOutput {
   void *context;
-  /// Take the object; each function, by its signature and names (see
+  /// Take the shared object; each function, by its signature and names (see
   /// embedding/Target/Signature.h) and that of its entry in the object; or the
   /// reason why there are none.
   void (*setObject)(void *context, const char *bytes, size_t size);

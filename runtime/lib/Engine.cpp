@@ -159,19 +159,6 @@ Engine::create(const EmbeddingEngineOptions &options) {
 Engine::~Engine() = default;
 
 //===----------------------------------------------------------------------===//
-// What kernels call
-//===----------------------------------------------------------------------===//
-
-static void *resolve(const char *name) {
-  if (std::strcmp(name, "embedding_launch_kernel") == 0)
-    return reinterpret_cast<void *>(&DeviceCall::launch);
-  if (std::strcmp(name, "embedding_get_out_of_range_report") == 0)
-    return reinterpret_cast<void *>(&DeviceCall::getReport);
-  void *known = resolveOfGeneratedCall(name);
-  return known ? known : resolveInProcess(name);
-}
-
-//===----------------------------------------------------------------------===//
 // Kernels
 //===----------------------------------------------------------------------===//
 
@@ -187,15 +174,40 @@ Result<const Kernel *> Engine::getKernel(const KernelSpec &spec) {
   if (const Kernel *kernel = findLoaded(spec))
     return kernel;
   NoForkScope noFork;
-  std::lock_guard<std::mutex> lock(mutex);
+  std::promise<Made> promise;
+  std::unique_lock<std::mutex> lock(mutex);
   if (const Kernel *kernel = findLoaded(spec))
     return kernel;
+  for (auto &[made, future] : inMaking)
+    if (made == spec) {
+      std::shared_future<Made> other = future;
+      lock.unlock();
+      return other.get();
+    }
+  auto entry = inMaking.emplace(inMaking.end(), spec, promise.get_future());
+  lock.unlock();
 
-  Result<LoadedObject> object = loadOrCompile(spec);
+  Made made = [&]() -> Made {
+    try {
+      return makeKernel(spec);
+    } catch (...) {
+      return describeCurrentException();
+    }
+  }();
+  lock.lock();
+  inMaking.erase(entry);
+  lock.unlock();
+  promise.set_value(made);
+  return made;
+}
+
+Result<const Kernel *> Engine::makeKernel(const KernelSpec &spec) {
+  Result<SharedObject> object = loadOrCompile(spec);
   if (!object)
     return object.failure();
-  void *function = object->find(kKernelName);
-  void *workspaceBytes = object->find(kWorkspaceBytesName);
+  void *function = object->find(spec.getSymbol());
+  void *workspaceBytes = object->find(spec.getWorkspaceBytesSymbol());
+  std::lock_guard<std::mutex> lock(mutex);
   auto &bucket = buckets[spec.hash() % buckets.size()];
   kernels.push_back({spec, function, workspaceBytes, std::move(*object),
                      bucket.load(std::memory_order_relaxed)});
@@ -204,10 +216,11 @@ Result<const Kernel *> Engine::getKernel(const KernelSpec &spec) {
 }
 
 /// Loads an object that has the function `name`.
-static Result<LoadedObject> loadWith(std::string_view bytes,
-                                     SymbolResolver resolve,
+static Result<SharedObject> loadWith(std::string_view image,
+                                     const std::string &file,
                                      const std::string &name) {
-  Result<LoadedObject> object = LoadedObject::load(bytes, resolve);
+  Result<SharedObject> object =
+      SharedObject::load(image, getHostFunctions(), file);
   if (object && !object->find(name))
     return Failure{EMBEDDING_INTERNAL, "object: no function " + name};
   return object;
@@ -236,13 +249,14 @@ struct FromCompiler {
 
 } // namespace
 
-Result<LoadedObject> Engine::loadOrCompile(const KernelSpec &spec) {
+Result<SharedObject> Engine::loadOrCompile(const KernelSpec &spec) {
   std::string key = std::string(kCompilerFingerprint) + "\n" + cpuKey + "\n" +
                     spec.str() + "\n";
+  std::string file = cache ? cache->getPath(key) : "";
   if (cache) {
     bool isRejected = false;
     if (std::optional<std::string> stored = cache->find(key, isRejected)) {
-      Result<LoadedObject> loaded = loadWith(*stored, resolve, kKernelName);
+      Result<SharedObject> loaded = loadWith(*stored, file, spec.getSymbol());
       if (loaded) {
         ++kernelsLoaded;
         return loaded;
@@ -252,8 +266,9 @@ Result<LoadedObject> Engine::loadOrCompile(const KernelSpec &spec) {
     objectsRejected += isRejected;
   }
 
-  if (Status loaded = loadCompiler(); !loaded)
-    return loaded.failure();
+  Result<CompileKernel> compile = loadCompiler();
+  if (!compile)
+    return compile.failure();
   struct Collected : FromCompiler {
     std::string object;
   } collected;
@@ -266,15 +281,13 @@ Result<LoadedObject> Engine::loadOrCompile(const KernelSpec &spec) {
   output.setError = [](void *context, const char *message) {
     static_cast<Collected *>(context)->setError("compiler: ", message);
   };
-  compileKernel(&spec, cpu ? cpu->c_str() : nullptr, &output);
+  (*compile)(&spec, cpu ? cpu->c_str() : nullptr, &output);
   if (collected.failure)
     return std::move(*collected.failure);
   ++kernelsCompiled;
-  Result<LoadedObject> loaded =
-      loadWith(collected.object, resolve, kKernelName);
-  if (loaded && cache)
-    cache->insert(key, collected.object);
-  return loaded;
+  if (cache && !cache->insert(key, collected.object))
+    file.clear();
+  return loadWith(collected.object, file, spec.getSymbol());
 }
 
 /// The directory of this library, with a slash at its end.
@@ -293,9 +306,10 @@ std::string Engine::getCompilerPath() const {
                          : getLibraryDirectory() + kCompilerLibraryName;
 }
 
-Status Engine::loadCompiler() {
+Result<CompileKernel> Engine::loadCompiler() {
+  std::lock_guard<std::mutex> lock(compilerMutex);
   if (compileKernel)
-    return success();
+    return compileKernel;
   std::string path = getCompilerPath();
   // Never closed: LLVM does not expect to be unloaded.
   void *library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
@@ -313,13 +327,13 @@ Status Engine::loadCompiler() {
     return Failure{EMBEDDING_COMPILER_ERROR,
                    "compiler: " + path +
                        " was built from other sources than this runtime"};
-  compileKernel = compile;
-  return success();
+  return compileKernel = compile;
 }
 
 Result<LoadedModule> LoadedModule::load(ModuleCode code,
-                                        SymbolResolver resolve) {
-  Result<LoadedObject> object = LoadedObject::load(code.object, resolve);
+                                        const std::string &file) {
+  Result<SharedObject> object =
+      SharedObject::load(code.object, getHostFunctions(), file);
   if (!object)
     return object.failure();
   for (const ModuleCode::Function &function : code.functions)
@@ -330,8 +344,8 @@ Result<LoadedModule> LoadedModule::load(ModuleCode code,
 }
 
 Result<LoadedModule> Engine::getModule(std::string_view ir, int32_t chip,
-                                       bool atomicGradients, bool assumesSizes,
-                                       SymbolResolver resolve) {
+                                       bool atomicGradients,
+                                       bool assumesSizes) {
   ModuleTarget target = {cpu ? cpu->c_str() : nullptr,
                          chip,
                          lowering == EMBEDDING_LOWERING_NAIVE,
@@ -342,13 +356,14 @@ Result<LoadedModule> Engine::getModule(std::string_view ir, int32_t chip,
   std::string key = std::string(kCompilerFingerprint) + "\n" + cpuKey + "\n" +
                     target.str() + "\n";
   key += ir;
+  std::string file = cache ? cache->getPath(key) : "";
   NoForkScope noFork;
   if (cache) {
     bool isRejected = false;
     if (std::optional<std::string> stored = cache->find(key, isRejected)) {
       std::optional<ModuleCode> code = ModuleCode::read(*stored);
       Result<LoadedModule> loaded =
-          code ? LoadedModule::load(std::move(*code), resolve)
+          code ? LoadedModule::load(std::move(*code), file)
                : Failure{EMBEDDING_INTERNAL, "object: damaged"};
       if (loaded) {
         ++kernelsLoaded;
@@ -364,18 +379,12 @@ Result<LoadedModule> Engine::getModule(std::string_view ir, int32_t chip,
   if (!code)
     return code.failure();
   ++kernelsCompiled;
-  std::string written = code->write();
-  Result<LoadedModule> loaded = LoadedModule::load(std::move(*code), resolve);
-  // What is not to be loaded, the module has asked for: symbols that nobody
-  // defines, and more memory than code reaches.
-  if (!loaded && loaded.failure().code == EMBEDDING_INTERNAL)
-    loaded.failure().code = EMBEDDING_COMPILER_ERROR;
-  if (loaded && cache)
-    cache->insert(key, written);
-  return loaded;
+  if (cache && !cache->insert(key, code->write()))
+    file.clear();
+  return LoadedModule::load(std::move(*code), file);
 }
 
-void Engine::keep(LoadedObject object) {
+void Engine::keep(SharedObject object) {
   NoForkScope noFork;
   std::lock_guard<std::mutex> lock(mutex);
   kept.push_back(std::move(object));

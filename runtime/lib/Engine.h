@@ -16,12 +16,14 @@
 #include "KernelSpec.h"
 #include "ModuleCode.h"
 #include "ObjectCache.h"
-#include "ObjectLoader.h"
+#include "SharedObject.h"
 #include "ThreadPool.h"
 
 #include <array>
 #include <atomic>
 #include <deque>
+#include <future>
+#include <list>
 #include <mutex>
 #include <optional>
 
@@ -38,16 +40,17 @@ struct Kernel {
   /// it takes, if it takes any.
   void *function;
   void *workspaceBytes;
-  LoadedObject object;
+  SharedObject object;
   const Kernel *next;
 };
 
 /// The functions of a module, and the object that has their entries.
 struct LoadedModule {
-  static Result<LoadedModule> load(ModuleCode code, SymbolResolver resolve);
+  /// As SharedObject::load.
+  static Result<LoadedModule> load(ModuleCode code, const std::string &file);
 
   std::vector<ModuleCode::Function> functions;
-  LoadedObject object;
+  SharedObject object;
 };
 
 class Engine {
@@ -57,16 +60,16 @@ public:
   ~Engine();
 
   /// The kernel of `spec`: from memory without a lock, else from disk, else
-  /// compiled.
+  /// compiled. Several threads that want one wait for the first of them, and
+  /// nobody waits for another kernel.
   Result<const Kernel *> getKernel(const KernelSpec &spec);
 
   /// The functions of `ir` for the GPU `chip`, or the CPU if that is 0: from
-  /// disk if that loads, else compiled. `resolve` is for what they call.
+  /// disk if that loads, else compiled.
   Result<LoadedModule> getModule(std::string_view ir, int32_t chip,
-                                 bool atomicGradients, bool assumesSizes,
-                                 SymbolResolver resolve);
+                                 bool atomicGradients, bool assumesSizes);
   /// Keeps code that work on a GPU may need, for as long as the engine lives.
-  void keep(LoadedObject object);
+  void keep(SharedObject object);
 
   void parallelFor(int64_t size, int64_t grain, EmbeddingRangeFunction function,
                    void *context);
@@ -99,9 +102,10 @@ private:
   Engine() = default;
 
   const Kernel *findLoaded(const KernelSpec &spec) const;
-  Result<LoadedObject> loadOrCompile(const KernelSpec &spec);
+  Result<const Kernel *> makeKernel(const KernelSpec &spec);
+  Result<SharedObject> loadOrCompile(const KernelSpec &spec);
   std::string getCompilerPath() const;
-  Status loadCompiler();
+  Result<CompileKernel> loadCompiler();
 
   EmbeddingLowering lowering = EMBEDDING_LOWERING_OPTIMIZED;
   int32_t numThreads = 1;
@@ -125,18 +129,23 @@ private:
   /// read without one.
   std::array<std::atomic<const Kernel *>, 256> buckets{};
   std::deque<Kernel> kernels;
-  /// Locked within a NoForkScope.
+  /// Those that a thread is making now.
+  using Made = Result<const Kernel *>;
+  std::list<std::pair<KernelSpec, std::shared_future<Made>>> inMaking;
+  std::deque<SharedObject> kept;
+  /// Locked within a NoForkScope, and never while something is compiled.
   std::mutex mutex;
-  std::deque<LoadedObject> kept;
   CompileKernel compileKernel = nullptr;
+  /// Of the above, while that is loaded.
+  std::mutex compilerMutex;
 
   std::atomic<int64_t> kernelsCompiled{0};
   std::atomic<int64_t> kernelsLoaded{0};
   std::atomic<int64_t> objectsRejected{0};
 };
 
-/// A call of a kernel whose loops run on `engine`. It allocates nothing, and no
-/// body of a loop of it fails.
+/// A call of a kernel whose loops run on `engine`. It allocates nothing, has no
+/// results, and no body of a loop of it fails.
 class KernelCall final : public GeneratedCall {
 public:
   explicit KernelCall(Engine &engine) : engine(engine) {}
@@ -146,11 +155,16 @@ private:
                void *context) override {
     engine.parallelFor(size, /*grain=*/1, function, context);
   }
-  Result<void *> allocateMemory(size_t) override { return unexpected(); }
+  Result<void *> allocateMemory(size_t) override {
+    return unexpected("asks for memory");
+  }
   void deallocateMemory(void *, size_t) override {}
+  Status take(int64_t, const int64_t *) override {
+    return unexpected("has a result");
+  }
 
-  static Failure unexpected() {
-    return {EMBEDDING_INTERNAL, "a kernel asks for memory"};
+  static Failure unexpected(const char *what) {
+    return {EMBEDDING_INTERNAL, std::string("a kernel ") + what};
   }
 
   Engine &engine;

@@ -259,28 +259,9 @@ void GeneratedCall::copyMemRef(int64_t elementBytes, const UnrankedMemRef *from,
 }
 
 //===----------------------------------------------------------------------===//
-// Names
+// Results
 //===----------------------------------------------------------------------===//
 
-void *embedding::runtime::resolveOfGeneratedCall(const char *name) {
-  const std::pair<const char *, void *> functions[] = {
-      {"embedding_parallel_for",
-       reinterpret_cast<void *>(&GeneratedCall::parallelFor)},
-      {"embedding_allocate",
-       reinterpret_cast<void *>(&GeneratedCall::allocate)},
-      {"embedding_allocate_result",
-       reinterpret_cast<void *>(&GeneratedCall::allocateResult)},
-      {"embedding_deallocate",
-       reinterpret_cast<void *>(&GeneratedCall::deallocate)},
-      {"embedding_report_out_of_range",
-       reinterpret_cast<void *>(&GeneratedCall::reportOutOfRange)},
-      {"embedding_report_mismatch",
-       reinterpret_cast<void *>(&GeneratedCall::reportMismatch)},
-      {"embedding_report_assertion",
-       reinterpret_cast<void *>(&GeneratedCall::reportAssertion)},
-      {"memrefCopy", reinterpret_cast<void *>(&GeneratedCall::copyMemRef)}};
-  for (auto [known, address] : functions)
-    if (std::strcmp(known, name) == 0)
-      return address;
-  return nullptr;
+void GeneratedCall::takeResult(int64_t number, const int64_t *memref) {
+  serve([&](GeneratedCall &call) { return call.take(number, memref); });
 }

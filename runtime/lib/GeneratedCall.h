@@ -6,10 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Generated code has neither unwind tables nor anything to destroy. No
-// exception may cross it, and a call that has failed is left at once, by
-// longjmp: what would come next may rely on memory that is not there or on a
-// loop that has not run.
+// Generated code has nothing to destroy, and no exception may cross it: a call
+// that has failed is left at once, by longjmp. What would come next may rely on
+// memory that is not there or on a loop that has not run.
 //
 //===----------------------------------------------------------------------===//
 
@@ -77,6 +76,8 @@ public:
                              int64_t actual);
   /// Ends the call with "assertion failed: MESSAGE".
   static void reportAssertion(const char *message);
+  /// Takes the memref of result `number`.
+  static void takeResult(int64_t number, const int64_t *memref);
   /// Copies between memrefs of any strides.
   static void copyMemRef(int64_t elementBytes, const UnrankedMemRef *from,
                          const UnrankedMemRef *to);
@@ -94,6 +95,7 @@ protected:
                                      const int64_t *sizes) {
     return nullptr;
   }
+  virtual Status take(int64_t number, const int64_t *memref) = 0;
 
   /// As `runLoop`, for loops whose bodies may fail or allocate: `run` is called
   /// with a function that enters the call on the thread that it runs on.
@@ -165,10 +167,6 @@ private:
   /// By the address that the code knows.
   std::unordered_map<void *, Block> blocks;
 };
-
-/// The address of a function of `GeneratedCall` that generated code knows as
-/// `name`, or null.
-void *resolveOfGeneratedCall(const char *name);
 
 } // namespace embedding::runtime
 

@@ -62,6 +62,22 @@ const char *embedding::runtime::getName(Grouping grouping) {
   return "";
 }
 
+static std::string getElementName(const KernelSpec &spec) {
+  const char *kind = spec.elementCode == kDLInt     ? "i"
+                     : spec.elementCode == kDLFloat ? "f"
+                                                    : "bf";
+  return kind + std::to_string(8 * spec.elementBytes);
+}
+
+std::string KernelSpec::getFunctionName() const {
+  std::string text = getName(kind);
+  if (kind != KernelKind::findOutOfRange)
+    text += "_" +
+            (rowLength == kDynamic ? "" : std::to_string(rowLength) + "x") +
+            getElementName(*this);
+  return text + "_i" + std::to_string(indexBits);
+}
+
 std::string KernelSpec::str() const {
   std::string text = getName(kind);
   text += " out_of_range=";
@@ -69,10 +85,7 @@ std::string KernelSpec::str() const {
   text += lowering == EMBEDDING_LOWERING_NAIVE ? " lowering=naive"
                                                : " lowering=optimized";
   text += " index=i" + std::to_string(indexBits);
-  const char *element = elementCode == kDLInt     ? "i"
-                        : elementCode == kDLFloat ? "f"
-                                                  : "bf";
-  text += std::string(" element=") + element + std::to_string(8 * elementBytes);
+  text += " element=" + getElementName(*this);
   text += isDense ? " dense" : isContiguous ? " contiguous" : " strided";
   if (scalesGradByFreq)
     text += " scale_grad_by_freq";

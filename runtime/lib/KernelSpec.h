@@ -104,6 +104,15 @@ struct KernelSpec {
 
   /// The spec as one line: its part of the key of a cached object.
   std::string str() const;
+
+  /// What its function is called in IR, for whoever looks at a profile.
+  std::string getFunctionName() const;
+  /// In the object, the functions that are called: itself, and the one that
+  /// tells of its workspace.
+  std::string getSymbol() const { return "_mlir_ciface_" + getFunctionName(); }
+  std::string getWorkspaceBytesSymbol() const {
+    return getSymbol() + "_workspace_bytes";
+  }
 };
 
 /// The largest power of two, of up to a cache line, that divides `rowBytes`: so
@@ -167,11 +176,6 @@ template <typename R>
 using DoubleBackwardKernel = R (*)(AnyMemRef *gradGradTable, AnyMemRef *indices,
                                    int64_t paddingIdx, AnyMemRef *out,
                                    AnyMemRef *workspace);
-
-/// Their names in the object.
-inline constexpr char kKernelName[] = "_mlir_ciface_kernel";
-inline constexpr char kWorkspaceBytesName[] =
-    "_mlir_ciface_kernel_workspace_bytes";
 
 } // namespace embedding::runtime
 

@@ -17,15 +17,6 @@
 using namespace embedding::runtime;
 
 //===----------------------------------------------------------------------===//
-// What compiled code calls
-//===----------------------------------------------------------------------===//
-
-static void *resolve(const char *name) {
-  void *known = resolveOfCompiledCall(name);
-  return known ? known : resolveInProcess(name);
-}
-
-//===----------------------------------------------------------------------===//
 // Modules
 //===----------------------------------------------------------------------===//
 
@@ -147,7 +138,7 @@ private:
   std::deque<Function> functions;
   std::vector<EmbeddingFunction> descriptions;
   /// Code for the CPU.
-  std::optional<LoadedObject> code;
+  std::optional<SharedObject> code;
 };
 
 Status EmbeddingModule::compile(std::string_view ir,
@@ -165,9 +156,8 @@ Status EmbeddingModule::compile(std::string_view ir,
                            std::to_string(options.device.device_type));
   }
 
-  Result<LoadedModule> module =
-      engine.getModule(ir, chip, options.allow_nondeterministic != 0,
-                       options.assume_sizes != 0, resolve);
+  Result<LoadedModule> module = engine.getModule(
+      ir, chip, options.allow_nondeterministic != 0, options.assume_sizes != 0);
   if (!module)
     return module.failure();
   for (ModuleCode::Function &described : module->functions) {

@@ -98,7 +98,7 @@ static void append(std::string &to, std::string_view text) {
 }
 
 std::string ModuleCode::write() const {
-  std::string bytes;
+  std::string bytes = object;
   append(bytes, functions.size());
   for (const Function &function : functions) {
     append(bytes, {reinterpret_cast<const char *>(function.fields.data()),
@@ -106,7 +106,7 @@ std::string ModuleCode::write() const {
     append(bytes, function.names);
     append(bytes, function.entry);
   }
-  append(bytes, object);
+  append(bytes, object.size());
   return bytes;
 }
 
@@ -143,8 +143,16 @@ struct Reader {
 } // namespace
 
 std::optional<ModuleCode> ModuleCode::read(std::string_view bytes) {
-  Reader reader{bytes};
+  uint64_t objectBytes = 0;
+  if (bytes.size() < sizeof(objectBytes))
+    return std::nullopt;
+  std::string_view front = bytes.substr(0, bytes.size() - sizeof(objectBytes));
+  std::memcpy(&objectBytes, front.end(), sizeof(objectBytes));
+  if (objectBytes > front.size())
+    return std::nullopt;
   ModuleCode code;
+  code.object = front.substr(0, objectBytes);
+  Reader reader{front.substr(objectBytes)};
   uint64_t numFunctions = reader.takeNumber();
   for (uint64_t i = 0; i < numFunctions && !reader.isDamaged; ++i) {
     Function &function = code.functions.emplace_back();
@@ -157,7 +165,6 @@ std::optional<ModuleCode> ModuleCode::read(std::string_view bytes) {
     function.entry = reader.takeText();
     reader.isDamaged |= !isSignature(function.fields, function.names);
   }
-  code.object = reader.takeText();
   if (reader.isDamaged || !reader.rest.empty())
     return std::nullopt;
   return code;

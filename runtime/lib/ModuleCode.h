@@ -27,9 +27,10 @@ struct ModuleCode {
     std::string entry;
   };
   std::vector<Function> functions;
+  /// A shared object.
   std::string object;
 
-  /// As one piece, for a file.
+  /// As one piece that begins with the object, for a file.
   std::string write() const;
   /// Of what `write` has made; none of anything else.
   static std::optional<ModuleCode> read(std::string_view bytes);

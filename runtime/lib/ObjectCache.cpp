@@ -29,15 +29,16 @@ using namespace embedding::runtime;
 
 namespace {
 
-/// What a file starts with. The key follows, then the object.
-struct Header {
-  char magic[8];
-  uint64_t keyBytes;
+/// What a file ends with. Before it is the object, for tools that open the file
+/// as one, and then the key.
+struct Footer {
   uint64_t objectBytes;
-  /// Of key and object.
+  uint64_t keyBytes;
+  /// Of object and key.
   uint64_t checksum;
+  char magic[8];
 };
-constexpr char kMagic[8] = {'E', 'M', 'B', 'O', 'B', 'J', '0', '1'};
+constexpr char kMagic[8] = {'E', 'M', 'B', 'O', 'B', 'J', '0', '2'};
 constexpr char kSuffix[] = ".embobj";
 constexpr char kTemporaryPrefix[] = "tmp-";
 /// A temporary file older than this was left by a process that died.
@@ -223,26 +224,32 @@ std::optional<std::string> ObjectCache::find(const std::string &key,
   }
   isRejected = true;
   struct stat info;
-  Header header;
+  Footer footer;
   if (fstat(file.fd, &info) != 0 || !S_ISREG(info.st_mode) ||
       !isTrusted(info) || !isStorable(static_cast<uint64_t>(info.st_size)) ||
-      !readAll(file.fd, reinterpret_cast<char *>(&header), sizeof(header)) ||
-      std::memcmp(header.magic, kMagic, sizeof(kMagic)) != 0)
+      static_cast<uint64_t>(info.st_size) < sizeof(footer))
     return std::nullopt;
-  uint64_t rest = static_cast<uint64_t>(info.st_size) - sizeof(header);
-  if (header.keyBytes > rest || header.objectBytes != rest - header.keyBytes)
+  uint64_t size = static_cast<uint64_t>(info.st_size) - sizeof(footer);
+  // Its sizes before its bytes are believed.
+  if (pread(file.fd, &footer, sizeof(footer), static_cast<off_t>(size)) !=
+          sizeof(footer) ||
+      std::memcmp(footer.magic, kMagic, sizeof(kMagic)) != 0 ||
+      footer.keyBytes > size || footer.objectBytes != size - footer.keyBytes)
     return std::nullopt;
-  std::string storedKey(header.keyBytes, '\0');
-  std::string object(header.objectBytes, '\0');
-  if (!readAll(file.fd, storedKey.data(), storedKey.size()) ||
-      !readAll(file.fd, object.data(), object.size()) ||
-      hash(object, hash(storedKey)) != header.checksum)
+  std::string object(size, '\0');
+  if (!readAll(file.fd, object.data(), object.size()) ||
+      hash(object) != footer.checksum)
     return std::nullopt;
   isRejected = false;
-  if (storedKey != key)
+  if (std::string_view(object).substr(footer.objectBytes) != key)
     return std::nullopt; // Another key of the same hash: it will be replaced.
+  object.resize(footer.objectBytes);
   futimens(file.fd, nullptr);
   return object;
+}
+
+std::string ObjectCache::getPath(const std::string &key) const {
+  return directory + "/" + getFileName(key);
 }
 
 bool ObjectCache::isStorable(uint64_t fileBytes) const {
@@ -260,21 +267,23 @@ static std::string makeTemporaryName() {
          std::to_string(now.tv_nsec);
 }
 
-void ObjectCache::insert(const std::string &key, std::string_view object) {
-  Header header;
-  std::memcpy(header.magic, kMagic, sizeof(kMagic));
-  header.keyBytes = key.size();
-  header.objectBytes = object.size();
-  header.checksum = hash(object, hash(key));
-  uint64_t fileBytes = sizeof(header) + key.size() + object.size();
-  if (isStorable(fileBytes) && isWithinFileLimit(fileBytes))
-    write(getFileName(key),
-          {{reinterpret_cast<char *>(&header), sizeof(header)}, key, object});
+bool ObjectCache::insert(const std::string &key, std::string_view object) {
+  Footer footer;
+  footer.objectBytes = object.size();
+  footer.keyBytes = key.size();
+  footer.checksum = hash(key, hash(object));
+  std::memcpy(footer.magic, kMagic, sizeof(kMagic));
+  uint64_t fileBytes = object.size() + key.size() + sizeof(footer);
+  bool isStored =
+      isStorable(fileBytes) && isWithinFileLimit(fileBytes) &&
+      write(getFileName(key),
+            {object, key, {reinterpret_cast<char *>(&footer), sizeof(footer)}});
   // Also where there was no room: what was left by others may take it.
   evict();
+  return isStored;
 }
 
-void ObjectCache::write(const std::string &name,
+bool ObjectCache::write(const std::string &name,
                         std::initializer_list<std::string_view> pieces) {
   // Written under a name of its own, then renamed: readers see all or nothing.
   // After a power failure the checksum tells what was not yet on disk.
@@ -284,14 +293,16 @@ void ObjectCache::write(const std::string &name,
     FileDescriptor file(openat(fd, temporary.c_str(),
                                O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (file.fd < 0)
-      return;
+      return false;
     isWritten =
         std::all_of(pieces.begin(), pieces.end(), [&](std::string_view piece) {
           return writeAll(file.fd, piece);
         });
   }
-  if (!isWritten || renameat(fd, temporary.c_str(), fd, name.c_str()) != 0)
-    unlinkat(fd, temporary.c_str(), 0);
+  if (isWritten && renameat(fd, temporary.c_str(), fd, name.c_str()) == 0)
+    return true;
+  unlinkat(fd, temporary.c_str(), 0);
+  return false;
 }
 
 void ObjectCache::evict() {

@@ -40,8 +40,11 @@ public:
   std::optional<std::string> find(const std::string &key, bool &isRejected);
 
   /// Stores `object` under `key` and removes the objects used longest ago while
-  /// the directory holds more than its bound.
-  void insert(const std::string &key, std::string_view object);
+  /// the directory holds more than its bound. Whether it is stored.
+  bool insert(const std::string &key, std::string_view object);
+
+  /// The file of `key`, which begins with an object that was found or stored.
+  std::string getPath(const std::string &key) const;
 
   const std::string &getDirectory() const { return directory; }
 
@@ -51,7 +54,7 @@ private:
 
   /// Whether a file of this size may be in the directory at all.
   bool isStorable(uint64_t fileBytes) const;
-  void write(const std::string &name,
+  bool write(const std::string &name,
              std::initializer_list<std::string_view> pieces);
   void evict();
 

@@ -8,6 +8,8 @@
 
 #include "Programs.h"
 
+#include "Linker.h"
+
 #include "embedding/InitAll.h"
 #include "embedding/Pipelines/Passes.h"
 #include "embedding/Target/CPU.h"
@@ -18,6 +20,8 @@
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 
+#include <cstdio>
+#include <cstdlib>
 #include <numeric>
 
 using namespace embedding;
@@ -88,19 +92,30 @@ static void reportOnCPU(int64_t position, int64_t index, int64_t count) {
   currentReport->count += count;
 }
 
-static void *resolve(const char *name) {
-  static const std::pair<const char *, void *> symbols[] = {
-      {"embedding_launch_kernel", reinterpret_cast<void *>(&launchKernel)},
-      {"embedding_get_out_of_range_report",
-       reinterpret_cast<void *>(&getReport)},
-      {"embedding_allocate", reinterpret_cast<void *>(&allocate)},
-      {"embedding_deallocate", reinterpret_cast<void *>(&deallocate)},
-      {"embedding_report_out_of_range",
-       reinterpret_cast<void *>(&reportOnCPU)}};
-  for (auto [known, address] : symbols)
-    if (std::strcmp(known, name) == 0)
-      return address;
-  return runtime::resolveInProcess(name);
+static void unexpected() {
+  std::fputs("a program calls what only the runtime has\n", stderr);
+  std::abort();
+}
+
+static const runtime::HostFunctions &getHostFunctions() {
+  static const runtime::HostFunctions functions = [] {
+    runtime::HostFunctions functions = runtime::getHostFunctions();
+#define UNEXPECTED(name)                                                       \
+  functions[embedding_position_of_##name] =                                    \
+      reinterpret_cast<void *>(&unexpected);
+    EMBEDDING_RUNTIME_FUNCTIONS(UNEXPECTED)
+#undef UNEXPECTED
+    auto set = [&](int position, auto *function) {
+      functions[position] = reinterpret_cast<void *>(function);
+    };
+    set(embedding_position_of_embedding_launch_kernel, &launchKernel);
+    set(embedding_position_of_embedding_get_out_of_range_report, &getReport);
+    set(embedding_position_of_embedding_allocate, &allocate);
+    set(embedding_position_of_embedding_deallocate, &deallocate);
+    set(embedding_position_of_embedding_report_out_of_range, &reportOnCPU);
+    return functions;
+  }();
+  return functions;
 }
 
 //===----------------------------------------------------------------------===//
@@ -161,15 +176,16 @@ void *Programs::find(const std::string &source, const GPUOptions *options,
     mlir::embedding::buildEmbeddingToCPUPipeline(
         pm, mlir::embedding::CPUPipelineOptions());
   }
-  mlir::SmallVector<char, 0> object;
+  mlir::embedding::ObjectFile object, linked;
   if (!module || failed(pm.run(*module)) ||
       failed(target->emit(
-          *module, 2, mlir::embedding::CPUTarget::Output::object, object))) {
+          *module, 2, mlir::embedding::CPUTarget::Output::object, object)) ||
+      failed(mlir::embedding::linkToHost(module->getLoc(), object, linked))) {
     error = "does not compile: " + source;
     return nullptr;
   }
-  auto loaded = runtime::LoadedObject::load(
-      std::string_view(object.data(), object.size()), resolve);
+  auto loaded = runtime::SharedObject::load(
+      std::string_view(linked.data(), linked.size()), getHostFunctions());
   if (!loaded) {
     error = loaded.failure().message;
     return nullptr;

@@ -17,7 +17,7 @@
 
 #include "Interpreter.h"
 
-#include "ObjectLoader.h"
+#include "SharedObject.h"
 
 #include "mlir/IR/DialectRegistry.h"
 
@@ -106,7 +106,7 @@ private:
              std::string &error);
 
   mlir::DialectRegistry registry;
-  std::map<std::string, runtime::LoadedObject> objects;
+  std::map<std::string, runtime::SharedObject> objects;
 };
 
 } // namespace embedding

@@ -89,32 +89,39 @@ void write(const fs::path &path, const std::string &bytes) {
   std::ofstream(path, std::ios::binary) << bytes;
 }
 
-/// The start of a file of the cache, after the magic bytes.
-struct Sizes {
-  uint64_t key;
+/// The end of a file of the cache: an object and its key come first.
+struct Footer {
   uint64_t object;
+  uint64_t key;
   uint64_t checksum;
+  char magic[8];
 };
-constexpr size_t kHeaderBytes = 8 + sizeof(Sizes);
 
-/// `file` with another object in it, and all of the header as it must be.
+Footer footerOf(const std::string &file) {
+  Footer footer;
+  std::memcpy(&footer, file.data() + file.size() - sizeof(footer),
+              sizeof(footer));
+  return footer;
+}
+
+std::string bytesOf(const Footer &footer) {
+  return {reinterpret_cast<const char *>(&footer), sizeof(footer)};
+}
+
+/// `file` with another object in it, and all of the footer as it must be.
 std::string withObject(const std::string &file, const std::string &object) {
-  Sizes sizes;
-  std::memcpy(&sizes, file.data() + 8, sizeof(sizes));
-  std::string content = file.substr(kHeaderBytes, sizes.key) + object;
-  sizes.object = object.size();
+  Footer footer = footerOf(file);
+  std::string content = object + file.substr(footer.object, footer.key);
+  footer.object = object.size();
   // FNV-1a.
-  sizes.checksum = 0xcbf29ce484222325;
+  footer.checksum = 0xcbf29ce484222325;
   for (unsigned char byte : content)
-    sizes.checksum = (sizes.checksum ^ byte) * 0x100000001b3;
-  return file.substr(0, 8) +
-         std::string(reinterpret_cast<char *>(&sizes), sizeof(sizes)) + content;
+    footer.checksum = (footer.checksum ^ byte) * 0x100000001b3;
+  return content + bytesOf(footer);
 }
 
 std::string objectOf(const std::string &file) {
-  Sizes sizes;
-  std::memcpy(&sizes, file.data() + 8, sizeof(sizes));
-  return file.substr(kHeaderBytes + sizes.key);
+  return file.substr(0, footerOf(file).object);
 }
 
 /// Compiles a module with an engine that uses `directory`, and calls it.
@@ -184,6 +191,24 @@ TEST(Cache, DefaultDirectory) {
       "compiled 1 loaded 0 rejected 0 compiler 1\n");
 }
 
+// Debuggers and profilers find the code by the file's name.
+TEST(Cache, CodeIsMappedFromItsFile) {
+  TemporaryDirectory directory;
+  for (int repeat = 0; repeat < 2; ++repeat) {
+    EngineOptions options;
+    std::string cache = directory.str();
+    options.cache_dir = cache.c_str();
+    Engine engine(options);
+    std::vector<float> table(6, 3.0f), out(3);
+    int64_t index = 1;
+    engine.lookup(TensorView(table.data(), {2, 3}), TensorView(&index, {1}),
+                  TensorView(out.data(), {1, 3}));
+    std::string maps = read("/proc/self/maps");
+    EXPECT_NE(maps.find(objectsIn(cache).at(0).string()), std::string::npos)
+        << maps;
+  }
+}
+
 TEST(Cache, EmptyDirectoryKeepsNothing) {
   EXPECT_EQ(lookupWith("").kernels_compiled, 1);
   EXPECT_EQ(lookupWith("").kernels_compiled, 1);
@@ -197,8 +222,9 @@ TEST(Cache, DamagedObjects) {
   std::string good = read(object);
   std::vector<std::string> damaged = {
       "", good.substr(0, 7), good.substr(0, good.size() - 1), good + "x"};
-  for (size_t at : {size_t(0), size_t(8), size_t(15), size_t(20), size_t(30),
-                    size_t(40), good.size() / 2, good.size() - 1}) {
+  size_t end = good.size() - sizeof(Footer);
+  for (size_t at : {size_t(0), good.size() / 3, good.size() / 2, end - 1, end,
+                    end + 7, end + 12, end + 20, good.size() - 1}) {
     damaged.push_back(good);
     damaged.back()[at] ^= 1;
   }
@@ -216,7 +242,7 @@ TEST(Cache, ObjectsThatDoNotLoad) {
   using Use = EmbeddingEngineStatistics (*)(const std::string &);
   const std::pair<Use, std::string> uses[] = {
       {[](const std::string &directory) { return lookupWith(directory); },
-       "_mlir_ciface_kernel"},
+       "_mlir_ciface_lookup"},
       {callModuleWith, "embedding_entry_copy"}};
   for (const auto &[use, function] : uses) {
     TemporaryDirectory directory;
@@ -233,10 +259,11 @@ TEST(Cache, ObjectsThatDoNotLoad) {
     if (use == callModuleWith)
       objects.push_back(object + "x");
     // One that loads, but whose function has another name.
-    size_t at = object.rfind(function);
-    ASSERT_NE(at, std::string::npos);
     objects.push_back(object);
-    objects.back()[at] = 'x';
+    for (size_t at = object.find(function); at != std::string::npos;
+         at = object.find(function, at + 1))
+      objects.back()[at] = 'x';
+    ASSERT_NE(objects.back(), object);
     for (const std::string &other : objects) {
       write(path, withObject(good, other));
       EmbeddingEngineStatistics statistics = use(directory.str());
@@ -280,19 +307,20 @@ TEST(Cache, NoObjects) {
   EXPECT_EQ(runCachedLookup(environment + " timeout 60"), rejected);
   EXPECT_EQ(read(path), good);
 
-  // A hole of 1 TiB, as the header has it.
-  Sizes sizes;
-  std::memcpy(&sizes, good.data() + 8, sizeof(sizes));
+  // A hole of 1 TiB, as the footer has it.
   for (uint64_t bytes : {uint64_t(1) << 40, uint64_t(300) << 20}) {
-    sizes.object = bytes - kHeaderBytes - sizes.key;
-    write(path,
-          good.substr(0, 8) +
-              std::string(reinterpret_cast<char *>(&sizes), sizeof(sizes)) +
-              good.substr(kHeaderBytes, sizes.key));
-    fs::resize_file(path, bytes);
+    auto makeHole = [&] {
+      Footer footer = footerOf(good);
+      footer.object = bytes - sizeof(footer) - footer.key;
+      fs::resize_file(path, bytes);
+      std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+      file.seekp(static_cast<std::streamoff>(bytes - sizeof(footer)));
+      file << bytesOf(footer);
+    };
+    makeHole();
     EXPECT_EQ(lookupWith(directory.str()).objects_rejected, 1);
     EXPECT_EQ(read(path), good);
-    fs::resize_file(path, bytes);
+    makeHole();
     // Whatever the bound.
     if (bytes > uint64_t(1) << 30)
       EXPECT_EQ(lookupWith(directory.str(), 3, UINT64_MAX).objects_rejected, 1);
@@ -506,20 +534,26 @@ TEST(Cache, LargeObjects) {
   cache->insert("large", std::string(1000, 'x'));
   EXPECT_FALSE(cache->find("large", isRejected));
   EXPECT_TRUE(cache->find("small", isRejected));
-  cache->insert("medium", std::string(1000 - kHeaderBytes - 6, 'x'));
+  cache->insert("medium", std::string(1000 - sizeof(Footer) - 6, 'x'));
   EXPECT_TRUE(cache->find("medium", isRejected));
 }
 
-// A limit on the size of files ends the process by a signal if it is met.
+// A limit on the size of files ends the process by a signal if it is met. What
+// is compiled passes through files in memory, what is in the cache does not.
 TEST(Cache, LimitedFileSize) {
   if (kIsThreadSanitized)
     GTEST_SKIP() << "ThreadSanitizer writes files";
   TemporaryDirectory directory;
   std::string environment = "EMBEDDING_CACHE_DIR=" + directory.str();
-  for (const char *limit : {"0", "1"})
-    EXPECT_EQ(
-        runCachedLookup("ulimit -f " + std::string(limit) + "; " + environment),
-        "compiled 1 loaded 0 rejected 0 compiler 1\n");
+  for (const char *limit : {"0", "1"}) {
+    std::string text =
+        runCachedLookup("ulimit -f " + std::string(limit) + "; " + environment);
+    EXPECT_EQ(text.rfind("compiler: cannot link: expected the limit of the "
+                         "size of files to be at least that of the object, ",
+                         0),
+              0u)
+        << text;
+  }
   EXPECT_TRUE(objectsIn(directory.str()).empty());
   runCachedLookup(environment);
   EXPECT_EQ(runCachedLookup("ulimit -f 0; " + environment),
@@ -547,6 +581,13 @@ TEST(Cache, FullAndReadOnlyDisks) {
                 "mount -o remount,rw " + at + "; rm " + at +
                 "/*.embobj; mount -o remount,ro " + at + "; " + lookup + "'"),
             compiled + loaded + loaded + compiled);
+  // What is damaged there stays so, and is not loaded in place of the new code.
+  EXPECT_EQ(run(*shell + "'mount -t tmpfs -o mode=700 none " + at + "; " +
+                lookup + "truncate -s 3000 " + at +
+                "/*.embobj; mount -o remount,ro " + at + "; " + lookup +
+                lookup + "'"),
+            compiled + "compiled 1 loaded 0 rejected 1 compiler 1\n" +
+                "compiled 1 loaded 0 rejected 1 compiler 1\n");
 }
 
 // What is loaded from the cache is of these sources, and so is the compiler

@@ -8,6 +8,8 @@
 
 #include "TestUtils.h"
 
+#include <atomic>
+#include <dlfcn.h>
 #include <thread>
 
 using namespace embedding;
@@ -224,4 +226,69 @@ TEST(Engine, Statistics) {
   EXPECT_EQ(engine.statistics().kernels_compiled, 1);
   EXPECT_EQ(engine.statistics().kernels_loaded, 0);
   EXPECT_EQ(engine.cacheDir(), "");
+}
+
+namespace {
+
+/// The code of a lookup of rows of `rowLength` floats.
+EmbeddingStatusCode lookUp(Engine &engine, int64_t rowLength) {
+  std::vector<float> table(2 * rowLength, 3), out(rowLength);
+  int64_t index = 1;
+  try {
+    engine.lookup(TensorView(table.data(), {2, rowLength}),
+                  TensorView(&index, {1}),
+                  TensorView(out.data(), {1, rowLength}));
+  } catch (const Error &error) {
+    return error.code();
+  }
+  EXPECT_EQ(out, std::vector<float>(rowLength, 3));
+  return EMBEDDING_OK;
+}
+
+template <typename Body> void runThreads(int count, const Body &body) {
+  std::atomic<int> waiting{count};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < count; ++i)
+    threads.emplace_back([&, i] {
+      --waiting;
+      while (waiting > 0)
+        std::this_thread::yield();
+      body(i);
+    });
+  for (std::thread &thread : threads)
+    thread.join();
+}
+
+} // namespace
+
+// Nobody waits for a kernel of another's, however long that takes.
+TEST(Engine, KernelsAreCompiledAtOnce) {
+  // The same library as the engine's: the loader has it once.
+  void *library = dlopen(SLOW_COMPILER, RTLD_NOW | RTLD_LOCAL);
+  ASSERT_TRUE(library) << dlerror();
+  auto &most =
+      *static_cast<std::atomic<int> *>(dlsym(library, "most_compiling"));
+  EngineOptions options = uncached();
+  options.compiler_library = SLOW_COMPILER;
+  Engine engine(options);
+  // A busy machine may start the second thread late.
+  for (int repeat = 0; repeat < 50 && most < 2; ++repeat)
+    runThreads(2, [&](int i) {
+      EXPECT_EQ(lookUp(engine, 3 + i), EMBEDDING_COMPILER_ERROR);
+    });
+  EXPECT_EQ(most, 2);
+  // Of one kernel there is one compilation at a time, whose error is all
+  // theirs.
+  most = 0;
+  runThreads(
+      4, [&](int) { EXPECT_EQ(lookUp(engine, 5), EMBEDDING_COMPILER_ERROR); });
+  EXPECT_EQ(most, 1);
+  dlclose(library);
+}
+
+TEST(Engine, EachKernelIsCompiledOnce) {
+  Engine engine(uncached());
+  runThreads(
+      8, [&](int i) { EXPECT_EQ(lookUp(engine, 3 + i % 2), EMBEDDING_OK); });
+  EXPECT_EQ(engine.statistics().kernels_compiled, 2);
 }

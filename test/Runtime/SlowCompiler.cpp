@@ -19,10 +19,19 @@ using namespace embedding::runtime;
 extern "C" EMBEDDING_RUNTIME_EXPORT std::atomic<bool> is_compiling;
 std::atomic<bool> is_compiling{false};
 
+/// How many compilations there are now, and the most that there were at once.
+static std::atomic<int> numCompiling{0};
+extern "C" EMBEDDING_RUNTIME_EXPORT std::atomic<int> most_compiling;
+std::atomic<int> most_compiling{0};
+
 static void takeTime() {
+  int number = ++numCompiling;
+  int most = most_compiling;
+  while (most < number && !most_compiling.compare_exchange_weak(most, number))
+    ;
   is_compiling = true;
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  is_compiling = false;
+  is_compiling = --numCompiling > 0;
 }
 
 extern "C" EMBEDDING_RUNTIME_EXPORT void

@@ -15,10 +15,6 @@
 // CHIP: error: --chips: expected sm_80 or later, but got 'sm_70'
 // RUN: %{fail} --op=lookup --cpu=z80 2>&1 | FileCheck %s --check-prefix=CPU
 // CPU: error: no CPU named 'z80'
-// RUN: %{fail} --op=lookup --linker=no-such-linker 2>&1 | FileCheck %s --check-prefix=LINKER
-// LINKER: error: --linker: no program named 'no-such-linker'
-// RUN: %{fail} --op=lookup --linker=false 2>&1 | FileCheck %s --check-prefix=FAILED
-// FAILED: error: 'false' failed
 // RUN: not embedding-compile --op=lookup -o %t/nowhere/libx.so 2>&1 | FileCheck %s --check-prefix=FOLDER
 // FOLDER: error: -o: {{.*}}/nowhere/libx.so: No such file or directory
 // RUN: %{fail} --op=lookup --header=%t/nowhere/x.h 2>&1 | FileCheck %s --check-prefix=HEADER
@@ -56,12 +52,16 @@
 // EMPTY: error: the file has no public function
 // RUN: %{fail} %t/syntax.mlir 2>&1 | FileCheck %s --check-prefix=SYNTAX
 // SYNTAX: syntax.mlir:{{[12]}}:{{[0-9]+}}: error: expected operation name in quotes
+// Each function that is nowhere to be found.
+// RUN: %{fail} %t/undefined.mlir 2>&1 | FileCheck %s --check-prefix=UNDEFINED
+// UNDEFINED: error: cannot link: undefined symbol: nowhere; undefined symbol: nowhere_else
 // RUN: ls -A %t | FileCheck %s --check-prefix=LEFT --implicit-check-not={{.}}
 // LEFT:      empty.mlir
 // LEFT-NEXT: half.mlir
 // LEFT-NEXT: name.mlir
 // LEFT-NEXT: syntax.mlir
 // LEFT-NEXT: type.mlir
+// LEFT-NEXT: undefined.mlir
 
 //--- type.mlir
 func.func @f(%x: tensor<*xf32>) {
@@ -76,6 +76,14 @@ func.func @f(%x: f16) {
 //--- name.mlir
 func.func @"a.b"(%x: f32) {
   return
+}
+//--- undefined.mlir
+func.func private @nowhere(i64) -> i64
+func.func private @nowhere_else(i64) -> i64
+func.func @f(%x: i64) -> i64 {
+  %y = func.call @nowhere(%x) : (i64) -> i64
+  %z = func.call @nowhere_else(%y) : (i64) -> i64
+  return %z : i64
 }
 //--- empty.mlir
 func.func private @f() {

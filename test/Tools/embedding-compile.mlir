@@ -2,7 +2,8 @@
 // Libraries for the CPU and for (interpreted) GPUs, called and compared.
 // RUN: rm -rf %t && mkdir -p %t/gpu && split-file %s %t
 // RUN: cat %t/any.mlir %t/cpu.mlir > %t/all.mlir
-// RUN: embedding-compile %t/all.mlir -o %t/libcompiled.so
+// There need be no other program.
+// RUN: env PATH=/nowhere %obj_root/bin/embedding-compile %t/all.mlir -o %t/libcompiled.so
 // RUN: %python %S/Inputs/call_compiled.py %t/libcompiled.so
 // RUN: env EMBEDDING_NUM_THREADS=3 %python %S/Inputs/call_compiled.py %t/libcompiled.so
 // RUN: FileCheck %s --check-prefix=HEADER --input-file=%t/compiled.h

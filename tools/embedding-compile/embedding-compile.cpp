@@ -18,19 +18,19 @@
 #include "OutputFiles.h"
 #include "Tool.h"
 
+#include "Linker.h"
+
 #include "embedding/InitAll.h"
 #include "embedding/Target/CPU.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Support/FileUtilities.h"
 
-#include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/Program.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -93,9 +93,6 @@ static cl::opt<bool> assumeSizes(
     "assume-sizes",
     cl::desc("Take for granted that the sizes of a call fit each other"),
     cl::cat(category));
-static cl::opt<std::string> linker("linker",
-                                   cl::desc("The C++ compiler that links"),
-                                   cl::init("c++"), cl::cat(category));
 
 static LogicalResult fail(const llvm::Twine &message) {
   llvm::errs() << "embedding-compile: error: " << message << "\n";
@@ -107,6 +104,10 @@ static std::string getLibraryName() {
   StringRef stem = llvm::sys::path::stem(outputFile);
   stem.consume_front("lib");
   return ::embedding::tools::makeIdentifier(stem);
+}
+
+static std::string getSynchronizeName() {
+  return getLibraryName() + "_synchronize";
 }
 
 static FailureOr<SmallVector<int>> parseChips() {
@@ -235,66 +236,25 @@ static FailureOr<std::unique_ptr<llvm::MemoryBuffer>> readInput() {
 // Steps
 //===----------------------------------------------------------------------===//
 
-namespace {
+using mlir::embedding::ObjectFile;
 
-/// A folder that is removed in the end.
-class ScratchFolder {
-public:
-  LogicalResult create() {
-    SmallString<128> path;
-    if (std::error_code error =
-            llvm::sys::fs::createUniqueDirectory("embedding-compile", path))
-      return fail("cannot create a folder for objects: " + error.message());
-    folder = path.str();
-    return success();
-  }
-  ~ScratchFolder() {
-    if (!folder.empty())
-      if (std::error_code code = llvm::sys::fs::remove_directories(folder))
-        llvm::errs() << "embedding-compile: " << folder
-                     << " is left behind: " << code.message() << "\n";
-  }
-
-  /// Writes the object that `make` makes to a new file in the folder.
-  LogicalResult
-  addObject(llvm::function_ref<LogicalResult(SmallVectorImpl<char> &)> make) {
-    SmallVector<char, 0> object;
-    llvm::Expected<bool> isMade = ::embedding::tools::makeInChild(
-        object,
-        [&](SmallVectorImpl<char> &made) { return succeeded(make(made)); });
-    if (!isMade)
-      return fail(llvm::toString(isMade.takeError()));
-    if (!*isMade)
-      return failure();
-    std::string name = folder + "/" + std::to_string(objects.size()) + ".o";
-    std::error_code error;
-    llvm::raw_fd_ostream os(name, error);
-    if (!error) {
-      os.write(object.data(), object.size());
-      os.close();
-      error = os.error();
-      os.clear_error();
-    }
-    if (error)
-      return fail(name + ": " + error.message());
-    objects.push_back(name);
-    return success();
-  }
-
-  const std::string &path() const { return folder; }
-  ArrayRef<std::string> getObjects() const { return objects; }
-
-private:
-  std::string folder;
-  SmallVector<std::string> objects;
-};
-
-} // namespace
+/// Makes `object` in a child process.
+static LogicalResult
+makeObject(ObjectFile &object,
+           llvm::function_ref<LogicalResult(SmallVectorImpl<char> &)> make) {
+  llvm::Expected<bool> isMade =
+      ::embedding::tools::makeInChild(object, [&](SmallVectorImpl<char> &made) {
+        return succeeded(make(made));
+      });
+  if (!isMade)
+    return fail(llvm::toString(isMade.takeError()));
+  return success(*isMade);
+}
 
 /// Compiles the functions for `chip`, or for the CPU if that is 0.
 static LogicalResult compile(ModuleOp module, ArrayRef<CFunction> functions,
                              int chip, const CPUTarget &target,
-                             ScratchFolder &scratch) {
+                             ObjectFile &object) {
   SmallVector<mlir::embedding::FunctionInterface> interfaces;
   for (const CFunction &function : functions)
     interfaces.push_back(function.getInterface());
@@ -302,9 +262,9 @@ static LogicalResult compile(ModuleOp module, ArrayRef<CFunction> functions,
   options.chip = chip;
   options.atomicGradients = atomicGradients;
   options.assumesSizes = assumeSizes;
-  return scratch.addObject([&](SmallVectorImpl<char> &object) {
+  return makeObject(object, [&](SmallVectorImpl<char> &made) {
     return mlir::embedding::compileFunctions(module, interfaces, target,
-                                             options, object);
+                                             options, made);
   });
 }
 
@@ -313,17 +273,16 @@ static LogicalResult compileInterface(MLIRContext &context,
                                       ArrayRef<CFunction> functions,
                                       ArrayRef<int> chipNumbers,
                                       const CPUTarget &target,
-                                      ScratchFolder &scratch) {
+                                      ObjectFile &object) {
   context.loadDialect<LLVM::LLVMDialect>();
   OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(&context));
   for (const CFunction &function : functions)
     function.define(*module, target.getX86Level(), chipNumbers);
   if (!chipNumbers.empty())
-    ::embedding::tools::defineSynchronize(*module,
-                                          getLibraryName() + "_synchronize");
-  return scratch.addObject([&](SmallVectorImpl<char> &object) {
+    ::embedding::tools::defineSynchronize(*module, getSynchronizeName());
+  return makeObject(object, [&](SmallVectorImpl<char> &made) {
     return target.emit(*module, /*optLevel=*/2, CPUTarget::Output::object,
-                       object);
+                       made);
   });
 }
 
@@ -359,53 +318,36 @@ static void printHeader(llvm::raw_ostream &os, ArrayRef<CFunction> functions,
   if (isForGPU)
     os << "/** Waits for the work in `stream`. EMBEDDING_OUT_OF_RANGE if calls "
           "in it have met\n * indices out of range since the last time. */\n"
-       << "EmbeddingStatusCode " << library
-       << "_synchronize(int32_t device_id, void *stream,\n"
+       << "EmbeddingStatusCode " << getSynchronizeName()
+       << "(int32_t device_id, void *stream,\n"
           "    EmbeddingStatus *out_status);\n\n";
   os << "#ifdef __cplusplus\n} /* extern \"C\" */\n#endif\n\n#endif /* "
      << guard << " */\n";
 }
 
-/// libembedding-launcher.a, which is installed with this tool.
+/// The launcher, which is installed with this tool.
 static std::string getLauncher(const char *argv0) {
   static int anchor;
   SmallString<256> path(llvm::sys::path::parent_path(
       llvm::sys::fs::getMainExecutable(argv0, &anchor)));
   llvm::sys::path::append(path, EMBEDDING_BIN_TO_LIB,
-                          "libembedding-launcher.a");
+                          "libembedding-launcher-static.a");
   return path.str().str();
 }
 
-/// Links the objects to `linked`.
-static LogicalResult link(const char *argv0, const ScratchFolder &scratch,
-                          const std::string &linked) {
-  llvm::ErrorOr<std::string> program =
-      llvm::sys::findProgramByName(linker.getValue());
-  if (!program)
-    return fail("--linker: no program named '" + linker + "'");
-  SmallVector<StringRef> arguments = {*program};
-  std::string launcher = getLauncher(argv0);
-  bool isObject = StringRef(outputFile).ends_with(".o");
-  if (isObject)
-    arguments.append({"-r", "-nostdlib"});
-  else
-    arguments.append({"-shared", "-static-libstdc++", "-static-libgcc",
-                      "-pthread", "-Wl,--gc-sections", "-Wl,--exclude-libs,ALL",
-                      "-Wl,-Bsymbolic", "-Wl,--no-undefined",
-                      "-Wl,-z,nodelete"});
-  arguments.append({"-o", linked});
-  arguments.append(scratch.getObjects().begin(), scratch.getObjects().end());
-  if (!isObject)
-    arguments.append({launcher, "-ldl", "-lm"});
-  std::string message;
-  int status =
-      llvm::sys::ExecuteAndWait(*program, arguments, /*Env=*/std::nullopt,
-                                /*Redirects=*/{}, /*SecondsToWait=*/0,
-                                /*MemoryLimit=*/0, &message);
-  if (status != 0)
-    return fail("'" + linker + "' failed" +
-                (message.empty() ? "" : ": " + message));
-  return success();
+static LogicalResult link(const char *argv0, Location loc,
+                          ArrayRef<ObjectFile> objects,
+                          ArrayRef<CFunction> functions, bool isForGPU,
+                          ObjectFile &linked) {
+  if (StringRef(outputFile).ends_with(".o"))
+    return mlir::embedding::linkRelocatable(loc, objects, linked);
+  std::vector<std::string> exported;
+  for (const CFunction &function : functions)
+    exported.push_back(function.getName());
+  if (isForGPU)
+    exported.push_back(getSynchronizeName());
+  return mlir::embedding::linkLibrary(loc, objects, getLauncher(argv0),
+                                      exported, linked);
 }
 
 /// Where the header goes.
@@ -467,28 +409,26 @@ static LogicalResult run(const char *argv0, MLIRContext &context) {
     return fail("the file has no public function");
 
   FailureOr<CPUTarget> target = CPUTarget::get(module->getLoc(), cpu);
-  ScratchFolder scratch;
-  if (failed(target) || failed(scratch.create()))
+  if (failed(target))
     return failure();
   SmallVector<int> targets = *chipNumbers;
   if (targets.empty())
     targets.push_back(0);
+  SmallVector<ObjectFile> objects;
   for (int chip : targets)
-    if (failed(compile(*module, functions, chip, *target, scratch)))
+    if (failed(
+            compile(*module, functions, chip, *target, objects.emplace_back())))
       return failure();
-  std::string linked = scratch.path() + "/linked";
+  ObjectFile linked;
   if (failed(compileInterface(context, functions, *chipNumbers, *target,
-                              scratch)) ||
-      failed(link(argv0, scratch, linked)))
+                              objects.emplace_back())) ||
+      failed(link(argv0, module->getLoc(), objects, functions,
+                  /*isForGPU=*/!chipNumbers->empty(), linked)))
     return failure();
-  auto library = llvm::MemoryBuffer::getFile(linked, /*IsText=*/false,
-                                             /*RequiresNullTerminator=*/false);
-  if (!library)
-    return fail(linked + ": " + library.getError().message());
   std::string header;
   llvm::raw_string_ostream os(header);
   printHeader(os, functions, *chipNumbers);
-  return writeOutputs(files, (*library)->getBuffer(), header);
+  return writeOutputs(files, {linked.data(), linked.size()}, header);
 }
 
 int main(int argc, char **argv) {

@@ -18,7 +18,8 @@
 
 #include "Device.h"
 #include "GeneratedCall.h"
-#include "ObjectLoader.h"
+#include "Linker.h"
+#include "SharedObject.h"
 #include "embedding/Conversion/Passes.h"
 #include "embedding/InitAll.h"
 #include "embedding/Pipelines/Passes.h"
@@ -31,6 +32,7 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/FileUtilities.h"
 
+#include "llvm/Config/llvm-config.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/InitLLVM.h"
@@ -45,7 +47,7 @@ using ::embedding::runtime::Device;
 using ::embedding::runtime::DeviceCall;
 using ::embedding::runtime::Driver;
 using ::embedding::runtime::GeneratedCall;
-using ::embedding::runtime::LoadedObject;
+using ::embedding::runtime::SharedObject;
 using ::embedding::tools::HostTensor;
 using ::embedding::tools::OutputFiles;
 namespace cl = llvm::cl;
@@ -272,17 +274,16 @@ public:
     return check(getStatus());
   }
 
-  static void takeResult(int64_t number, const int64_t *descriptor) {
-    serve([&](GeneratedCall &call) -> ::embedding::runtime::Status {
-      // The program has gone on after a report.
-      ::embedding::runtime::Status before = call.getStatus();
-      if (before && outcome.wantsResults)
-        storeResult(number, descriptor);
-      return before;
-    });
+private:
+  ::embedding::runtime::Status take(int64_t number,
+                                    const int64_t *descriptor) override {
+    // The program has gone on after a report.
+    ::embedding::runtime::Status before = getStatus();
+    if (before && outcome.wantsResults)
+      storeResult(number, descriptor);
+    return before;
   }
 
-private:
   void runLoop(int64_t size, EmbeddingRangeFunction function,
                void *context) override {
     function(context, 0, size);
@@ -307,18 +308,6 @@ private:
 };
 
 } // namespace
-
-static void *resolve(const char *name) {
-  StringRef symbol(name);
-  if (symbol == mlir::embedding::kTakeResultFunction)
-    return reinterpret_cast<void *>(&ProgramCall::takeResult);
-  if (symbol == "embedding_launch_kernel")
-    return reinterpret_cast<void *>(&DeviceCall::launch);
-  if (symbol == mlir::embedding::kGetOutOfRangeReportFunction)
-    return reinterpret_cast<void *>(&DeviceCall::getReport);
-  void *known = ::embedding::runtime::resolveOfGeneratedCall(name);
-  return known ? known : ::embedding::runtime::resolveInProcess(name);
-}
 
 //===----------------------------------------------------------------------===//
 // Steps
@@ -492,7 +481,7 @@ static LogicalResult compile(ModuleOp module, func::FuncOp function,
     return success();
   }
   if (emitKind == Emit::none)
-    entries.finish(module);
+    entries.finish(module, /*areExported=*/true);
 
   using Output = mlir::embedding::CPUTarget::Output;
   return target.emit(module, naive ? 0 : 2,
@@ -566,7 +555,16 @@ static LogicalResult run(MLIRContext &context) {
     llvm::outs() << bytes;
     return success();
   }
-  auto object = LoadedObject::load({bytes.data(), bytes.size()}, resolve);
+  // What the program may call of the libraries that this tool is linked to.
+  std::string version = ".so." + std::to_string(LLVM_VERSION_MAJOR) + "." +
+                        std::to_string(LLVM_VERSION_MINOR);
+  mlir::embedding::ObjectFile linked;
+  if (failed(mlir::embedding::linkToHost(module->getLoc(), *code, linked,
+                                         {"libmlir_runner_utils" + version,
+                                          "libmlir_c_runner_utils" + version})))
+    return failure();
+  auto object = SharedObject::load({linked.data(), linked.size()},
+                                   ::embedding::runtime::getHostFunctions());
   if (!object)
     return fail(object.failure().message);
 

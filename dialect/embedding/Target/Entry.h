@@ -59,8 +59,9 @@ public:
   static void addPasses(OpPassManager &pm);
 
   /// Completes the entries in their module, lowered to the LLVM dialect. They
-  /// are all that it exports then.
-  void finish(ModuleOp module) const;
+  /// are all that is seen of it then: by what is linked to it, or by all if
+  /// `areExported`.
+  void finish(ModuleOp module, bool areExported) const;
 
 private:
   struct Entry {

@@ -75,6 +75,9 @@ struct FunctionCompilation {
   bool assumesSizes = false;
   /// As of CPUPipelineOptions.
   int64_t numThreads = 0;
+  /// Whether entries are for whoever loads the object, and not for what is
+  /// linked to it.
+  bool exportsEntries = false;
 };
 
 /// Appends to `object` the code of a copy of `module`, with an entry for each

@@ -14,6 +14,7 @@
 #include "../CompilerAPI.h"
 #include "Compilation.h"
 #include "CompilerFingerprint.h"
+#include "Linker.h"
 
 #include "embedding/Pipelines/Passes.h"
 
@@ -33,7 +34,7 @@ using namespace ::embedding::runtime;
 /// The indices of the range are checked before its rows are copied, and the
 /// outcome goes to `%report`.
 static constexpr char kLookupKernel[] = R"mlir(
-func.func @kernel(%begin: index, %end: index, %any_table: {0}, %all_indices: {1},
+func.func @{7}(%begin: index, %end: index, %any_table: {0}, %all_indices: {1},
                   %all_rows: {0}, %report: memref<3xi64>)
     attributes {{llvm.emit_c_interface, llvm.linkage = #llvm.linkage<internal>} {{
   %c0 = arith.constant 0 : index
@@ -101,11 +102,11 @@ static std::string getLookupIR(const KernelSpec &spec) {
                 .str();
   return llvm::formatv(kLookupKernel, table, allIndices, indices,
                        length == "?" ? "%row_length" : length, rows, body,
-                       aligned);
+                       aligned, spec.getFunctionName());
 }
 
 static constexpr char kFindOutOfRangeKernel[] = R"mlir(
-func.func @kernel(%begin: index, %end: index, %all_indices: {0},
+func.func @{2}(%begin: index, %end: index, %all_indices: {0},
                   %num_rows: index, %report: memref<3xi64>)
     attributes {{llvm.emit_c_interface, llvm.linkage = #llvm.linkage<internal>} {{
   %c0 = arith.constant 0 : index
@@ -126,7 +127,8 @@ static std::string getFindOutOfRangeIR(const KernelSpec &spec) {
   std::string allIndices = llvm::formatv("memref<?xi{0}>", spec.indexBits);
   std::string indices =
       llvm::formatv("memref<?xi{0}, strided<[1], offset: ?>>", spec.indexBits);
-  return llvm::formatv(kFindOutOfRangeKernel, allIndices, indices);
+  return llvm::formatv(kFindOutOfRangeKernel, allIndices, indices,
+                       spec.getFunctionName());
 }
 
 //===----------------------------------------------------------------------===//
@@ -134,11 +136,12 @@ static std::string getFindOutOfRangeIR(const KernelSpec &spec) {
 // code the runtime's launches
 //===----------------------------------------------------------------------===//
 
-/// {0} is its arguments, {1} the operation and {2} the rest of it.
+/// {0} is its name, {1} its arguments, {2} the operation and {3} the rest of
+/// it.
 static constexpr char kOperationKernel[] = R"mlir(
-func.func @kernel({0}, %workspace: memref<?xi8> {{embedding.workspace})
+func.func @{0}({1}, %workspace: memref<?xi8> {{embedding.workspace})
     attributes {{llvm.emit_c_interface, llvm.linkage = #llvm.linkage<internal>} {{
-  embedding.{1} {2}
+  embedding.{2} {3}
   return
 }
 )mlir";
@@ -246,8 +249,8 @@ static std::string getOperationIR(const KernelSpec &spec) {
   case KernelKind::findOutOfRange:
     llvm_unreachable("a kernel of a range");
   }
-  return llvm::formatv(kOperationKernel, arguments, getName(spec.kind),
-                       operation);
+  return llvm::formatv(kOperationKernel, spec.getFunctionName(), arguments,
+                       getName(spec.kind), operation);
 }
 
 static std::string getIR(const KernelSpec &spec) {
@@ -267,6 +270,7 @@ static std::string getIR(const KernelSpec &spec) {
 // Compilation
 //===----------------------------------------------------------------------===//
 
+/// Appends a relocatable object to `object`.
 static LogicalResult compile(Compilation &compilation, const KernelSpec &spec,
                              const char *cpu, SmallVectorImpl<char> &object) {
   FailureOr<mlir::embedding::CPUTarget> target = compilation.getTarget(cpu);
@@ -310,9 +314,11 @@ embedding_compile_kernel(const KernelSpec *spec, const char *cpu,
                          const CompilerOutput *output) {
   bool isRun = runOnLargeStack([&] {
     Compilation compilation;
-    SmallVector<char, 0> object;
-    if (succeeded(compile(compilation, *spec, cpu, object)))
-      output->setObject(output->context, object.data(), object.size());
+    mlir::embedding::ObjectFile object, linked;
+    if (succeeded(compile(compilation, *spec, cpu, object)) &&
+        succeeded(mlir::embedding::linkToHost(
+            UnknownLoc::get(&compilation.getContext()), object, linked)))
+      output->setObject(output->context, linked.data(), linked.size());
     else
       output->setError(output->context, compilation.getError());
   });

@@ -8,6 +8,7 @@
 
 #include "../CompilerAPI.h"
 #include "Compilation.h"
+#include "Linker.h"
 
 #include "embedding/Target/Function.h"
 
@@ -53,9 +54,12 @@ static LogicalResult compile(Compilation &compilation, StringRef ir,
   options.atomicGradients = moduleTarget.atomicGradients;
   options.assumesSizes = moduleTarget.assumesSizes;
   options.numThreads = moduleTarget.numThreads;
-  SmallVector<char, 0> object;
+  options.exportsEntries = true;
+  mlir::embedding::ObjectFile object, linked;
   if (failed(mlir::embedding::compileFunctions(*module, functions, *target,
-                                               options, object)))
+                                               options, object)) ||
+      failed(mlir::embedding::linkToHost(
+          UnknownLoc::get(&compilation.getContext()), object, linked)))
     return failure();
   SmallVector<int> chips;
   if (options.chip != 0)
@@ -69,7 +73,7 @@ static LogicalResult compile(Compilation &compilation, StringRef ir,
                        operandNames.data(), operandNames.size(),
                        function.getEntryName(options.chip).c_str());
   }
-  output.setObject(output.context, object.data(), object.size());
+  output.setObject(output.context, linked.data(), linked.size());
   return success();
 }
 
