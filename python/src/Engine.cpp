@@ -89,6 +89,7 @@ struct Loop {
 } // namespace
 
 static std::optional<OpenMP> openMP;
+static bool isForked = false;
 
 /// As EmbeddingParallelFor.
 static void parallelFor(void *, int64_t size, int64_t grain,
@@ -115,7 +116,6 @@ static std::atomic<EmbeddingEngine *> engine{nullptr};
 static auto *engineMutex = new std::mutex;
 static int32_t numThreads = 0;
 static uint64_t maxIdleBytes = 0;
-static bool isForked = false;
 
 EmbeddingEngine *embedding::python::getEngine() {
   if (EmbeddingEngine *known = engine.load(std::memory_order_acquire))
