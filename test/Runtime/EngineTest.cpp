@@ -62,6 +62,11 @@ TEST(Engine, InvalidOptions) {
   expectCreateFails(options, EMBEDDING_INVALID_ARGUMENT,
                     "options: expected both of allocate and deallocate, or "
                     "none");
+  options = uncached();
+  options.device_deallocate = [](void *, int32_t, void *, void *, size_t) {};
+  expectCreateFails(options, EMBEDDING_INVALID_ARGUMENT,
+                    "options: expected both of device_allocate and "
+                    "device_deallocate, or none");
   EXPECT_EQ(embedding_engine_create(nullptr, nullptr, nullptr),
             EMBEDDING_INVALID_ARGUMENT);
   embedding_engine_destroy(nullptr);
@@ -226,6 +231,15 @@ TEST(Engine, Statistics) {
   EXPECT_EQ(engine.statistics().kernels_compiled, 1);
   EXPECT_EQ(engine.statistics().kernels_loaded, 0);
   EXPECT_EQ(engine.cacheDir(), "");
+  // What a caller does not know is not written.
+  EmbeddingEngineStatistics known;
+  known.struct_size = offsetof(EmbeddingEngineStatistics, kernels_loaded);
+  known.kernels_loaded = known.idle_buffer_bytes = -7;
+  EXPECT_EQ(embedding_engine_get_statistics(engine.get(), &known, nullptr),
+            EMBEDDING_OK);
+  EXPECT_EQ(known.kernels_compiled, 1);
+  EXPECT_EQ(known.kernels_loaded, -7);
+  EXPECT_EQ(known.idle_buffer_bytes, -7);
 }
 
 namespace {

@@ -1297,6 +1297,15 @@ func.func @threads(%n: index, %to: memref<64xf32>) {
   memref.store %x, %to[%c0] : memref<64xf32>
   return
 }
+func.func @matrix(%n: index, %m: index, %to: memref<1xi64>) {
+  %c0 = arith.constant 0 : index
+  %buffer = memref.alloc(%n, %m) : memref<?x?xf32>
+  %address = memref.extract_aligned_pointer_as_index %buffer
+      : memref<?x?xf32> -> index
+  %number = arith.index_cast %address : index to i64
+  memref.store %number, %to[%c0] : memref<1xi64>
+  return
+}
 func.func @aligned(%n: index, %to: memref<1xi64>) {
   %c0 = arith.constant 0 : index
   %buffer = memref.alloc(%n) {alignment = 4096} : memref<?xf32>
@@ -1416,6 +1425,9 @@ TEST(Failures, MemoryOfFunctions) {
       module.call("threads", {int64_t(1) << 40, TensorView(to.data(), {64})}),
       Error);
   int64_t address = 1;
+  for (auto [n, m] : {std::pair(int64_t(0), int64_t(1) << 62),
+                      std::pair(int64_t(1) << 62, int64_t(0))})
+    EXPECT_NO_THROW(module.call("matrix", {n, m, TensorView(&address, {1})}));
   for (int i = 0; i < 10; ++i) {
     module.call("aligned", {int64_t(1000), TensorView(&address, {1})});
     EXPECT_EQ(address % 4096, 0);

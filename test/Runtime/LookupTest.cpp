@@ -461,6 +461,15 @@ TEST(Lookup, CallersAllocator) {
   EXPECT_EQ(heap.live, 0);
   heap.isExhausted = true;
   OwnedTensor out(kFloat32, {5, 3, 3});
+  // As much as is announced.
+  TensorView tableView = table.view(), outView = out.view();
+  DLTensor dlTable = tableView.get(), dlIndices = strided.get(),
+           dlOut = outView.get();
+  size_t bytes = 0;
+  EXPECT_EQ(embedding_lookup_workspace_size(engine.get(), &dlTable, &dlIndices,
+                                            nullptr, &dlOut, &bytes, nullptr),
+            EMBEDDING_OK);
+  EXPECT_EQ(bytes, 15 * sizeof(int64_t));
   try {
     engine.lookup(table.view(), strided, out.view());
     FAIL();
@@ -486,6 +495,44 @@ void expectFailure(EmbeddingStatusCode code, const std::string &message,
 }
 
 } // namespace
+
+// Memory of the CPU that GPUs see too, and tensors that begin behind their
+// data.
+TEST(Lookup, FieldsOfTensors) {
+  Engine engine(uncached());
+  std::vector<float> table = {1, 2, 3, 4}, out(3);
+  std::vector<int64_t> indices = {9, 1, 0};
+  TensorView tableView(table.data(), {2, 1}), indexView(indices.data(), {2}),
+      outView(out.data(), {2, 1});
+  DLTensor dlTable = tableView.get(), dlIndices = indexView.get(),
+           dlOut = outView.get();
+  dlTable.byte_offset = 2 * sizeof(float);
+  dlIndices.byte_offset = sizeof(int64_t);
+  dlOut.byte_offset = sizeof(float);
+  dlTable.device.device_type = kDLCUDAHost;
+  EmbeddingStatus status;
+  EXPECT_EQ(embedding_lookup(engine.get(), &dlTable, &dlIndices, nullptr,
+                             &dlOut, &status),
+            EMBEDDING_OK)
+      << status.message;
+  EXPECT_EQ(out, std::vector<float>({0, 4, 3}));
+
+  // A status says nothing of a call before.
+  indices[2] = 5;
+  EXPECT_EQ(embedding_lookup(engine.get(), &dlTable, &dlIndices, nullptr,
+                             &dlOut, &status),
+            EMBEDDING_OUT_OF_RANGE);
+  EXPECT_EQ(status.position, 1);
+  EXPECT_EQ(status.index, 5);
+  indices[2] = 0;
+  EXPECT_EQ(embedding_lookup(engine.get(), &dlTable, &dlIndices, nullptr,
+                             &dlOut, &status),
+            EMBEDDING_OK);
+  EXPECT_EQ(status.position, -1);
+  EXPECT_EQ(status.index, 0);
+  EXPECT_EQ(status.count, 0);
+  EXPECT_STREQ(status.message, "");
+}
 
 TEST(Lookup, InvalidArguments) {
   std::vector<float> table(12), out(6, -1);
@@ -552,6 +599,12 @@ TEST(Lookup, InvalidArguments) {
                 "than 64 bits count",
                 t.get(), i.get(),
                 TensorView(out.data(), {2, 3}, {3, INT64_MIN}).get());
+  std::vector<int8_t> byte(1);
+  expectFailure(kInvalid,
+                "table: stride -9223372036854775808 in dimension 0 leads "
+                "further than 64 bits count",
+                TensorView(byte.data(), {2, 1}, {INT64_MIN, 1}).get(), i.get(),
+                o.get());
   expectFailure(EMBEDDING_UNSUPPORTED,
                 "table: expected memory of the CPU or of an NVIDIA GPU, but "
                 "got device type 8",

@@ -164,6 +164,26 @@ TEST(Module, MakesResults) {
                 },
                 EMBEDDING_OUT_OF_MEMORY),
             "out: no memory was made");
+
+  // Of another shape than was asked for.
+  std::vector<int64_t> shape = {2, 2};
+  options.make_result_context = &shape;
+  options.make_result = [](void *context, int64_t, const DLTensor *,
+                           DLTensor *out) {
+    static float memory[6];
+    out->data = memory;
+    out->shape = static_cast<std::vector<int64_t> *>(context)->data();
+    return int32_t(0);
+  };
+  EXPECT_EQ(getMessage(
+                [&] {
+                  module.call("lookup",
+                              {TensorView(weight.data(), {2, 2}),
+                               TensorView(input.data(), {3})},
+                              {}, options);
+                },
+                EMBEDDING_INVALID_ARGUMENT),
+            "out: expected memory of shape [3, 2]");
 }
 
 static constexpr char kTraining[] = R"mlir(

@@ -694,6 +694,12 @@ TEST(TrainingEngines, InvalidArguments) {
     engine.sparseGrad(rowsOf.view(), index(), 4,
                       TensorView(narrowRows.data(), {2}), other.view());
   });
+  expectInvalid("rows: expected contiguous and aligned data", [&] {
+    engine.sparseGrad(rowsOf.view(), index(), 4,
+                      TensorView(reinterpret_cast<char *>(rows.data()) + 4,
+                                 DLDataType{kDLInt, 64, 1}, {2}),
+                      other.view());
+  });
   expectInvalid("values: expected dimension 0 to have size 2, but got 4", [&] {
     engine.sparseGrad(rowsOf.view(), index(), 4, viewOf(rows), table.view());
   });
