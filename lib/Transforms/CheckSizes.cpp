@@ -17,6 +17,9 @@
 #include "mlir/Interfaces/ValueBoundsOpInterface.h"
 
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/CheckedArithmetic.h"
+
+#include <numeric>
 
 namespace mlir::embedding {
 #define GEN_PASS_DEF_EMBEDDINGCHECKSIZESPASS
@@ -70,6 +73,12 @@ struct CheckBuilder : LoopBuilder {
 } // namespace
 
 static Value getSize(CheckBuilder &b, Value value, int64_t dim);
+
+static Value createDim(CheckBuilder &b, Value value, Value dim) {
+  if (isa<BaseMemRefType>(value.getType()))
+    return memref::DimOp::create(b, value, dim);
+  return tensor::DimOp::create(b, value, dim);
+}
 
 /// The size of dimension `dim` of the result of `op`, if what `op` was given
 /// says it.
@@ -133,12 +142,8 @@ static Value getSameShape(Value value) {
 }
 
 static Value findSize(CheckBuilder &b, Value value, int64_t dim) {
-  if (!getShapedType(value).hasRank()) {
-    Value number = b.index(dim);
-    if (isa<BaseMemRefType>(value.getType()))
-      return memref::DimOp::create(b, value, number);
-    return tensor::DimOp::create(b, value, number);
-  }
+  if (!getShapedType(value).hasRank())
+    return createDim(b, value, b.index(dim));
   while (true) {
     int64_t size = getShapedType(value).getDimSize(dim);
     if (ShapedType::isStatic(size))
@@ -187,11 +192,7 @@ static Value getNumElements(CheckBuilder &b, Value value) {
   }
   return b.loop(b.index(0), getRank(b, value), b.index(1),
                 [&](Value dim, ValueRange count) -> SmallVector<Value> {
-                  Value size =
-                      isa<BaseMemRefType>(value.getType())
-                          ? memref::DimOp::create(b, value, dim).getResult()
-                          : tensor::DimOp::create(b, value, dim).getResult();
-                  return {mulSaturating(b, count[0], size)};
+                  return {mulSaturating(b, count[0], createDim(b, value, dim))};
                 })[0];
 }
 
@@ -235,13 +236,55 @@ struct IndexRange {
   Value last;
 };
 
+/// Builds the values of indexing maps, and whether any has more than 64 bits.
+class IndexRanges {
+public:
+  /// Dimension i is in [0, `sizes`[i]), none of which is 0.
+  IndexRanges(LoopBuilder &b, ArrayRef<Value> sizes)
+      : b(b), sizes(sizes), overflows(b.flag(false)) {}
+
+  /// The values of `expr`. They are exact where each dimension is met once, as
+  /// in all linear expressions.
+  IndexRange get(AffineExpr expr);
+  /// The first value of `expr`, and the size that its last one needs: the
+  /// largest index where there is an overflow.
+  std::pair<Value, Value> getFirstAndNeeded(AffineExpr expr) {
+    auto [first, last] = get(expr);
+    Value needed = add(last, b.index(1));
+    return {b.select(overflows, b.index(0), first),
+            b.select(overflows, b.index(kMaxIndex), needed)};
+  }
+
+private:
+  void note(Value overflow) { overflows = b.bitOr(overflows, overflow); }
+  Value add(Value lhs, Value rhs);
+  Value mul(Value lhs, Value rhs);
+
+  LoopBuilder &b;
+  ArrayRef<Value> sizes;
+  Value overflows;
+};
+
 } // namespace
 
-/// The values of `expr` where dimension i is in [0, `sizes`[i]), none of which
-/// is 0. They are exact where each dimension is met once, as in all linear
-/// expressions.
-static IndexRange getRange(LoopBuilder &b, AffineExpr expr,
-                           ArrayRef<Value> sizes) {
+Value IndexRanges::add(Value lhs, Value rhs) {
+  Value sum = b.add(lhs, rhs);
+  // The sign is neither one's.
+  Value changed = b.bitAnd(arith::XOrIOp::create(b, lhs, sum),
+                           arith::XOrIOp::create(b, rhs, sum));
+  note(b.less(changed, b.index(0)));
+  return sum;
+}
+
+Value IndexRanges::mul(Value lhs, Value rhs) {
+  auto product = arith::MulSIExtendedOp::create(b, lhs, rhs);
+  Value isNegative = b.less(product.getLow(), b.index(0));
+  Value sign = b.select(isNegative, b.index(-1), b.index(0));
+  note(b.cmp(arith::CmpIPredicate::ne, product.getHigh(), sign));
+  return product.getLow();
+}
+
+IndexRange IndexRanges::get(AffineExpr expr) {
   if (auto dim = dyn_cast<AffineDimExpr>(expr))
     return {b.index(0), b.sub(sizes[dim.getPosition()], b.index(1))};
   if (auto constant = dyn_cast<AffineConstantExpr>(expr)) {
@@ -249,16 +292,16 @@ static IndexRange getRange(LoopBuilder &b, AffineExpr expr,
     return {value, value};
   }
   auto binary = cast<AffineBinaryOpExpr>(expr);
-  IndexRange lhs = getRange(b, binary.getLHS(), sizes);
-  IndexRange rhs = getRange(b, binary.getRHS(), sizes);
+  IndexRange lhs = get(binary.getLHS());
+  IndexRange rhs = get(binary.getRHS());
   auto ofBoth = [&](llvm::function_ref<Value(Value)> map) -> IndexRange {
     return {map(lhs.first), map(lhs.last)};
   };
   switch (expr.getKind()) {
   case AffineExprKind::Add:
-    return {b.add(lhs.first, rhs.first), b.add(lhs.last, rhs.last)};
+    return {add(lhs.first, rhs.first), add(lhs.last, rhs.last)};
   case AffineExprKind::Mul: {
-    IndexRange range = ofBoth([&](Value x) { return b.mul(x, rhs.first); });
+    IndexRange range = ofBoth([&](Value x) { return mul(x, rhs.first); });
     auto factor = dyn_cast<AffineConstantExpr>(binary.getRHS());
     if (factor && factor.getValue() < 0)
       std::swap(range.first, range.last);
@@ -298,6 +341,195 @@ static std::string getDimText(int64_t dim, const Twine &name) {
 
 namespace {
 
+/// The integers from `first` to `last`.
+struct Interval {
+  int64_t first = std::numeric_limits<int64_t>::min();
+  int64_t last = kMaxIndex;
+};
+
+/// What an index is computed by.
+struct Arithmetic {
+  AffineMap map;
+  ValueRange operands;
+};
+
+} // namespace
+
+/// Of operations that may wrap.
+static std::optional<Arithmetic> getArithmetic(Operation *op) {
+  AffineExpr lhs = getAffineDimExpr(0, op->getContext());
+  AffineExpr rhs = getAffineDimExpr(1, op->getContext());
+  using Result = std::optional<Arithmetic>;
+  auto ofBoth = [&](AffineExpr expr) -> Result {
+    return Arithmetic{AffineMap::get(2, 0, expr), op->getOperands()};
+  };
+  return llvm::TypeSwitch<Operation *, Result>(op)
+      .Case([&](arith::AddIOp) { return ofBoth(lhs + rhs); })
+      .Case([&](arith::SubIOp) { return ofBoth(lhs - rhs); })
+      .Case([&](arith::MulIOp) { return ofBoth(lhs * rhs); })
+      .Case<affine::AffineApplyOp, affine::AffineMinOp, affine::AffineMaxOp>(
+          [](auto op) -> Result {
+            return Arithmetic{op.getMap(), op.getOperands()};
+          })
+      .Default(Result());
+}
+
+/// The values of `expr`, unless an integer of 64 bits may wrap on the way.
+static std::optional<Interval> getInterval(AffineExpr expr, unsigned numDims,
+                                           ArrayRef<Interval> operands) {
+  if (auto dim = dyn_cast<AffineDimExpr>(expr))
+    return operands[dim.getPosition()];
+  if (auto symbol = dyn_cast<AffineSymbolExpr>(expr))
+    return operands[numDims + symbol.getPosition()];
+  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+    return Interval{constant.getValue(), constant.getValue()};
+  auto binary = cast<AffineBinaryOpExpr>(expr);
+  auto lhs = getInterval(binary.getLHS(), numDims, operands);
+  auto rhs = getInterval(binary.getRHS(), numDims, operands);
+  if (!lhs || !rhs)
+    return std::nullopt;
+  if (expr.getKind() == AffineExprKind::Add) {
+    std::optional<int64_t> first = llvm::checkedAdd(lhs->first, rhs->first);
+    std::optional<int64_t> last = llvm::checkedAdd(lhs->last, rhs->last);
+    return first && last ? std::optional(Interval{*first, *last})
+                         : std::nullopt;
+  }
+  if (expr.getKind() == AffineExprKind::Mul) {
+    Interval result{kMaxIndex, std::numeric_limits<int64_t>::min()};
+    for (int64_t x : {lhs->first, lhs->last})
+      for (int64_t y : {rhs->first, rhs->last}) {
+        std::optional<int64_t> product = llvm::checkedMul(x, y);
+        if (!product)
+          return std::nullopt;
+        result.first = std::min(result.first, *product);
+        result.last = std::max(result.last, *product);
+      }
+    return result;
+  }
+  // Divisions are lowered to those of absolute values.
+  int64_t divisor = rhs->first;
+  if (divisor != rhs->last || divisor <= 0 ||
+      lhs->first == std::numeric_limits<int64_t>::min())
+    return std::nullopt;
+  switch (expr.getKind()) {
+  case AffineExprKind::FloorDiv:
+    return Interval{llvm::divideFloorSigned(lhs->first, divisor),
+                    llvm::divideFloorSigned(lhs->last, divisor)};
+  case AffineExprKind::CeilDiv:
+    return Interval{llvm::divideCeilSigned(lhs->first, divisor),
+                    llvm::divideCeilSigned(lhs->last, divisor)};
+  default:
+    return Interval{0, divisor - 1};
+  }
+}
+
+/// As far as the few operations behind `value` tell.
+static Interval getInterval(Value value, int maxDepth = 4);
+
+/// The values of each result of `arithmetic`, or nothing if it may wrap.
+static std::optional<SmallVector<Interval>>
+getIntervals(const Arithmetic &arithmetic, int maxDepth = 4) {
+  SmallVector<Interval> operands =
+      llvm::map_to_vector(arithmetic.operands, [&](Value operand) {
+        return getInterval(operand, maxDepth);
+      });
+  SmallVector<Interval> results;
+  for (AffineExpr expr : arithmetic.map.getResults()) {
+    std::optional<Interval> result =
+        getInterval(expr, arithmetic.map.getNumDims(), operands);
+    if (!result)
+      return std::nullopt;
+    results.push_back(*result);
+  }
+  return results;
+}
+
+static Interval getMin(Interval a, Interval b) {
+  return {std::min(a.first, b.first), std::min(a.last, b.last)};
+}
+static Interval getMax(Interval a, Interval b) {
+  return {std::max(a.first, b.first), std::max(a.last, b.last)};
+}
+
+/// The values of an induction variable that stays between its bounds.
+static std::optional<Interval> getLoopInterval(BlockArgument variable,
+                                               int maxDepth) {
+  Operation *op = variable.getOwner()->getParentOp();
+  auto loop = dyn_cast_or_null<LoopLikeOpInterface>(op);
+  auto forOp = dyn_cast_or_null<scf::ForOp>(op);
+  if (!isa_and_nonnull<scf::ForOp, scf::ForallOp, scf::ParallelOp>(op) ||
+      (forOp && forOp.getUnsignedCmp()))
+    return std::nullopt;
+  auto variables = loop.getLoopInductionVars();
+  auto *found = llvm::find(*variables, variable);
+  if (found == variables->end())
+    return std::nullopt;
+  int64_t number = found - variables->begin();
+  auto getBound = [&](const std::optional<SmallVector<OpFoldResult>> &bounds) {
+    OpFoldResult bound = (*bounds)[number];
+    if (std::optional<int64_t> known = getConstantIntValue(bound))
+      return Interval{*known, *known};
+    return getInterval(cast<Value>(bound), maxDepth - 1);
+  };
+  Interval lower = getBound(loop.getLoopLowerBounds());
+  Interval upper = getBound(loop.getLoopUpperBounds());
+  Interval step = getBound(loop.getLoopSteps());
+  if (step.first < 1 || upper.last < 0)
+    return std::nullopt;
+  // Behind the last value, after fewer turns than take days.
+  bool canWrap = step.last - 1 > kMaxIndex - upper.last &&
+                 (step.last > (1 << 12) || lower.last > kMaxIndex / 2);
+  if (canWrap)
+    return std::nullopt;
+  return Interval{lower.first, upper.last - 1};
+}
+
+static Interval getInterval(Value value, int maxDepth) {
+  if (std::optional<int64_t> known = getConstantIntValue(value))
+    return {*known, *known};
+  if (maxDepth == 0)
+    return {};
+  if (auto argument = dyn_cast<BlockArgument>(value))
+    return getLoopInterval(argument, maxDepth).value_or(Interval());
+  Operation *op = value.getDefiningOp();
+  if (isa<tensor::DimOp, memref::DimOp>(op))
+    return {0, kMaxIndex};
+  if (isa<arith::MinSIOp, arith::MaxSIOp>(op)) {
+    Interval lhs = getInterval(op->getOperand(0), maxDepth - 1);
+    Interval rhs = getInterval(op->getOperand(1), maxDepth - 1);
+    return isa<arith::MinSIOp>(op) ? getMin(lhs, rhs) : getMax(lhs, rhs);
+  }
+  std::optional<Arithmetic> arithmetic = getArithmetic(op);
+  if (!arithmetic)
+    return {};
+  auto results = getIntervals(*arithmetic, maxDepth - 1);
+  if (!results)
+    return {};
+  return std::accumulate(results->begin() + 1, results->end(), results->front(),
+                         isa<affine::AffineMinOp>(op) ? getMin : getMax);
+}
+
+/// Whether `value`, or its dimension `dim`, is the integer that its bounds are
+/// computed for: they know no wrapping.
+static bool isExact(Value value, std::optional<int64_t> dim) {
+  Operation *op = value.getDefiningOp();
+  if (dim)
+    return !op || isa<DestinationStyleOpInterface, CastOpInterface,
+                      LoopLikeOpInterface, OffsetSizeAndStrideOpInterface,
+                      tensor::EmptyOp, memref::AllocOp, memref::AllocaOp>(op);
+  if (!value.getType().isIndex())
+    return false;
+  if (!op)
+    return getLoopInterval(cast<BlockArgument>(value), /*maxDepth=*/4)
+        .has_value();
+  if (std::optional<Arithmetic> arithmetic = getArithmetic(op))
+    return getIntervals(*arithmetic).has_value();
+  return isa<arith::ConstantOp, tensor::DimOp, memref::DimOp, arith::MinSIOp,
+             arith::MaxSIOp>(op);
+}
+
+namespace {
+
 /// Bounds of values, by way of a few of the operations that they come from:
 /// what it takes to compare grows fast.
 class ValueBounds : public ValueBoundsConstraintSet {
@@ -313,9 +545,9 @@ private:
   explicit ValueBounds(MLIRContext *context)
       : ValueBoundsConstraintSet(
             context,
-            [left = kMaxValues](Value, std::optional<int64_t>,
+            [left = kMaxValues](Value value, std::optional<int64_t> dim,
                                 ValueBoundsConstraintSet &) mutable {
-              return left-- <= 0;
+              return left-- <= 0 || !isExact(value, dim);
             },
             /*addConservativeSemiAffineBounds=*/false) {}
 };
@@ -327,12 +559,14 @@ static bool isAtLeast(Value value, Value limit) {
     return isAtLeast(min.getLhs(), limit) && isAtLeast(min.getRhs(), limit);
   // What bounds a minimum from below is not convex: each alternative counts.
   if (auto min = value.getDefiningOp<affine::AffineMinOp>())
-    return llvm::all_of(
-        llvm::seq(min.getMap().getNumResults()), [&](unsigned i) {
-          ValueBounds::Variable alternative(min.getMap().getSubMap(i),
-                                            min.getOperands());
-          return ValueBounds::compare(alternative, ValueBounds::GE, limit);
-        });
+    return isExact(value, /*dim=*/std::nullopt) &&
+           llvm::all_of(llvm::seq(min.getMap().getNumResults()),
+                        [&](unsigned i) {
+                          ValueBounds::Variable alternative(
+                              min.getMap().getSubMap(i), min.getOperands());
+                          return ValueBounds::compare(alternative,
+                                                      ValueBounds::GE, limit);
+                        });
   return ValueBounds::compare(value, ValueBounds::GE, limit);
 }
 
@@ -512,8 +746,7 @@ void Checks::ofLoops(linalg::LinalgOp op) {
   // Without a turn nothing is indexed.
   Value hasTurns = hasElements(b, sizes), zero = b.index(0);
   for (const Dim &dim : others) {
-    auto [first, last] = getRange(b, dim.index, sizes);
-    Value needed = b.add(last, b.index(1));
+    auto [first, needed] = IndexRanges(b, sizes).getFirstAndNeeded(dim.index);
     expectAtLeast(b.select(hasTurns, first, zero), zero,
                   "indices of " + dim.getText());
     expectAtLeast(getSize(b, dim.operand->get(), dim.number),
@@ -726,8 +959,16 @@ void Checks::ofLayout(Value source, MemRefType result) {
 }
 
 void Checks::ofCopy(Value source, Value target, StringRef targetName) {
-  if (!getShapedType(source).hasRank() || !getShapedType(target).hasRank())
+  if (!getShapedType(source).hasRank() || !getShapedType(target).hasRank()) {
+    Value rank = getRank(b, source);
+    expect(getRank(b, target), rank, "rank of " + targetName,
+           "rank of source,");
+    b.loop(b.index(0), rank, [&](Value dim) {
+      expect(createDim(b, target, dim), createDim(b, source, dim),
+             "dimensions of " + targetName, "those of source,");
+    });
     return;
+  }
   for (int64_t dim = 0; dim < getShapedType(source).getRank(); ++dim)
     expect(getSize(b, target, dim), getSize(b, source, dim),
            getDimText(dim, targetName), getDimText(dim, "source") + ",");

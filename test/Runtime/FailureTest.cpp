@@ -840,6 +840,89 @@ func.func @divided(%half: !vector, %rest: !vector, %to: !vector) {
   }
   return
 }
+// Of indices that have more than 64 bits.
+func.func @write_far(%from: !vector, %to: !vector) {
+  linalg.generic {
+    indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0 * 4611686018427388004)>],
+    iterator_types = ["reduction"]
+  } ins(%from : !vector) outs(%to : !vector) {
+  ^bb0(%x: f32, %y: f32):
+    linalg.yield %x : f32
+  }
+  return
+}
+func.func @write_last(%from: !vector, %to: !vector) {
+  linalg.generic {
+    indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0 * 9223372036854775807)>],
+    iterator_types = ["reduction"]
+  } ins(%from : !vector) outs(%to : !vector) {
+  ^bb0(%x: f32, %y: f32):
+    linalg.yield %x : f32
+  }
+  return
+}
+func.func @write_back(%from: !vector, %to: !vector) {
+  linalg.generic {
+    indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0 * -4611686018427388004)>],
+    iterator_types = ["reduction"]
+  } ins(%from : !vector) outs(%to : !vector) {
+  ^bb0(%x: f32, %y: f32):
+    linalg.yield %x : f32
+  }
+  return
+}
+func.func @write_quotients(%from: !vector, %to: !vector) {
+  linalg.generic {
+    indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> ((d0 * 4611686018427388004) floordiv 4611686018427387904)>],
+    iterator_types = ["reduction"]
+  } ins(%from : !vector) outs(%to : !vector) {
+  ^bb0(%x: f32, %y: f32):
+    linalg.yield %x : f32
+  }
+  return
+}
+func.func @write_at_sum(%a: index, %b: index, %from: !vector, %to: !vector) {
+  %c0 = arith.constant 0 : index
+  %x = affine.max affine_map<(d0) -> (0, d0)>(%a)
+  %y = affine.max affine_map<(d0) -> (0, d0)>(%b)
+  %sum = arith.addi %x, %y : index
+  %slice = memref.subview %to[%sum] [1] [1]
+      : !vector to memref<1xf32, strided<[1], offset: ?>>
+  %one = memref.load %from[%c0] : !vector
+  memref.store %one, %slice[%c0] : memref<1xf32, strided<[1], offset: ?>>
+  return
+}
+func.func @write_difference(%a: index, %b: index, %from: !vector, %to: !vector) {
+  %x = affine.min affine_map<(d0) -> (0, d0)>(%a)
+  %y = affine.max affine_map<(d0) -> (0, d0)>(%b)
+  %n = affine.apply affine_map<(d0, d1) -> (d0 - d1)>(%x, %y)
+  %slice = memref.subview %to[0] [%n] [1] : !vector to !vector
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%slice : !vector)
+  return
+}
+func.func @write_backwards(%step: index, %from: !vector, %to: !vector) {
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %to, %c0 : !vector
+  %one = memref.load %from[%c0] : !vector
+  scf.for %i = %c0 to %n step %step {
+    %slice = memref.subview %to[%i] [1] [1]
+        : !vector to memref<1xf32, strided<[1], offset: ?>>
+    memref.store %one, %slice[%c0] : memref<1xf32, strided<[1], offset: ?>>
+  }
+  return
+}
+func.func @copy_any(%from: !vector, %to: !vector) {
+  %a = memref.cast %from : !vector to memref<*xf32>
+  %b = memref.cast %to : !vector to memref<*xf32>
+  memref.copy %a, %b : memref<*xf32> to memref<*xf32>
+  return
+}
+func.func @copy_to_matrix(%from: !vector, %to: !matrix) {
+  %a = memref.cast %from : !vector to memref<*xf32>
+  memref.copy %a, %to : memref<*xf32> to !matrix
+  return
+}
 )mlir";
 
 namespace {
@@ -1209,6 +1292,60 @@ const SizesCase kSizesCases[] = {
      {{3}, {3}, {5}},
      "linalg.generic: expected dimension 0 of operand 1 to be at least 4, but "
      "got 3"},
+    {"write_far",
+     {},
+     {{3}, {9}},
+     "linalg.generic: expected dimension 0 of operand 1 to be at least "
+     "9223372036854775807, but got 9"},
+    {"write_last",
+     {},
+     {{2}, {9}},
+     "linalg.generic: expected dimension 0 of operand 1 to be at least "
+     "9223372036854775807, but got 9"},
+    {"write_back",
+     {},
+     {{3}, {9}},
+     "linalg.generic: expected dimension 0 of operand 1 to be at least "
+     "9223372036854775807, but got 9"},
+    {"write_quotients",
+     {},
+     {{3}, {9}},
+     "linalg.generic: expected dimension 0 of operand 1 to be at least "
+     "9223372036854775807, but got 9"},
+    {"write_far", {}, {{1}, {9}}},
+    {"write_back", {}, {{0}, {0}}},
+    {"write_quotients", {}, {{2}, {2}}},
+
+    {"write_at_sum", {2, 3}, {{1}, {6}}},
+    {"write_at_sum",
+     {kLarge, kLarge},
+     {{1}, {6}},
+     "memref.subview: expected offset of dimension 0 to be at least 0, but "
+     "got -2"},
+    {"write_at_sum",
+     {2, 4},
+     {{1}, {6}},
+     "memref.subview: expected size of dimension 0 to be at most 0, but got "
+     "1"},
+    {"write_difference", {0, 0}, {{1}, {6}}},
+    {"write_difference",
+     {-kLarge, kLarge},
+     {{1}, {1}},
+     "memref.subview: expected size of dimension 0 to be at most 1, but got "
+     "2"},
+    {"write_backwards", {2}, {{1}, {6}}},
+    {"copy_any", {}, {{4}, {4}}},
+    {"copy_any", {}, {{0}, {0}}},
+    {"copy_any",
+     {},
+     {{9}, {4}},
+     "memref.copy: expected dimensions of target to be those of source, 9, "
+     "but got 4"},
+    {"copy_to_matrix",
+     {},
+     {{4}, {2, 2}},
+     "memref.copy: expected rank of target to be rank of source, 1, but got "
+     "2"},
 };
 
 } // namespace

@@ -395,9 +395,12 @@ func.func @views(%m: memref<?xi8>, %shift: index, %n: index, %t: tensor<?xf32>,
 // CHECK-DAG:     %[[TURNS:.*]] = arith.andi %[[ANY]], %[[ANY_TAP]]
 // CHECK-DAG:     %[[LAST_O:.*]] = arith.subi %[[NO]], %[[C1]]
 // CHECK-DAG:     %[[LAST_K:.*]] = arith.subi %[[NK]], %[[C1]]
-// CHECK:         %[[LAST:.*]] = arith.addi %[[LAST_O]], %[[LAST_K]]
-// CHECK:         %[[NEEDED:.*]] = arith.addi %[[LAST]], %[[C1]]
-// CHECK:         %[[LIMIT:.*]] = arith.select %[[TURNS]], %[[NEEDED]], %[[C0]]
+// CHECK-DAG:     %[[MAX:.*]] = arith.constant 9223372036854775807 : index
+// CHECK-DAG:     %[[LAST:.*]] = arith.addi %[[LAST_O]], %[[LAST_K]]
+// CHECK-DAG:     %[[NEEDED:.*]] = arith.addi %[[LAST]], %[[C1]]
+// CHECK-DAG:     %[[OVERFLOWS:.*]] = arith.ori
+// CHECK:         %[[SATURATED:.*]] = arith.select %[[OVERFLOWS]], %[[MAX]], %[[NEEDED]]
+// CHECK:         %[[LIMIT:.*]] = arith.select %[[TURNS]], %[[SATURATED]], %[[C0]]
 // CHECK:         %[[MIN:.*]] = arith.minsi %[[NA]], %[[LIMIT]]
 // CHECK:         expect_size %[[MIN]], %[[LIMIT]], "linalg.conv_1d: expected dimension 0 of operand 0 to be at least"
 // CHECK-NOT:     expect_size
@@ -423,5 +426,43 @@ func.func @maps(%a: memref<?x?xf32>, %o: memref<?x?xf32>) {
   ^bb0(%x: f32, %y: f32):
     linalg.yield %x : f32
   }
+  return
+}
+
+// -----
+
+// What may wrap proves nothing: neither sums and differences of any sizes, nor
+// a loop that may go backwards.
+// CHECK-LABEL: func.func @wrapping
+// CHECK:         expect_size {{.*}} "memref.subview: expected offset of dimension 0 to be at least"
+// CHECK:         expect_size {{.*}} "memref.subview: expected size of dimension 0 to be at most"
+// CHECK:         scf.for
+// CHECK:           expect_size {{.*}} "memref.subview: expected offset of dimension 0 to be at least"
+// CHECK:           expect_size {{.*}} "memref.subview: expected size of dimension 0 to be at most"
+func.func @wrapping(%m: memref<?xf32>, %a: index, %b: index, %step: index) {
+  %c0 = arith.constant 0 : index
+  %x = affine.max affine_map<(d0) -> (0, d0)>(%a)
+  %y = affine.max affine_map<(d0) -> (0, d0)>(%b)
+  %sum = arith.addi %x, %y : index
+  %0 = memref.subview %m[%sum] [1] [1]
+      : memref<?xf32> to memref<1xf32, strided<[1], offset: ?>>
+  %n = memref.dim %m, %c0 : memref<?xf32>
+  scf.for %i = %c0 to %n step %step {
+    %1 = memref.subview %m[%i] [1] [1]
+        : memref<?xf32> to memref<1xf32, strided<[1], offset: ?>>
+  }
+  return
+}
+
+// -----
+
+// Ranks that are not known are checked, and then the sizes.
+// CHECK-LABEL: func.func @copy_of_any_rank
+// CHECK:         expect_size {{.*}} "memref.copy: expected rank of target to be rank of source,"
+// CHECK:         scf.for
+// CHECK:           expect_size {{.*}} "memref.copy: expected dimensions of target to be those of source,"
+// CHECK:         memref.copy
+func.func @copy_of_any_rank(%a: memref<*xf32>, %b: memref<*xf32>) {
+  memref.copy %a, %b : memref<*xf32> to memref<*xf32>
   return
 }
