@@ -87,6 +87,23 @@ static bool isSupported(Type type) {
          !memref.getMemorySpace();
 }
 
+/// Whether the elements of a memref follow each other, as far as its type says.
+static bool isCompact(MemRefType type) {
+  if (type.getLayout().isIdentity())
+    return true;
+  SmallVector<int64_t> strides;
+  int64_t offset = 0, expected = 1;
+  if (failed(type.getStridesAndOffset(strides, offset)))
+    return false;
+  for (int64_t dim = type.getRank() - 1; dim >= 0; --dim) {
+    if (ShapedType::isDynamic(expected) || strides[dim] != expected)
+      return false;
+    expected = type.isDynamicDim(dim) ? ShapedType::kDynamic
+                                      : expected * type.getDimSize(dim);
+  }
+  return true;
+}
+
 /// Appends what a signature says of `type`.
 static void appendType(Type type, SmallVectorImpl<int64_t> &fields) {
   auto shaped = dyn_cast<ShapedType>(type);
@@ -149,6 +166,12 @@ FunctionInterface::get(func::FuncOp function, const AsmParserState *source) {
                    "cannot be called from outside, because of values of type ")
                    << type,
                failure();
+  for (Type type : function.getResultTypes())
+    if (auto memref = dyn_cast<MemRefType>(type);
+        memref && !isCompact(memref)) {
+      function.emitError("expected results to be contiguous, but got ") << type;
+      return failure();
+    }
   FunctionInterface result;
   result.name = function.getName().str();
   for (auto [number, type] : llvm::enumerate(function.getArgumentTypes()))

@@ -706,6 +706,24 @@ func.func @part(%m: memref<?xf32>, %from: index, %n: index)
   module.call("part", {TensorView(m.data(), {8}), int64_t(5), int64_t(2)},
               {TensorView(out.data(), {2})});
   EXPECT_THAT(out, ElementsAre(6, 7));
+
+  for (const char *type :
+       {"memref<?xf32, strided<[?], offset: ?>>", "memref<2xf32, strided<[2]>>",
+        "memref<?x3xf32, strided<[4, 1]>>", "memref<2x?xf32, strided<[3, 1]>>"})
+    EXPECT_THAT(
+        getMessage(
+            [&] {
+              Module(engine, std::string("func.func @f(%m: ") + type + ") -> " +
+                                 type + " {\n  return %m : " + type + "\n}");
+            },
+            EMBEDDING_COMPILER_ERROR),
+        HasSubstr(std::string("expected results to be contiguous, but got '") +
+                  type));
+  EXPECT_NO_THROW(Module(engine, R"mlir(
+func.func @f(%m: memref<?x3xf32, strided<[3, 1], offset: ?>>)
+    -> memref<?x3xf32, strided<[3, 1], offset: ?>> {
+  return %m : memref<?x3xf32, strided<[3, 1], offset: ?>>
+})mlir"));
 }
 
 // What the type of a function says of strides and signs.

@@ -42,7 +42,8 @@ embedding_module_options_init(EmbeddingModuleOptions *options,
 
 /** Compiles `ir`, `size` bytes of MLIR's text or bytecode with the dialects of
  * embedding-opt, for what `engine` compiles for. Functions may have tensors,
- * memrefs and scalars as arguments, tensors and scalars as results; of f16
+ * memrefs and scalars as arguments, tensors and scalars as results (and memrefs
+ * that are contiguous, which are copied); of f16
  * (not scalars), bf16 (likewise), f32, f64, index, and integers of 8, 16, 32 or
  * 64 bits.
  *
