@@ -31,8 +31,14 @@ class Function:
     else has DLPack's protocol, or numbers; compact, unless their type is a memref of
     other strides. Results are of the kind of the arguments: None, one, or a tuple.
 
-    A memref is read and written in place. An index out of range, where it is checked,
-    raises OutOfRangeError.
+    A memref is read and written in place, which autograd is told: one that requires grad
+    is refused, unless grad mode is off. Results take no gradient. An index out of range,
+    where it is checked, raises OutOfRangeError.
+
+    What traces or transforms operators of PyTorch (torch.jit.trace, torch.export, make_fx,
+    torch.func, dual levels, dispatch modes) cannot see into a call: it is a RuntimeError
+    there. torch.compile breaks its graph, and types and modes with __torch_function__ are
+    asked.
     """
 
     def __init__(self, module, name):
@@ -40,8 +46,9 @@ class Function:
 
     def __call__(self, *arguments):
         shaped = iter(prepare(*(x for x in arguments if not _is_number(x))))
-        return self._module.call(self.__name__, *(x if _is_number(x) else next(shaped)
-                                                  for x in arguments))
+        # Who watches is asked behind this call, which Dynamo does not trace.
+        return self._module.call(self, *(x if _is_number(x) else next(shaped)
+                                         for x in arguments))
 
     def __repr__(self):
         return f"<function {self._module.signature(self.__name__)}>"

@@ -58,9 +58,10 @@ double_backward = _define(
 
 
 def _compute_renorm(weight, input, max_norm, norm_type, out_of_range):
-    if not weight.is_complex():
+    if not weight.is_complex() and not weight.is_neg():
         return _core.renorm(weight, input, max_norm, norm_type, out_of_range)
-    # The runtime's norms are of real numbers, PyTorch's of magnitudes too.
+    # The runtime's norms are of real numbers as they lie in memory, PyTorch's of magnitudes
+    # and of views of negatives too.
     _core.lookup(weight.new_empty((weight.shape[0], 0)), input, out_of_range)
     if out_of_range == "clamp":
         input = input.clamp(0, weight.shape[0] - 1)
@@ -159,20 +160,20 @@ def make_sparse(grad, input, num_rows, padding_idx, scale_grad_by_freq, out_of_r
                                    check_invariants=False)
 
 
-def _check_writable(weight):
+def check_writable(tensor, function, name):
     """What PyTorch asks of a tensor that is written: a version, which inference tensors have
     not, but what was detached from one outside of inference mode has. F.embedding detaches
     its table, so max_norm writes it."""
-    if weight.is_inference() and not torch.is_inference_mode_enabled():
+    if tensor.is_inference() and not torch.is_inference_mode_enabled():
         try:
-            weight._version
+            tensor._version
         except RuntimeError:
             raise RuntimeError("Inplace update to inference tensor outside InferenceMode is "
-                               "not allowed: renorm_ writes weight") from None
+                               f"not allowed: {function} writes {name}") from None
 
 
 def _write_renorm(keyset, weight, *arguments):
-    _check_writable(weight)
+    check_writable(weight, "renorm_", "weight")
     with _C._AutoDispatchBelowADInplaceOrView():
         renorm_.redispatch(keyset & _C._after_ADInplaceOrView_keyset, weight, *arguments)
     torch.autograd.graph.increment_version(weight)
@@ -180,6 +181,9 @@ def _write_renorm(keyset, weight, *arguments):
 
 # The gradient ignores what max_norm does.
 _LIBRARY.impl("renorm_", torch.library.fallthrough_kernel, "Autograd")
+# What resolves views for operators that write wants them to return what they wrote.
+for _key in "Conjugate", "Negative":
+    _LIBRARY.impl("renorm_", torch.library.fallthrough_kernel, _key)
 _LIBRARY.impl("renorm_", _write_renorm, "ADInplaceOrView", with_keyset=True)
 
 

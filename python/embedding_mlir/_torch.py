@@ -258,10 +258,41 @@ _TYPES += [(getattr(torch, name), 1, 8 * getattr(torch, name).itemsize) for name
     "float4_e2m1fn_x2") if hasattr(torch, name)]
 
 
+# What torch.compile would trace behind the calls of `_core` that break its graph, and leave
+# out of what it compiles.
+@torch.compiler.disable
 def _increment_version(weight):
     # Inference tensors have none, and F.embedding writes them anywhere.
     if not weight.is_inference():
         increment_version(weight)
+
+
+@torch.compiler.disable
+def _call_watched(function, arguments):
+    """What types and modes with __torch_function__ make of a call of a function of IR, in a
+    tuple, or None if there are none. Nobody else can look into such a call."""
+    tensors = [x for x in arguments if hasattr(type(x), "__torch_function__")]
+    ways = {_watchers.choose(x, x) for x in tensors or (None,)}
+    if Way.ASK in ways:
+        return handle_torch_function(function, tensors, *arguments),
+    if ways != {Way.PLAIN}:
+        raise RuntimeError(
+            "functions of embedding_mlir.compile cannot be traced, transformed or watched, but "
+            f"{function.__name__} was called under a tracer, torch.func, a dual level or a "
+            "dispatch mode, or with a tensor of a type of its own")
+    return None
+
+
+@torch.compiler.disable
+def _check_writable(function, tensor, name):
+    """Refuses what PyTorch's operations in place refuse."""
+    if tensor.requires_grad and torch.is_grad_enabled():
+        if tensor.is_leaf:
+            raise RuntimeError(f"{name}: a leaf Variable that requires grad is being used in "
+                               f"an in-place operation, {function.__name__}")
+        raise RuntimeError(f"{name}: functions of embedding_mlir.compile have no derivative, "
+                           f"so {function.__name__} cannot write a tensor that requires grad")
+    _operators.check_writable(tensor, function.__name__, name)
 
 
 _core.set_torch(types.SimpleNamespace(
@@ -269,8 +300,8 @@ _core.set_torch(types.SimpleNamespace(
     no_function=torch._C._disabled_torch_function_impl,
     no_dispatch=torch.Tensor.__torch_dispatch__,
     questions=_watchers.QUESTIONS, forward_ad=_watchers.FORWARD_AD,
-    is_grad_enabled=torch.is_grad_enabled, increment_version=_increment_version,
-    is_shared=getattr(torch._C, "_is_cow_tensor", lambda tensor: False),
+    is_grad_enabled=torch.is_grad_enabled, call_watched=_call_watched,
+    check_writable=_check_writable, increment_version=_increment_version,
     get_storage_address=getattr(torch._C, "_data_address", None),
     get_current_stream=getattr(torch._C, "_cuda_getCurrentRawStream", None),
     make_arguments=_Arguments,

@@ -107,11 +107,6 @@ nb::object lookupRows(Tensor &table, const Tensor &indices, int32_t mode,
   return out.getObject();
 }
 
-/// A tensor or an array, of whatever kind the arguments are.
-nb::any makeAny(nb::object object) {
-  return nb::any(object.release(), nb::detail::steal_t());
-}
-
 nb::any lookup(nb::handle weight, nb::handle input, nb::handle outOfRange,
                nb::handle maxNorm, nb::handle normType) {
   std::optional<Norm> norm = readNorm(maxNorm, normType);
@@ -288,29 +283,6 @@ void setPool(nb::handle maxIdleBytes) {
 // The quick way of PyTorch's tensors
 //===----------------------------------------------------------------------===//
 
-/// Whether something watches or replaces what happens to tensors.
-bool isWatched(const Torch &torch) {
-  for (const auto &[ask, quiet] : torch.questions)
-    if (!ask().is(quiet))
-      return true;
-  // Small integers are the same objects everywhere.
-  return PyDict_GetItemWithError(torch.forwardAD.ptr(),
-                                 torch.currentLevel.ptr()) !=
-         torch.noLevel.ptr();
-}
-
-/// Parameters of types of their own are plain, if those change nothing.
-bool isPlain(const Torch &torch, nb::handle tensor) {
-  nb::handle type = tensor.type();
-  if (type.is(torch.tensorType) || type.is(torch.parameterType))
-    return true;
-  return PyType_IsSubtype(
-             reinterpret_cast<PyTypeObject *>(type.ptr()),
-             reinterpret_cast<PyTypeObject *>(torch.parameterType.ptr())) &&
-         nb::object(type.attr("__torch_function__")).is(torch.noFunction) &&
-         nb::object(type.attr("__torch_dispatch__")).is(torch.noDispatch);
-}
-
 /// An _Arguments: that of the last call again, if it is the same.
 nb::object makeArguments(const Torch &torch, int64_t numRows,
                          std::optional<int64_t> paddingIdx,
@@ -347,8 +319,8 @@ nb::any embedPlain(nb::handle input, nb::handle weight, nb::handle padding,
                    nb::handle scaleGradByFreq, nb::handle isSparse,
                    nb::handle outOfRange) {
   const Torch *torch = Torch::get();
-  if (!torch || !isPlain(*torch, weight) || !isPlain(*torch, input) ||
-      isWatched(*torch))
+  if (!torch || !torch->isPlain(weight) || !torch->isPlain(input) ||
+      torch->isWatched())
     return makeAny(nb::none());
   Tensor table(weight, "weight", Access::ifHasMemory),
       indices(input, "input", Access::ifHasMemory);
@@ -360,7 +332,10 @@ nb::any embedPlain(nb::handle input, nb::handle weight, nb::handle padding,
   std::optional<Norm> norm = readNorm(maxNorm, normType);
   bool takesGradient = isTrue(nb::object(weight.attr(torch->requiresGrad))) &&
                        isTrue(torch->isGradEnabled());
-  if (table.isComplex() && (norm || takesGradient))
+  // One of conjugates or negatives, which was copied.
+  bool isView = !table.getObject().is(weight);
+  if ((table.isComplex() && takesGradient) ||
+      (norm && (table.isComplex() || isView)))
     return makeAny(nb::none());
   std::optional<int64_t> paddingIdx;
   if (!padding.is_none()) {
@@ -402,8 +377,8 @@ nb::any sumPlain(nb::handle gradOutput, nb::handle input, nb::handle numRows,
                  nb::handle padding, nb::handle scaleGradByFreq,
                  nb::handle outOfRange) {
   const Torch *torch = Torch::get();
-  if (!torch || !isPlain(*torch, gradOutput) || !isPlain(*torch, input) ||
-      isWatched(*torch))
+  if (!torch || !torch->isPlain(gradOutput) || !torch->isPlain(input) ||
+      torch->isWatched())
     return makeAny(nb::none());
   Tensor grad(gradOutput, "grad_output", Access::ifHasMemory),
       indices(input, "input", Access::ifHasMemory);

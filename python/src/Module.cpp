@@ -41,9 +41,10 @@ static std::string describe(const EmbeddingOperand &operand) {
 
 /// A number, in the memory that a function reads it from.
 static uint64_t readScalar(nb::handle value, const EmbeddingOperand &operand) {
-  auto expected = [&](const char *what) {
+  auto expected = [&](const std::string &what) {
     throw nb::type_error((std::string(operand.name) + ": expected " + what +
-                          " for " + describe(operand))
+                          " for " + describe(operand) + ", but got " +
+                          nb::cast<std::string>(nb::str(value)))
                              .c_str());
   };
   uint64_t bits = 0;
@@ -66,23 +67,27 @@ static uint64_t readScalar(nb::handle value, const EmbeddingOperand &operand) {
     PyErr_Clear();
     expected("an integer");
   }
-  // Two's complement serves integers with and without a sign.
-  long long number = PyLong_AsLongLong(whole.ptr());
-  if (PyErr_Occurred()) {
-    PyErr_Clear();
-    bits = PyLong_AsUnsignedLongLong(whole.ptr());
-    if (PyErr_Occurred()) {
-      PyErr_Clear();
-      expected("an integer of its width");
-    }
-    if (operand.dtype.bits != 64)
-      expected("an integer of its width");
-    return bits;
-  }
+  // Two's complement serves integers with and without a sign. One of 64 bits
+  // may be an index, which has a sign.
   int width = operand.dtype.bits;
-  if (width < 64 && (number < -(1LL << (width - 1)) || number >= 1LL << width))
-    expected("an integer of its width");
-  bits = static_cast<uint64_t>(number);
+  bool isUnsigned = operand.dtype.code == kDLUInt;
+  int64_t min = isUnsigned ? 0 : INT64_MIN >> (64 - width);
+  uint64_t max = isUnsigned || width < 64 ? UINT64_MAX >> (64 - width)
+                                          : uint64_t(INT64_MAX);
+  bool fits;
+  if (isUnsigned) {
+    bits = PyLong_AsUnsignedLongLong(whole.ptr());
+    fits = bits <= max;
+  } else {
+    int64_t number = PyLong_AsLongLong(whole.ptr());
+    fits = number >= min && number <= static_cast<int64_t>(max);
+    bits = static_cast<uint64_t>(number);
+  }
+  if (PyErr_Occurred() || !fits) {
+    PyErr_Clear();
+    expected("an integer from " + std::to_string(min) + " to " +
+             std::to_string(max));
+  }
   return bits;
 }
 
@@ -169,7 +174,7 @@ public:
     return text;
   }
 
-  nb::any call(const std::string &name, const nb::args &given);
+  nb::any call(nb::handle self, const nb::args &given);
 
 private:
   const EmbeddingFunction &find(const std::string &name) const {
@@ -187,7 +192,30 @@ private:
 
 } // namespace
 
-nb::any Module::call(const std::string &name, const nb::args &given) {
+/// Whether a call that takes or makes tensors is not ours alone.
+static bool isWatched(const Torch &torch, const nb::args &given,
+                      bool makesTensors) {
+  bool hasTensors = makesTensors;
+  for (nb::handle argument : given) {
+    if (torch.isPlain(argument))
+      hasTensors = true;
+    else if (torch.isTensor(argument) ||
+             nb::hasattr(argument, "__torch_function__"))
+      return true;
+  }
+  return hasTensors && torch.isWatched();
+}
+
+/// Refuses to write what PyTorch's operations in place do not.
+static void checkWritable(const Torch &torch, nb::handle self,
+                          nb::handle tensor, const char *name) {
+  if (isTrue(nb::object(tensor.attr(torch.requiresGrad))) ||
+      isTrue(nb::object(tensor.attr("is_inference")())))
+    torch.checkWritable(self, tensor, name);
+}
+
+nb::any Module::call(nb::handle self, const nb::args &given) {
+  auto name = nb::cast<std::string>(self.attr("__name__"));
   const EmbeddingFunction &function = find(name);
   if (given.size() != static_cast<size_t>(function.num_arguments))
     throw nb::type_error((getSignature(name) + ": expected " +
@@ -202,6 +230,16 @@ nb::any Module::call(const std::string &name, const nb::args &given) {
   MadeResults results{false,
                       std::vector<nb::object>(function.num_results, nb::none()),
                       std::nullopt};
+  bool isOnGPU = device.device_type == kDLCUDA;
+  if (isOnGPU)
+    nb::module_::import_("embedding_mlir._torch");
+  const Torch *torch = Torch::get();
+  if (torch && isWatched(*torch, given, isOnGPU)) {
+    nb::object answer = torch->callWatched(self, given);
+    if (!answer.is_none())
+      return makeAny(answer[0]);
+  }
+  std::vector<nb::handle> written;
   for (int i = 0; i < function.num_arguments; ++i) {
     const EmbeddingOperand &operand = function.arguments[i];
     if (operand.ndim < 0) {
@@ -211,14 +249,16 @@ nb::any Module::call(const std::string &name, const nb::args &given) {
     }
     // Memrefs may be written.
     Access access = operand.is_memref ? Access::write : Access::read;
+    if (operand.is_memref && torch && torch->isTensor(given[i])) {
+      checkWritable(*torch, self, given[i], operand.name);
+      written.push_back(given[i]);
+    }
     const Tensor &tensor = tensors.emplace_back(given[i], operand.name, access);
     arguments.push_back(&tensor);
     results.areTorch |= !tensor.isArray();
   }
-  if (device.device_type == kDLCUDA) {
-    nb::module_::import_("embedding_mlir._torch");
+  if (isOnGPU)
     options.stream = getCurrentStream(device.device_id);
-  }
   options.make_result = &MadeResults::make;
   options.make_result_context = &results;
   EmbeddingStatus status;
@@ -228,24 +268,23 @@ nb::any Module::call(const std::string &name, const nb::args &given) {
     code = embedding_module_call(module, function.name, arguments.data(),
                                  &options, &status);
   }
+  // A call that fails may have written too.
+  for (nb::handle tensor : written)
+    Torch::get()->incrementVersion(tensor);
   if (results.error) {
     results.error->restore();
     nb::raise_python_error();
   }
   if (code != EMBEDDING_OK)
     fail(code, status);
-  nb::any outcome;
-  if (function.num_results == 1) {
-    outcome = results.objects[0];
-  } else if (function.num_results == 0) {
-    outcome = nb::none();
-  } else {
-    nb::list list;
-    for (const nb::object &object : results.objects)
-      list.append(object);
-    outcome = nb::tuple(list);
-  }
-  return outcome;
+  if (function.num_results == 0)
+    return makeAny(nb::none());
+  if (function.num_results == 1)
+    return makeAny(results.objects[0]);
+  nb::list list;
+  for (const nb::object &object : results.objects)
+    list.append(object);
+  return makeAny(nb::tuple(list));
 }
 
 void embedding::python::defineModule(nb::module_ &core) {
@@ -256,5 +295,5 @@ void embedding::python::defineModule(nb::module_ &core) {
            "device_type"_a, "device_id"_a, "assume_sizes"_a.none())
       .def_prop_ro("names", &Module::getNames)
       .def("signature", &Module::getSignature, "name"_a)
-      .def("call", &Module::call, "name"_a, "args"_a);
+      .def("call", &Module::call, "function"_a, "args"_a);
 }

@@ -87,8 +87,9 @@ void Torch::set(nb::handle source) {
   torch->noLevel = nb::int_(-1);
   torch->requiresGrad = intern("requires_grad");
   torch->isGradEnabled = source.attr("is_grad_enabled");
-  torch->isShared = source.attr("is_shared");
   torch->getStorageAddress = source.attr("get_storage_address");
+  torch->callWatched = source.attr("call_watched");
+  torch->checkWritable = source.attr("check_writable");
   torch->incrementVersion = source.attr("increment_version");
   torch->getCurrentStream = source.attr("get_current_stream");
   torch->makeArguments = source.attr("make_arguments");
@@ -101,6 +102,27 @@ void Torch::set(nb::handle source) {
          {nb::cast<uint8_t>(entry[1]), nb::cast<uint8_t>(entry[2]), 1}});
   }
   current = torch;
+  initializeTorchMemory();
+}
+
+bool Torch::isWatched() const {
+  for (const auto &[ask, quiet] : questions)
+    if (!ask().is(quiet))
+      return true;
+  // Small integers are the same objects everywhere.
+  return PyDict_GetItemWithError(forwardAD.ptr(), currentLevel.ptr()) !=
+         noLevel.ptr();
+}
+
+bool Torch::isPlain(nb::handle tensor) const {
+  nb::handle type = tensor.type();
+  if (type.is(tensorType) || type.is(parameterType))
+    return true;
+  return PyType_IsSubtype(
+             reinterpret_cast<PyTypeObject *>(type.ptr()),
+             reinterpret_cast<PyTypeObject *>(parameterType.ptr())) &&
+         nb::object(type.attr("__torch_function__")).is(noFunction) &&
+         nb::object(type.attr("__torch_dispatch__")).is(noDispatch);
 }
 
 //===----------------------------------------------------------------------===//
@@ -181,7 +203,7 @@ static std::string describeLayout(const nb::object &tensor) {
 
 void Tensor::readTorch(const char *name, Access access) {
   Torch *torch = Torch::get();
-  if (!torch || PyObject_IsInstance(object.ptr(), torch->tensorType.ptr()) != 1)
+  if (!torch || !torch->isTensor(object))
     unsupported(name, "expected a tensor or an array, but got " +
                           nb::cast<std::string>(nb::str(object.type())));
   nb::object dtype = getAttribute(object, names->dtype);
@@ -247,7 +269,7 @@ void Tensor::readLayout(const char *name, Access access) {
   tensor.data = nullptr;
   if (!hasMemory())
     return;
-  tensor.data = readAddress(access);
+  tensor.data = readAddress(name, access);
   if (tensor.data || numElements() == 0)
     return;
   // Such as zeros that were never made.
@@ -256,22 +278,41 @@ void Tensor::readLayout(const char *name, Access access) {
   tensor.device = {kDLExtDev, 0};
 }
 
-void *Tensor::readAddress(Access access) const {
-  auto read = [](const nb::object &address) {
-    void *data = PyLong_AsVoidPtr(address.ptr());
-    if (PyErr_Occurred())
-      nb::raise_python_error();
-    return data;
+/// Like a list in Python.
+static std::string format(const int64_t *numbers, int count) {
+  std::string text = "[";
+  for (int i = 0; i < count; ++i)
+    text += (i == 0 ? "" : ", ") + std::to_string(numbers[i]);
+  return text + "]";
+}
+
+void *Tensor::readAddress(const char *name, Access access) const {
+  // For this, a tensor that shares its memory until it is written gets memory
+  // of its own.
+  if (access == Access::write)
+    callMethod(object, names->dataPtr);
+  TorchMemory memory = getTorchMemory(object);
+  if (!memory.data)
+    return nullptr;
+  auto getSize = [&](int64_t elements) {
+    return static_cast<uint64_t>(elements) * (tensor.dtype.bits / 8);
   };
-  // For `data_ptr`, a tensor that shares its memory until it is written gets
-  // memory of its own.
-  const Torch &torch = *Torch::get();
-  if (access == Access::write || !isTrue(torch.isShared(object)))
-    return read(callMethod(object, names->dataPtr));
-  auto *storage = static_cast<char *>(read(torch.getStorageAddress(object)));
-  return storage +
-         PyLong_AsLongLong(callMethod(object, names->storageOffset).ptr()) *
-             tensor.dtype.bits / 8;
+  int64_t offset =
+      PyLong_AsLongLong(callMethod(object, names->storageOffset).ptr());
+  int64_t end = numElements() == 0 ? 0 : offset + 1;
+  for (int i = 0; end > 0 && i < tensor.ndim; ++i)
+    end += (shape[i] - 1) * strides[i];
+  if (getSize(end) > memory.size)
+    // It was resized since.
+    throw std::runtime_error(
+        std::string(name) + ": setStorage: sizes " + formatShape() +
+        ", strides " + format(strides, tensor.ndim) + ", storage offset " +
+        std::to_string(offset) + ", and itemsize " +
+        std::to_string(getSize(1)) + " requiring a storage size of " +
+        std::to_string(getSize(end)) +
+        " are out of bounds for storage of size " +
+        std::to_string(memory.size));
+  return memory.data + getSize(offset);
 }
 
 void Tensor::readArray(const char *name, Access access) {
@@ -345,12 +386,7 @@ void *embedding::python::getCurrentStream(int32_t deviceId) {
   return PyLong_AsVoidPtr(stream.ptr());
 }
 
-std::string Tensor::formatShape() const {
-  std::string text = "[";
-  for (int i = 0; i < tensor.ndim; ++i)
-    text += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
-  return text + "]";
-}
+std::string Tensor::formatShape() const { return format(shape, tensor.ndim); }
 
 std::vector<int64_t> Tensor::shapeWith(int64_t last) const {
   std::vector<int64_t> sizes(shape, shape + tensor.ndim);

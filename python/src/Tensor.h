@@ -52,9 +52,15 @@ struct Torch {
   nb::object isGradEnabled;
   /// The name of the attribute.
   nb::object requiresGrad;
-  /// Whether a tensor shares memory until it is written, and where its storage
-  /// lies, which does not end that.
-  nb::object isShared, getStorageAddress;
+  /// Where the storage of a tensor lies that may share memory until it is
+  /// written, which does not end that; None if there are no such tensors.
+  nb::object getStorageAddress;
+  /// What watchers make of a call of a function of IR, (function, arguments):
+  /// None if there are none, or their result in a tuple; it refuses the others.
+  nb::object callWatched;
+  /// Refuses to have (function, tensor, name) write what autograd or inference
+  /// mode forbids.
+  nb::object checkWritable;
   /// Tells autograd that a tensor was written.
   nb::object incrementVersion;
   /// From the number of a GPU to the address of its current stream; null in a
@@ -66,6 +72,15 @@ struct Torch {
   /// (out, arguments)).
   nb::object recordLookup;
 
+  bool isTensor(nb::handle object) const {
+    return PyObject_IsInstance(object.ptr(), tensorType.ptr()) == 1;
+  }
+  /// Whether something watches or replaces what happens to tensors.
+  bool isWatched() const;
+  /// Whether the type of `tensor` asks for no word in it. Parameters of types
+  /// of their own do not, if those change nothing.
+  bool isPlain(nb::handle tensor) const;
+
   /// Null while nobody has imported `_torch.py`.
   static Torch *get() { return current; }
   /// Takes over what the attributes of `source` name.
@@ -76,6 +91,11 @@ private:
 };
 
 inline bool isTrue(const nb::object &flag) { return flag.is(Py_True); }
+
+/// A tensor or an array, of whatever kind the arguments are.
+inline nb::any makeAny(nb::object object) {
+  return nb::any(object.release(), nb::detail::steal_t());
+}
 
 /// PyTorch's current stream on a GPU.
 void *getCurrentStream(int32_t deviceId);
@@ -143,7 +163,7 @@ private:
   void read(const char *name, Access access);
   void readTorch(const char *name, Access access);
   void readLayout(const char *name, Access access);
-  void *readAddress(Access access) const;
+  void *readAddress(const char *name, Access access) const;
   void readArray(const char *name, Access access);
   void setShape(PyObject *sizes, const char *name);
   void setCompactStrides();

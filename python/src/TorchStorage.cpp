@@ -17,6 +17,7 @@
 #include "TorchStorage.h"
 
 #include "Engine.h"
+#include "Tensor.h"
 
 #include <cstdlib>
 #include <cstring>
@@ -225,6 +226,103 @@ private:
 };
 
 } // namespace
+
+//===----------------------------------------------------------------------===//
+// The memory of tensors
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// In which words c10::TensorImpl and c10::StorageImpl have what is asked.
+struct Words {
+  size_t storage;
+  size_t data, size;
+
+  /// Nothing if some tensors do not agree.
+  static std::optional<Words> find();
+};
+
+struct KnownTensors {
+  Words words;
+  /// The name of the attribute.
+  nb::object address;
+};
+
+} // namespace
+
+static const KnownTensors *known = nullptr;
+
+static uintptr_t toAddress(const nb::object &address) {
+  auto value = reinterpret_cast<uintptr_t>(PyLong_AsVoidPtr(address.ptr()));
+  if (PyErr_Occurred())
+    nb::raise_python_error();
+  return value;
+}
+
+static const uintptr_t *getWords(uintptr_t address) {
+  return reinterpret_cast<const uintptr_t *>(address);
+}
+
+std::optional<Words> Words::find() {
+  // Both classes are longer than this.
+  constexpr unsigned kNumWords = 8, kAll = (1u << kNumWords) - 1;
+  unsigned storages = kAll, addresses = kAll, sizes = kAll;
+  auto keep = [](unsigned &found, uintptr_t object, uintptr_t value) {
+    for (size_t i = 0; i < kNumWords; ++i)
+      if (getWords(object)[i] != value)
+        found &= ~(1u << i);
+  };
+  try {
+    nb::module_ torch = nb::module_::import_("torch");
+    for (size_t size : {4099, 64, 70001}) {
+      // Memory of others', which does not belong to itself.
+      nb::object bytes = nb::steal(PyByteArray_FromStringAndSize(
+          nullptr, static_cast<Py_ssize_t>(size)));
+      if (!bytes)
+        nb::raise_python_error();
+      using namespace nb::literals;
+      nb::object tensor =
+          torch.attr("frombuffer")(bytes, "dtype"_a = torch.attr("uint8"));
+      nb::object storage = tensor.attr("untyped_storage")();
+      uintptr_t address = toAddress(storage.attr("_cdata"));
+      keep(storages, toAddress(tensor.attr("_cdata")), address);
+      keep(addresses, address, toAddress(storage.attr("data_ptr")()));
+      keep(sizes, address, nb::cast<size_t>(storage.attr("nbytes")()));
+    }
+  } catch (const std::exception &) {
+    return std::nullopt;
+  }
+  auto isOne = [](unsigned found) { return __builtin_popcount(found) == 1; };
+  if (!isOne(storages) || !isOne(addresses) || !isOne(sizes))
+    return std::nullopt;
+  auto number = [](unsigned found) {
+    return static_cast<size_t>(__builtin_ctz(found));
+  };
+  return Words{number(storages), number(addresses), number(sizes)};
+}
+
+void embedding::python::initializeTorchMemory() {
+  if (std::optional<Words> words = Words::find())
+    known = new KnownTensors{*words,
+                             nb::steal(PyUnicode_InternFromString("_cdata"))};
+}
+
+TorchMemory embedding::python::getTorchMemory(nb::handle tensor) {
+  if (known)
+    if (uintptr_t storage = getWords(toAddress(
+            nb::getattr(tensor, known->address)))[known->words.storage])
+      return {reinterpret_cast<char *>(getWords(storage)[known->words.data]),
+              getWords(storage)[known->words.size]};
+  nb::object storage = tensor.attr("untyped_storage")();
+  const nb::object &find = Torch::get()->getStorageAddress;
+  nb::object data = find.is_none() ? storage.attr("data_ptr")() : find(tensor);
+  return {reinterpret_cast<char *>(toAddress(data)),
+          nb::cast<size_t>(storage.attr("nbytes")())};
+}
+
+//===----------------------------------------------------------------------===//
+// The pool
+//===----------------------------------------------------------------------===//
 
 static bool isPooled = true;
 

@@ -8,6 +8,12 @@ import sys
 import numpy as np
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.autograd import forward_ad
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.overrides import TorchFunctionMode
+from torch.testing._internal.two_tensor import TwoTensor
+from torch.utils.flop_counter import FlopCounterMode
 
 import embedding_mlir
 
@@ -35,6 +41,16 @@ func.func @renorm(%weight: memref<?x2xf32>, %input: memref<?xi64>, %max_norm: f6
 func.func @scalars(%a: i8, %b: i64, %c: f32, %d: index) -> (i8, i64, f32, index) {
   return %a, %b, %c, %d : i8, i64, f32, index
 }
+func.func @signed(%a: si8, %b: ui8) -> (si8, ui8) {
+  return %a, %b : si8, ui8
+}
+func.func @fill(%x: f32, %out: memref<?x?xf32>, %holds: i8) {
+  %zero = arith.constant 0 : i8
+  %is_set = arith.cmpi ne, %holds, %zero : i8
+  linalg.fill ins(%x : f32) outs(%out : memref<?x?xf32>)
+  cf.assert %is_set, "expected a flag"
+  return
+}
 func.func private @hidden(%a: i8) -> i8 {
   return %a : i8
 }
@@ -47,7 +63,8 @@ def module():
 
 
 def test_names(module):
-    assert list(module) == ["rows", "renormed", "renorm", "scalars"] and len(module) == 4
+    assert list(module) == ["rows", "renormed", "renorm", "scalars", "signed", "fill"]
+    assert len(module) == 6
     assert "rows" in dir(module) and module["rows"] is module.rows
     assert "rows(weight: float32[?, ?], input: int64[?]) -> float32[?, ?]" in repr(module)
     with pytest.raises(AttributeError, match="no function 'hidden'"):
@@ -85,10 +102,181 @@ def test_scalars(module):
     # With or without a sign, as its bits are.
     assert module.scalars(255, 0, 0.0, 0)[0] == -1 == module.scalars(-1, 0, 0.0, 0)[0]
     assert module.scalars(-128, 0, 0.0, 0)[0] == -128 == module.scalars(128, 0, 0.0, 0)[0]
-    for arguments in ((300, 0, 0.0, 0), (256, 0, 0.0, 0), (-129, 0, 0.0, 0),
-                      (0, 1 << 70, 0.0, 0), (0, 0, "x", 0), (0.5, 0, 0.0, 0)):
-        with pytest.raises(TypeError, match="expected an? "):
+    for arguments in ((0, 0, "x", 0), (0.5, 0, 0.0, 0)):
+        with pytest.raises(TypeError, match="expected an? .*, but got (x|0.5)$"):
             module.scalars(*arguments)
+
+
+@pytest.mark.parametrize("function, position, limits", [
+    ("scalars", 0, (-2**7, 2**8 - 1)), ("scalars", 1, (-2**63, 2**63 - 1)),
+    ("scalars", 3, (-2**63, 2**63 - 1)), ("signed", 1, (0, 2**8 - 1))])
+def test_ranges_of_scalars(module, function, position, limits):
+    values = [0, 0, 0.0, 0] if function == "scalars" else [0, 0]
+    for value in limits:
+        values[position] = value
+        assert (int(module[function](*values)[position]) - value) % 2**8 == 0
+    smallest, largest = limits
+    for value in (smallest - 1, largest + 1, 2**64, -2**64, 2**70):
+        values[position] = value
+        with pytest.raises(TypeError, match=f"{'abcd'[position]}: expected an integer from "
+                                            f"{smallest} to {largest} for u?int(8|64), but "
+                                            f"got {value}$"):
+            module[function](*values)
+
+
+# ---------------------------------------------------------------------------
+# What PyTorch sees of a call
+# ---------------------------------------------------------------------------
+
+
+def with_context(context):
+    def call(function, weight):
+        with context():
+            return function(weight)
+    return call
+
+
+WATCHERS = {
+    "jit.trace": lambda f, w: torch.jit.trace(f, w),
+    "make_fx": lambda f, w: make_fx(f)(w),
+    "make_fx of fakes": lambda f, w: make_fx(f, tracing_mode="fake")(w),
+    "fake": lambda f, w: f(FakeTensorMode().from_tensor(w)),
+    "dispatching": lambda f, w: f(TwoTensor(w, w)),
+    "flop counter": with_context(lambda: FlopCounterMode(display=False)),
+    "dual level": with_context(forward_ad.dual_level),
+    "vmap": lambda f, w: torch.func.vmap(f)(w[None]),
+    "grad": lambda f, w: torch.func.grad(lambda w: f(w).sum())(w),
+    "jvp": lambda f, w: torch.func.jvp(f, (w,), (w,)),
+    "functionalize": lambda f, w: torch.func.functionalize(f)(w),
+    "export": lambda f, w: torch.export.export(Called(f), (w,)),
+    "compile": lambda f, w: torch.compile(f, fullgraph=True, backend="eager")(w),
+    "meta": lambda f, w: f(w.to("meta")),
+    "functional": lambda f, w: f(torch._to_functional_tensor(w)),
+}
+
+
+class Called(torch.nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, weight):
+        return self.function(weight)
+
+
+@pytest.mark.parametrize("watcher", WATCHERS)
+def test_watched_calls_are_refused(module, watcher):
+    """A graph would have memory that nothing writes."""
+    weight, input = torch.full((4, 2), 7.0), torch.tensor([1, 3])
+    written = weight.clone()
+    functions = [lambda w: module.rows(w, input) * 2,
+                 lambda w: module.renorm(w, input, 1.0) or w]
+    if watcher not in ("fake", "dispatching", "meta", "functional"):
+        # Of a tensor that is not watched itself.
+        functions.append(lambda w: module.fill(1.0, written, 1) or w)
+    for function in functions:
+        torch._dynamo.reset()
+        with pytest.raises((RuntimeError, TypeError), match={
+                "export": "call_method", "compile": "call_method",
+                "meta": "expected a tensor on a CPU", "functional": "expected a tensor with "
+                "memory"}.get(watcher, "cannot be traced, transformed or watched")):
+            WATCHERS[watcher](function, weight)
+        assert (weight == 7).all() and (written == 7).all()
+
+
+class Plain(torch.Tensor):
+    pass
+
+
+class Asked(TorchFunctionMode):
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        self.functions.append(function)
+        return function(*args, **(kwargs or {}))
+
+
+def test_who_is_asked(module):
+    """Types and modes with __torch_function__ see the call itself."""
+    weight, input = torch.randn(4, 3), torch.tensor([1, 3])
+    out = module.rows(weight.as_subclass(Plain), input)
+    assert type(out) is Plain and torch.equal(out, weight[input])
+    with torch.device("cpu"):
+        assert torch.equal(module.rows(weight, input), weight[input])
+    with Asked() as mode:
+        mode.functions = []
+        out = module.rows(weight, input)
+    assert mode.functions == [module.rows] and torch.equal(out, weight[input])
+    graph = torch.fx.symbolic_trace(lambda w: module.rows(w, input) * 2)
+    assert torch.equal(graph(weight), weight[input] * 2)
+
+
+@pytest.mark.parametrize("backend", ("eager", "aot_eager"))
+def test_compile_breaks_the_graph(module, backend):
+    weight, input, out = torch.randn(4, 3), torch.tensor([1, 3]), torch.zeros(2, 3)
+
+    def function(weight):
+        rows = module.rows(weight * 2, input).sin()
+        module.fill(5.0, out, 1)
+        return rows + out
+
+    torch._dynamo.reset()
+    compiled = torch.compile(function, backend=backend)
+    expected = (weight * 2)[input].sin() + 5
+    for calls in (1, 2):
+        torch.testing.assert_close(compiled(weight), expected)
+        assert out._version == calls
+    leaf = out.clone().requires_grad_()
+    with pytest.raises(RuntimeError, match="a leaf Variable that requires grad"):
+        torch.compile(lambda x: module.fill(1.0, x, 1), backend=backend)(leaf)
+    out = torch.compile(lambda w: module.rows(w, input) * 2, backend=backend)(
+        weight.as_subclass(Plain))
+    assert torch.equal(torch.Tensor(out), weight[input] * 2)
+
+
+def test_autograd_is_told(module):
+    rows = torch.ones(2, 2, requires_grad=True) * 1
+    out = rows.sin()
+    module.fill(2.0, rows.detach(), 1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        out.sum().backward()
+    # A call that fails may have written before.
+    memory = torch.ones(2, 2)
+    with pytest.raises(ValueError, match="expected a flag"):
+        module.fill(2.0, memory, 0)
+    assert memory._version == 1
+    before = memory._version
+    module.rows(memory, torch.tensor([1]))
+    assert memory._version == before
+
+
+def test_what_requires_grad(module):
+    leaf = torch.ones(2, 2, requires_grad=True)
+    for written, message in (
+            (leaf, "^out: a leaf Variable that requires grad is being used in an in-place "
+                   "operation, fill$"),
+            (leaf[:1], "^out: functions of embedding_mlir.compile have no derivative, so fill "
+                       "cannot write a tensor that requires grad$"),
+            (leaf * 1, "cannot write a tensor that requires grad")):
+        with pytest.raises(RuntimeError, match=message):
+            module.fill(2.0, written, 1)
+        assert (written == 1).all() and written._version == 0
+        with torch.no_grad():
+            module.fill(2.0, written, 1)
+            assert (written == 2).all() and written._version == 1
+            leaf.data.fill_(1)
+            torch._C._autograd._unsafe_set_version_counter(leaf, 0)
+    assert not module.rows(leaf, torch.tensor([1])).requires_grad
+
+
+def test_inference_tensors(module):
+    with torch.inference_mode():
+        memory = torch.ones(2, 2)
+        module.fill(2.0, memory, 1)
+    assert (memory == 2).all()
+    with pytest.raises(RuntimeError, match="Inplace update to inference tensor outside "
+                                           "InferenceMode is not allowed: fill writes out"):
+        module.fill(3.0, memory, 1)
+    assert (memory == 2).all()
+    module.rows(memory, torch.tensor([1]))
 
 
 def test_bad_arguments(module):

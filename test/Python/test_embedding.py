@@ -405,12 +405,27 @@ assert weight.grad.is_sparse and weight.grad.to_dense()[1].eq(1).all()
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def test_views_that_cannot_be_renormed():
-    weight = torch.randn(V, D, dtype=torch.cdouble).conj().imag
-    before = weight.clone()
-    with pytest.raises(TypeError, match="a negated view cannot be written"):
-        embedding_mlir.embedding(torch.tensor([1]), weight, max_norm=1e-3)
-    assert torch.equal(weight, before)
+@pytest.mark.parametrize("call", ("embedding", "renorm_"))
+@pytest.mark.parametrize("view", (
+    lambda c: c.conj(), lambda c: c.conj().imag, torch._neg_view, lambda c: torch._neg_view(c.real),
+    lambda c: torch._neg_view(c).conj()), ids=("conj", "imag", "neg", "real", "neg conj"))
+def test_views_that_are_renormed(indices, view, call):
+    """Of conjugates and negatives: the table that they are a view of is written."""
+    theirs, ours = tables = [torch.randn(V, D, dtype=torch.cdouble,
+                                         generator=torch.Generator().manual_seed(0))
+                             for _ in range(2)]
+    assert view(ours).is_conj() or view(ours).is_neg()
+    expected = F.embedding(indices, view(theirs), max_norm=1.0, norm_type=3.0)
+    if call == "renorm_":
+        embedding_mlir.renorm_(view(ours), indices, 1.0, 3.0)
+    else:
+        out = embedding_mlir.embedding(indices, view(ours), max_norm=1.0, norm_type=3.0)
+        assert torch.equal(out, expected)
+    assert torch.equal(*tables) and ours._version > 0
+    before = ours.clone()
+    with pytest.raises(embedding_mlir.OutOfRangeError):
+        embedding_mlir.renorm_(view(ours), torch.tensor([0, V]), 1e-3)
+    assert torch.equal(ours, before)
 
 
 # ---------------------------------------------------------------------------
@@ -530,6 +545,76 @@ def test_layouts(options):
 def test_zeros_without_memory(indices):
     zeros = torch._efficientzerotensor((V, D))
     assert torch.equal(embedding_mlir.embedding(indices, zeros), torch.zeros(4, 5, D))
+
+
+SHRUNK = """
+import torch
+import embedding_mlir
+module = embedding_mlir.compile('''
+func.func @read(%x: tensor<?x?xf32>) -> tensor<?x?xf32> {
+  return %x : tensor<?x?xf32>
+}
+func.func @write(%x: f32, %out: memref<?x?xf32>) {
+  linalg.fill ins(%x : f32) outs(%out : memref<?x?xf32>)
+  return
+}''')
+
+def shrink(*shape, dtype=torch.float32):
+    tensor = torch.ones(8, *shape[1:], dtype=dtype)[8 - shape[0]:]
+    storage = tensor.untyped_storage()
+    storage.resize_(storage.nbytes() - 1)
+    return tensor
+
+def go_backward():
+    out = embedding_mlir.embedding(input, weight.requires_grad_())
+    out.backward(shrink(4, 3))
+
+weight, input = torch.ones(4, 3), torch.tensor([0, 1, 2, 1])
+table, indices = shrink(4, 3), shrink(4, dtype=torch.int64)
+calls = [
+    lambda: embedding_mlir.embedding(input, table),
+    lambda: embedding_mlir.embedding(input, table, max_norm=0.1),
+    lambda: embedding_mlir.embedding(input, table.detach().requires_grad_()),
+    lambda: embedding_mlir.embedding(indices, weight),
+    lambda: embedding_mlir.renorm_(table, input, 0.1),
+    lambda: embedding_mlir.dense_grad(table, input, 3),
+    lambda: embedding_mlir.dense_grad(weight, indices, 3),
+    lambda: embedding_mlir.sparse_grad(table, input, 3),
+    lambda: embedding_mlir.coalesce(input, table, 3),
+    lambda: embedding_mlir.double_backward(table, input),
+    lambda: module.read(table), lambda: module.write(0.0, table), go_backward]
+for number, call in enumerate(calls):
+    try:
+        call()
+    except RuntimeError as error:
+        assert type(error) is RuntimeError and "are out of bounds for storage of size" in str(error), error
+    else:
+        raise AssertionError(number)
+assert (table.view(-1)[:11] == 1).all()
+try:
+    module.read(table)
+except RuntimeError as error:
+    assert str(error) == (
+        "x: setStorage: sizes [4, 3], strides [3, 1], storage offset 12, and itemsize 4 requiring "
+        "a storage size of 96 are out of bounds for storage of size 95"), error
+# What is in its storage to the last byte, or has no elements.
+whole = torch.arange(24.0).reshape(8, 3)
+whole.untyped_storage().resize_(84)
+assert torch.equal(embedding_mlir.embedding(torch.tensor([2]), whole[4:7]), whole[6:7])
+assert torch.equal(module.read(whole[:7].T.contiguous().T[:0]), torch.zeros(0, 3))
+assert torch.equal(embedding_mlir.embedding(input, weight.detach()[:, :1].expand(4, 9)), torch.ones(4, 9))
+# Memory that is shared until it is written is shared still.
+shared = torch._lazy_clone(weight.detach())
+assert torch.equal(embedding_mlir.embedding(input, shared[1:], out_of_range="clamp"), torch.ones(4, 3))
+assert torch._C._is_cow_tensor(shared)
+"""
+
+
+@pytest.mark.parametrize("known", (True, False))
+def test_storages_that_are_too_small(known):
+    """Also where this package cannot tell how PyTorch's storages are built."""
+    prologue = "" if known else "import torch\ntorch.frombuffer = None\n"
+    subprocess.run([sys.executable, "-W", "ignore", "-c", prologue + SHRUNK], check=True)
 
 
 @pytest.mark.parametrize("padding_idx", (0, 1, -1, True, False, 2.0, "1"), ids=repr)
