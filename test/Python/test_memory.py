@@ -351,7 +351,7 @@ before = get_mapped_bytes()
 for _ in range(30):
     embedding_mlir.embedding(indices, weight)
 print((get_mapped_bytes() - before) >> 20)
-""")) < 100
+""")) < 400  # Of 730. Each thread may map an arena of 64.
 
 
 @pytest.mark.parametrize("bytes", (1 << 20, (1 << 20) + 256, 3 << 19, 1 << 21, 5 << 20))
