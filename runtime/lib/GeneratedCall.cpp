@@ -225,24 +225,31 @@ static void copyElements(int64_t elementBytes, const UnrankedMemRef &from,
     return reinterpret_cast<char *>(memref[1]) + memref[2] * elementBytes;
   };
   const int64_t *sizes = from.memref + 3;
-  const int64_t *fromStrides = sizes + rank;
-  const int64_t *toStrides = to.memref + 3 + rank;
-  const char *source = base(from.memref);
-  char *destination = base(to.memref);
   for (int64_t dim = 0; dim < rank; ++dim)
     if (sizes[dim] == 0)
       return;
+  // A dimension that is not stepped over may have any stride.
+  auto getSteps = [&](const UnrankedMemRef &of) {
+    std::vector<int64_t> steps(rank, 0);
+    for (int64_t dim = 0; dim < rank; ++dim)
+      if (sizes[dim] > 1)
+        steps[dim] = of.memref[3 + rank + dim] * elementBytes;
+    return steps;
+  };
+  std::vector<int64_t> fromSteps = getSteps(from), toSteps = getSteps(to);
+  const char *source = base(from.memref);
+  char *destination = base(to.memref);
   std::vector<int64_t> index(rank, 0);
   while (true) {
     std::memcpy(destination, source, elementBytes);
     int64_t dim = rank - 1;
     for (; dim >= 0; --dim) {
-      source += fromStrides[dim] * elementBytes;
-      destination += toStrides[dim] * elementBytes;
+      source += fromSteps[dim];
+      destination += toSteps[dim];
       if (++index[dim] < sizes[dim])
         break;
-      source -= sizes[dim] * fromStrides[dim] * elementBytes;
-      destination -= sizes[dim] * toStrides[dim] * elementBytes;
+      source -= sizes[dim] * fromSteps[dim];
+      destination -= sizes[dim] * toSteps[dim];
       index[dim] = 0;
     }
     if (dim < 0)
