@@ -8,7 +8,7 @@
 
 #include "Linker.h"
 
-#include "FileLimit.h"
+#include "WriteFile.h"
 #include "embedding/Target/HostFunctions.h"
 
 #include "mlir/IR/Diagnostics.h"
@@ -79,16 +79,9 @@ static FailureOr<Descriptor> makeFile(Location loc, ArrayRef<char> bytes) {
                           << bytes.size() << " bytes",
            failure();
   Descriptor file(memfd_create("embedding-object", MFD_CLOEXEC));
-  if (file.get() < 0)
+  if (file.get() < 0 ||
+      !::embedding::runtime::writeAll(file.get(), {bytes.data(), bytes.size()}))
     return emitSystemError(loc, "no file in memory"), failure();
-  while (!bytes.empty()) {
-    ssize_t written = write(file.get(), bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR)
-      continue;
-    if (written <= 0)
-      return emitSystemError(loc, "no file in memory"), failure();
-    bytes = bytes.drop_front(written);
-  }
   return file;
 }
 

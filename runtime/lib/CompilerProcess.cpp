@@ -8,7 +8,7 @@
 
 #include "CompilerProcess.h"
 
-#include "FileLimit.h"
+#include "WriteFile.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -42,15 +42,7 @@ public:
   bool isOpen() const { return file >= 0; }
 
   bool write(std::string_view bytes) {
-    while (!bytes.empty()) {
-      ssize_t written = ::write(file, bytes.data(), bytes.size());
-      if (written < 0 && errno == EINTR)
-        continue;
-      if (written <= 0)
-        return false;
-      bytes.remove_prefix(written);
-    }
-    return lseek(file, 0, SEEK_SET) == 0;
+    return writeAll(file, bytes) && lseek(file, 0, SEEK_SET) == 0;
   }
 
   /// Its bytes, at most `limit` of them from the end.

@@ -346,13 +346,13 @@ Result<LoadedModule> LoadedModule::load(ModuleCode code,
 Result<LoadedModule> Engine::getModule(std::string_view ir, int32_t chip,
                                        bool atomicGradients,
                                        bool assumesSizes) {
-  ModuleTarget target = {cpu ? cpu->c_str() : nullptr,
-                         chip,
-                         lowering == EMBEDDING_LOWERING_NAIVE,
-                         atomicGradients,
+  ModuleTarget target = {cpu ? cpu->c_str() : nullptr, chip,
+                         lowering == EMBEDDING_LOWERING_NAIVE, atomicGradients,
                          assumesSizes,
-                         static_cast<int32_t>(std::min<int64_t>(
-                             getNumThreads(), cost::kManyThreads))};
+                         // Those of the CPU do not matter to a GPU.
+                         chip != 0 ? 0
+                                   : static_cast<int32_t>(std::min<int64_t>(
+                                         getNumThreads(), cost::kManyThreads))};
   std::string key = std::string(kCompilerFingerprint) + "\n" + cpuKey + "\n" +
                     target.str() + "\n";
   key += ir;

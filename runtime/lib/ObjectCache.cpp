@@ -8,7 +8,7 @@
 
 #include "ObjectCache.h"
 
-#include "FileLimit.h"
+#include "WriteFile.h"
 
 #include <algorithm>
 #include <atomic>
@@ -196,18 +196,6 @@ static bool readAll(int fd, char *bytes, size_t size) {
       return false;
     bytes += count;
     size -= static_cast<size_t>(count);
-  }
-  return true;
-}
-
-static bool writeAll(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    ssize_t count = write(fd, bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR)
-      continue;
-    if (count <= 0)
-      return false;
-    bytes.remove_prefix(static_cast<size_t>(count));
   }
   return true;
 }

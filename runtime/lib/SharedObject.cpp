@@ -8,8 +8,8 @@
 
 #include "SharedObject.h"
 
-#include "FileLimit.h"
 #include "Fork.h"
+#include "WriteFile.h"
 
 #include <atomic>
 #include <cerrno>
@@ -162,18 +162,11 @@ static Result<int> makeFile(std::string_view bytes) {
   int fd = memfd_create("embedding-code", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (fd < 0)
     return refused(std::strerror(errno));
-  while (!bytes.empty()) {
-    ssize_t written = write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR)
-      continue;
-    if (written <= 0) {
-      Failure failure{EMBEDDING_OUT_OF_MEMORY,
-                      std::string("no memory for code: ") +
-                          std::strerror(errno)};
-      close(fd);
-      return failure;
-    }
-    bytes.remove_prefix(static_cast<size_t>(written));
+  if (!writeAll(fd, bytes)) {
+    Failure failure{EMBEDDING_OUT_OF_MEMORY,
+                    std::string("no memory for code: ") + std::strerror(errno)};
+    close(fd);
+    return failure;
   }
   fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK);
   return fd;

@@ -146,23 +146,19 @@ TEST(Module, MakesResults) {
     out->data = made->data();
     return 0;
   };
-  module.call(
-      "lookup",
-      {TensorView(weight.data(), {2, 2}), TensorView(input.data(), {3})}, {},
-      options);
+  auto lookUp = [&] {
+    module.call(
+        "lookup",
+        {TensorView(weight.data(), {2, 2}), TensorView(input.data(), {3})}, {},
+        options);
+  };
+  lookUp();
   EXPECT_THAT(made, ElementsAre(3, 4, 3, 4, 1, 2));
 
   options.make_result = [](void *, int64_t, const DLTensor *, DLTensor *) {
     return int32_t(1);
   };
-  EXPECT_EQ(getMessage(
-                [&] {
-                  module.call("lookup",
-                              {TensorView(weight.data(), {2, 2}),
-                               TensorView(input.data(), {3})},
-                              {}, options);
-                },
-                EMBEDDING_OUT_OF_MEMORY),
+  EXPECT_EQ(getMessage(lookUp, EMBEDDING_OUT_OF_MEMORY),
             "out: no memory was made");
 
   // Of another shape than was asked for.
@@ -175,14 +171,7 @@ TEST(Module, MakesResults) {
     out->shape = static_cast<std::vector<int64_t> *>(context)->data();
     return int32_t(0);
   };
-  EXPECT_EQ(getMessage(
-                [&] {
-                  module.call("lookup",
-                              {TensorView(weight.data(), {2, 2}),
-                               TensorView(input.data(), {3})},
-                              {}, options);
-                },
-                EMBEDDING_INVALID_ARGUMENT),
+  EXPECT_EQ(getMessage(lookUp, EMBEDDING_INVALID_ARGUMENT),
             "out: expected memory of shape [3, 2]");
 }
 

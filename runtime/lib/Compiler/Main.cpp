@@ -13,6 +13,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "../CompilerProcess.h"
+#include "../WriteFile.h"
 #include "CompilerFingerprint.h"
 
 #include "llvm/Support/FileSystem.h"
@@ -37,12 +38,8 @@ static int answer(uint64_t kind, llvm::StringRef body) {
   llvm::StringRef pieces[] = {
       {reinterpret_cast<const char *>(&header), sizeof(header)}, body};
   for (llvm::StringRef piece : pieces)
-    while (!piece.empty()) {
-      ssize_t written = write(STDOUT_FILENO, piece.data(), piece.size());
-      if (written <= 0)
-        return 1;
-      piece = piece.drop_front(written);
-    }
+    if (!writeAll(STDOUT_FILENO, piece))
+      return 1;
   return 0;
 }
 

@@ -1,4 +1,4 @@
-//===- FileLimit.h - How large a file this process may write ----*- C++ -*-===//
+//===- WriteFile.h - Writing files whole ------------------------*- C++ -*-===//
 //
 // Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -6,11 +6,14 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef EMBEDDING_RUNTIME_LIB_FILELIMIT_H
-#define EMBEDDING_RUNTIME_LIB_FILELIMIT_H
+#ifndef EMBEDDING_RUNTIME_LIB_WRITEFILE_H
+#define EMBEDDING_RUNTIME_LIB_WRITEFILE_H
 
+#include <cerrno>
 #include <cstdint>
+#include <string_view>
 #include <sys/resource.h>
+#include <unistd.h>
 
 namespace embedding::runtime {
 
@@ -22,6 +25,19 @@ inline bool isWithinFileLimit(uint64_t size) {
          (limit.rlim_cur == RLIM_INFINITY || size <= limit.rlim_cur);
 }
 
+/// Writes all of `bytes`; false, with errno, if that fails.
+inline bool writeAll(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    ssize_t count = write(fd, bytes.data(), bytes.size());
+    if (count < 0 && errno == EINTR)
+      continue;
+    if (count <= 0)
+      return false;
+    bytes.remove_prefix(static_cast<size_t>(count));
+  }
+  return true;
+}
+
 } // namespace embedding::runtime
 
-#endif // EMBEDDING_RUNTIME_LIB_FILELIMIT_H
+#endif // EMBEDDING_RUNTIME_LIB_WRITEFILE_H
