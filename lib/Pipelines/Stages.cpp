@@ -55,7 +55,7 @@ void embedding::addBufferization(OpPassManager &pm, unsigned alignment) {
   deallocationOptions.privateFunctionDynamicOwnership = true;
   bufferization::buildBufferDeallocationPipeline(pm, deallocationOptions);
   pm.addPass(createConvertBufferizationToMemRefPass());
-  pm.addPass(createEmbeddingResolveExpandShapePass());
+  pm.addPass(createEmbeddingResolveReshapesPass());
 }
 
 void embedding::registerPipelines() {

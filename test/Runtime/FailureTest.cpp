@@ -772,6 +772,49 @@ func.func @reshape_any(%from: !vector, %shape: memref<?xi64>, %to: !matrix) {
   memref.copy %matrix, %to : !matrix to !matrix
   return
 }
+// Shapes of other types, and behind other elements.
+func.func @reshape_narrow(%n: index, %m: index, %from: !vector, %to: !matrix) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %c3 = arith.constant 3 : index
+  %c4 = arith.constant 4 : index
+  %other = arith.constant 77 : i8
+  %buffer = memref.alloca() : memref<4xi8>
+  scf.for %i = %c0 to %c4 step %c1 {
+    memref.store %other, %buffer[%i] : memref<4xi8>
+  }
+  %rows = arith.index_cast %n : index to i8
+  %columns = arith.index_cast %m : index to i8
+  memref.store %rows, %buffer[%c2] : memref<4xi8>
+  memref.store %columns, %buffer[%c3] : memref<4xi8>
+  %shape = memref.subview %buffer[2] [2] [1]
+      : memref<4xi8> to memref<2xi8, strided<[1], offset: 2>>
+  %ranked = memref.reshape %from(%shape)
+      : (!vector, memref<2xi8, strided<[1], offset: 2>>) -> !matrix
+  %reshaped = memref.reshape %from(%shape)
+      : (!vector, memref<2xi8, strided<[1], offset: 2>>) -> memref<*xf32>
+  %matrix = memref.cast %reshaped : memref<*xf32> to !matrix
+  linalg.add ins(%ranked, %matrix : !matrix, !matrix) outs(%to : !matrix)
+  return
+}
+func.func @reshape_tensor(%n: index, %from: tensor<?xf32>, %shape: tensor<2xi64>,
+                          %to: !matrix) {
+  %narrow = tensor.empty() : tensor<2xi32>
+  %shape32 = linalg.generic {
+    indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>],
+    iterator_types = ["parallel"]
+  } ins(%shape : tensor<2xi64>) outs(%narrow : tensor<2xi32>) {
+  ^bb0(%x: i64, %y: i32):
+    %size = arith.trunci %x : i64 to i32
+    linalg.yield %size : i32
+  } -> tensor<2xi32>
+  %reshaped = tensor.reshape %from(%shape32)
+      : (tensor<?xf32>, tensor<2xi32>) -> tensor<?x?xf32>
+  bufferization.materialize_in_destination %reshaped in restrict writable %to
+      : (tensor<?x?xf32>, !matrix) -> ()
+  return
+}
 func.func @cast_layout(%stride: index, %offset: index, %from: !vector,
                        %to: memref<2xf32>) {
   %slice = memref.subview %from[%offset] [2] [%stride]
@@ -1202,6 +1245,20 @@ const SizesCase kSizesCases[] = {
      {{6}, {1}, {2, 3}},
      "memref.cast: expected rank of source to be 2, but got 1",
      {6}},
+
+    {"reshape_narrow", {2, 3}, {{6}, {2, 3}}},
+    {"reshape_narrow",
+     {2, 3},
+     {{5}, {2, 3}},
+     "memref.reshape: expected the product of shape to be the number of "
+     "elements of source, 5, but got 6"},
+    {"reshape_tensor", {0}, {{6}, {2}, {2, 3}}, nullptr, {2, 3}},
+    {"reshape_tensor",
+     {0},
+     {{6}, {2}, {2, 3}},
+     "tensor.reshape: expected the product of shape to be the number of "
+     "elements of source, 6, but got 8",
+     {2, 4}},
 
     {"cast_layout", {1, 0}, {{6}, {2}}},
     {"cast_layout",

@@ -734,8 +734,8 @@ def EmbeddingCallLaunchKernelPass
                            "::mlir::memref::MemRefDialect"];
 }
 
-def EmbeddingResolveExpandShapePass : Pass<"embedding-resolve-expand-shape"> {
-  let summary = "Resolve views that expand to several dynamic sizes";
+def EmbeddingResolveReshapesPass : Pass<"embedding-resolve-reshapes"> {
+  let summary = "Resolve views that upstream's lowerings do not know";
   let description = [{
     A `memref.expand_shape` that makes several dimensions of dynamic size of one
     becomes a `memref.reinterpret_cast`: `expand-strided-metadata` would derive
@@ -758,9 +758,14 @@ def EmbeddingResolveExpandShapePass : Pass<"embedding-resolve-expand-shape"> {
     %0 = memref.reinterpret_cast %base to offset: [0], sizes: [%n, %m],
       strides: [%outer, 1] : memref<f32> to memref<?x?xf32>
     ```
+
+    The shape of a `memref.reshape` becomes one of `i64` that is contiguous, and
+    of dynamic size if the rank of the result is not known: the lowering of
+    `memref.reshape` reads no other one right.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
-                           "::mlir::memref::MemRefDialect"];
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect"];
 }
 
 def EmbeddingVerifyTypesPass

@@ -1,4 +1,4 @@
-//===- ResolveExpandShape.cpp - Views of several dynamic sizes ------------===//
+//===- ResolveReshapes.cpp - Views that upstream does not know ------------===//
 //
 // Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -10,7 +10,7 @@
 #include "embedding/Transforms/Passes.h"
 
 namespace mlir::embedding {
-#define GEN_PASS_DEF_EMBEDDINGRESOLVEEXPANDSHAPEPASS
+#define GEN_PASS_DEF_EMBEDDINGRESOLVERESHAPESPASS
 #include "embedding/Transforms/Passes.h.inc"
 } // namespace mlir::embedding
 
@@ -55,19 +55,63 @@ static void resolve(memref::ExpandShapeOp op, RewriterBase &rewriter) {
   rewriter.replaceOp(op, cast);
 }
 
+static bool hasUnrankedResult(memref::ReshapeOp op) {
+  // `getType` takes every one for ranked.
+  return isa<UnrankedMemRefType>(op.getResult().getType());
+}
+
+/// Whether upstream's lowering reads the shape right.
+static bool hasPlainShape(memref::ReshapeOp op) {
+  auto shape = cast<MemRefType>(op.getShape().getType());
+  return shape.getElementType().isInteger(64) &&
+         shape.getLayout().isIdentity() &&
+         (shape.isDynamicDim(0) || !hasUnrankedResult(op));
+}
+
+/// Gives `op` a copy of its shape that it reads right.
+static void resolve(memref::ReshapeOp op, RewriterBase &rewriter) {
+  LoopBuilder b(op, rewriter);
+  Value shape = op.getShape();
+  Value rank = b.value(getMixedSize(b, op.getLoc(), shape, 0));
+  int64_t knownRank = cast<MemRefType>(shape.getType()).getDimSize(0);
+  bool isKnown = ShapedType::isStatic(knownRank);
+  Value copy =
+      memref::AllocaOp::create(b, MemRefType::get(knownRank, b.getI64Type()),
+                               isKnown ? ValueRange() : ValueRange(rank));
+  b.loop(b.index(0), rank, [&](Value dim) {
+    Value size = b.load(shape, dim);
+    if (!size.getType().isIndex())
+      size = b.toIndex(size);
+    b.store(b.toI64(size), copy, dim);
+  });
+  if (isKnown && hasUnrankedResult(op))
+    copy = memref::CastOp::create(
+        b, MemRefType::get(ShapedType::kDynamic, b.getI64Type()), copy);
+  rewriter.modifyOpInPlace(op, [&] { op.getShapeMutable().assign(copy); });
+}
+
 namespace {
 
-struct EmbeddingResolveExpandShape
-    : embedding::impl::EmbeddingResolveExpandShapePassBase<
-          EmbeddingResolveExpandShape> {
+struct EmbeddingResolveReshapes
+    : embedding::impl::EmbeddingResolveReshapesPassBase<
+          EmbeddingResolveReshapes> {
   void runOnOperation() override {
-    SmallVector<memref::ExpandShapeOp> found;
-    getOperation()->walk([&](memref::ExpandShapeOp op) {
-      if (hasSeveralDynamicSizes(op))
-        found.push_back(op);
+    SmallVector<memref::ExpandShapeOp> expansions;
+    SmallVector<memref::ReshapeOp> reshapes;
+    getOperation()->walk([&](Operation *op) {
+      if (auto expand = dyn_cast<memref::ExpandShapeOp>(op);
+          expand && hasSeveralDynamicSizes(expand))
+        expansions.push_back(expand);
+      if (auto reshape = dyn_cast<memref::ReshapeOp>(op);
+          reshape && !hasPlainShape(reshape))
+        reshapes.push_back(reshape);
     });
     IRRewriter rewriter(&getContext());
-    for (memref::ExpandShapeOp op : found) {
+    for (memref::ExpandShapeOp op : expansions) {
+      rewriter.setInsertionPoint(op);
+      resolve(op, rewriter);
+    }
+    for (memref::ReshapeOp op : reshapes) {
       rewriter.setInsertionPoint(op);
       resolve(op, rewriter);
     }
