@@ -315,8 +315,10 @@ FindOutOfRangeOp embedding::createCheck(OpBuilder &builder,
   Value numRows = getValueOrCreateConstantIndexOp(builder, loc,
                                                   op.getMixedNumRows(builder));
   auto found = FindOutOfRangeOp::create(builder, loc, op.getIndices(), numRows);
-  ReportOutOfRangeOp::create(builder, loc, found.getPosition(),
-                             found.getIndex(), found.getCount());
+  ReportOutOfRangeOp::create(
+      builder, loc, found.getPosition(), found.getIndex(), found.getCount(),
+      numRows,
+      builder.getStringAttr(op->getName().getStringRef() + ": indices"));
   return found;
 }
 
@@ -567,6 +569,12 @@ void ExpectSizeOp::getEffects(
     SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
         &effects) {
   effects.emplace_back(MemoryEffects::Write::get(), OutOfRangeReport::get());
+}
+
+LogicalResult ExpectSizeOp::verify() {
+  if (!getOffset() != !getWhole())
+    return emitOpError("expected an offset together with what it is in");
+  return success();
 }
 
 LogicalResult ExpectSizeOp::canonicalize(ExpectSizeOp op,

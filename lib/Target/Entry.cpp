@@ -37,17 +37,10 @@ static std::string getCallerName(StringRef name) {
 /// defines: what comes before them may be in the text already.
 static bool isReport(Operation *op) {
   auto function = dyn_cast<func::FuncOp>(op);
-  if (!function)
-    return false;
-  Builder b(op->getContext());
-  Type i64 = b.getI64Type();
-  Type pointer = LLVM::LLVMPointerType::get(op->getContext());
-  return (function.getName() == kReportOutOfRangeFunction &&
-          function.getFunctionType() ==
-              b.getFunctionType({i64, i64, i64}, {})) ||
-         (function.getName() == kReportMismatchFunction &&
-          function.getFunctionType() ==
-              b.getFunctionType({pointer, i64, i64}, {}));
+  return function &&
+         (function.getName() == kReportOutOfRangeFunction ||
+          function.getName() == kReportMismatchFunction) &&
+         function.getFunctionType() == getReportType(op->getContext());
 }
 
 /// Keeps the names of the runtime's functions, and of entries, from those of

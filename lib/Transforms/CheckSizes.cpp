@@ -633,20 +633,21 @@ public:
 
 private:
   void expect(Value actual, Value expected, const Twine &what,
-              const Twine &other = "") {
+              const Twine &other = "", Value offset = {}, Value whole = {}) {
     ExpectSizeOp::create(b, actual, expected,
-                         (op->getName().getStringRef() + ": expected " + what +
-                          " to be" + (other.isTriviallyEmpty() ? "" : " ") +
-                          other)
-                             .str());
+                         op->getName().getStringRef() + ": expected " + what +
+                             " to be" + (other.isTriviallyEmpty() ? "" : " ") +
+                             other,
+                         offset, whole);
   }
   void expectAtLeast(Value actual, Value limit, const Twine &what) {
     if (!isAtLeast(actual, limit))
       expect(b.min(actual, limit), limit, what, "at least");
   }
-  void expectAtMost(Value actual, Value limit, const Twine &what) {
+  void expectAtMost(Value actual, Value limit, const Twine &what,
+                    Value offset = {}, Value whole = {}) {
     if (!isAtMost(actual, limit))
-      expect(b.max(actual, limit), limit, what, "at most");
+      expect(b.max(actual, limit), limit, what, "at most", offset, whole);
   }
   void expectInRange(Value actual, Value last, const Twine &what) {
     expectAtLeast(actual, b.index(0), what);
@@ -769,8 +770,8 @@ void Checks::ofSlice(OffsetSizeAndStrideOpInterface op, Value whole) {
     if (stride && *stride > 0 && endsBefore(offset, size, *stride, wholeSize))
       continue;
     expectAtMost(offset, wholeSize, offsetName);
-    expectAtMost(size, countSteps(b, offset, strides[dim], wholeSize),
-                 sizeName);
+    expectAtMost(size, countSteps(b, offset, strides[dim], wholeSize), sizeName,
+                 offset, wholeSize);
   }
 }
 
@@ -1018,8 +1019,9 @@ static void moveToStart(func::FuncOp function) {
   IRMapping mapping;
   mapping.map(function.getArguments(), function.getArguments());
   for (auto check : llvm::make_early_inc_range(entry.getOps<ExpectSizeOp>())) {
-    if (failed(cloneComputation(b, check.getActual(), mapping, canMove)) ||
-        failed(cloneComputation(b, check.getExpected(), mapping, canMove)))
+    if (!llvm::all_of(check->getOperands(), [&](Value value) {
+          return succeeded(cloneComputation(b, value, mapping, canMove));
+        }))
       continue;
     b.clone(*check, mapping);
     check.erase();

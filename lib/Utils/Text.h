@@ -12,9 +12,22 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/Location.h"
 #include "mlir/IR/SymbolTable.h"
 
 namespace mlir::embedding {
+
+/// "FILE:LINE:COLUMN: ", or nothing if `loc` does not say.
+inline std::string getLocationText(Location loc) {
+  auto place = loc->findInstanceOf<FileLineColLoc>();
+  if (!place)
+    return "";
+  // Messages have an end, which comes last.
+  StringRef file = place.getFilename().getValue().take_back(200);
+  return (file + ":" + Twine(place.getLine()) + ":" + Twine(place.getColumn()) +
+          ": ")
+      .str();
+}
 
 /// Constants of a module, null-terminated: one for each text.
 class Texts {

@@ -134,10 +134,5 @@ void OutOfRangeIndices::add(int64_t begin, const int64_t (&report)[3]) {
 Status OutOfRangeIndices::getStatus(int64_t numRows) const {
   if (count == 0)
     return success();
-  return Failure{EMBEDDING_OUT_OF_RANGE,
-                 "indices: expected values in [0, " + std::to_string(numRows) +
-                     "), but got " + std::to_string(index) +
-                     " at flat position " + std::to_string(position) + " (" +
-                     std::to_string(count) + " out of range in all)",
-                 position, index, count};
+  return outOfRange("indices", numRows, position, index, count);
 }

@@ -37,33 +37,29 @@ void GeneratedCall::leave() {
   std::longjmp(innermost->exit, 1);
 }
 
-std::string GeneratedCall::formatOutOfRange(int64_t position, int64_t index,
-                                            int64_t count) {
-  return "index " + std::to_string(index) + " at flat position " +
-         std::to_string(position) + " is out of range (" +
-         std::to_string(count) + " in all)";
-}
-
-void GeneratedCall::reportOutOfRange(int64_t position, int64_t index,
-                                     int64_t count) {
+void GeneratedCall::reportOutOfRange(const char *what, int64_t position,
+                                     int64_t index, int64_t count,
+                                     int64_t numRows) {
   // Code goes on after a report, and does nothing with the indices.
-  if (count != 0)
-    serve([&](GeneratedCall &call) {
-      Failure found{EMBEDDING_OUT_OF_RANGE,
-                    formatOutOfRange(position, index, count), position, index,
-                    count};
-      std::lock_guard<std::mutex> lock(call.mutex);
-      if (call.status)
-        call.status = std::move(found);
-      return success();
-    });
+  serve([&](GeneratedCall &call) {
+    Failure found = outOfRange(what, numRows, position, index, count);
+    std::lock_guard<std::mutex> lock(call.mutex);
+    if (call.status)
+      call.status = std::move(found);
+    return success();
+  });
 }
 
 void GeneratedCall::reportMismatch(const char *what, int64_t expected,
-                                   int64_t actual) {
+                                   int64_t actual, int64_t offset,
+                                   int64_t whole) {
   serve([&](GeneratedCall &) -> Status {
-    return invalidArgument(what + (" " + std::to_string(expected)) +
-                           ", but got " + std::to_string(actual));
+    std::string text = what + (" " + std::to_string(expected)) + ", but got " +
+                       std::to_string(actual);
+    if (whole >= 0)
+      text += ", from offset " + std::to_string(offset) + " of " +
+              std::to_string(whole);
+    return invalidArgument(text);
   });
 }
 

@@ -54,10 +54,6 @@ public:
   /// The first failure, or success.
   Status getStatus();
 
-  /// What is said of indices out of range.
-  static std::string formatOutOfRange(int64_t position, int64_t index,
-                                      int64_t count);
-
   // What generated code calls.
   static void parallelFor(int64_t size, EmbeddingRangeFunction function,
                           void *context);
@@ -70,10 +66,12 @@ public:
                               int64_t alignment, int64_t rank,
                               const int64_t *sizes);
   static void deallocate(void *memory);
-  static void reportOutOfRange(int64_t position, int64_t index, int64_t count);
-  /// Ends the call with "WHAT EXPECTED, but got ACTUAL".
-  static void reportMismatch(const char *what, int64_t expected,
-                             int64_t actual);
+  static void reportOutOfRange(const char *what, int64_t position,
+                               int64_t index, int64_t count, int64_t numRows);
+  /// Ends the call with "WHAT EXPECTED, but got ACTUAL"; of a slice, which has
+  /// no `whole` of -1, with ", from offset OFFSET of WHOLE" behind that.
+  static void reportMismatch(const char *what, int64_t expected, int64_t actual,
+                             int64_t offset, int64_t whole);
   /// Ends the call with "assertion failed: MESSAGE".
   static void reportAssertion(const char *message);
   /// Takes the memref of result `number`.

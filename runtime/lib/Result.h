@@ -51,6 +51,11 @@ inline Failure invalidArgument(std::string message) {
   return {EMBEDDING_INVALID_ARGUMENT, std::move(message)};
 }
 
+/// Of `count` indices outside [0, `numRows`), of which the first is `index` at
+/// `position`.
+Failure outOfRange(const std::string &what, int64_t numRows, int64_t position,
+                   int64_t index, int64_t count);
+
 /// Writes the fields that `from` has over the defaults in `to`: a caller built
 /// with an earlier header has fewer. `from` may be null.
 template <typename Options> void copyOptions(const Options *from, Options &to) {

@@ -105,7 +105,7 @@ func.func @empty(%table: memref<100x8xf32>, %indices: memref<0xi32>,
 func.func @report(%indices: memref<?xi64>, %num_rows: index) {
   %position, %index, %count =
     embedding.find_out_of_range %indices, %num_rows : memref<?xi64>
-  embedding.report_out_of_range %position, %index, %count
+  embedding.report_out_of_range %position, %index, %count of %num_rows, "indices"
   return
 }
 

@@ -27,9 +27,9 @@ func.func @tensor(%t: tensor<5x8xf32>, %i: tensor<3xi64>) -> tensor<5x8xf32> {
 
 // -----
 
-func.func @report(%p: i64) {
+func.func @report(%p: i64, %n: index) {
   // expected-error @below {{'embedding.report_out_of_range' op cannot be converted: expected the results of 'embedding.find_out_of_range' on a memref}}
-  embedding.report_out_of_range %p, %p, %p
+  embedding.report_out_of_range %p, %p, %p of %n, "indices"
   return
 }
 

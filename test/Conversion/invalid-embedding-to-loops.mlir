@@ -26,7 +26,7 @@ func.func @lookup(%m: memref<5x8xf32>, %i: memref<3xi64>, %o: memref<3x8xf32>) {
 // -----
 
 // A report is convert-embedding-to-func's.
-func.func @report(%p: i64) {
-  embedding.report_out_of_range %p, %p, %p
+func.func @report(%p: i64, %n: index) {
+  embedding.report_out_of_range %p, %p, %p of %n, "indices"
   return
 }

@@ -116,7 +116,7 @@ func.func @dead_check(%indices: tensor<4xi64>, %table: tensor<10x3xf32>,
                       %init: tensor<4x3xf32>) {
   // CHECK-NEXT: %[[NUM_ROWS:.*]] = arith.constant 10 : index
   // CHECK-NEXT: %[[POSITION:.*]], %[[INDEX:.*]], %[[COUNT:.*]] = embedding.find_out_of_range %[[INDICES]], %[[NUM_ROWS]]
-  // CHECK-NEXT: embedding.report_out_of_range %[[POSITION]], %[[INDEX]], %[[COUNT]]
+  // CHECK-NEXT: embedding.report_out_of_range %[[POSITION]], %[[INDEX]], %[[COUNT]] of %[[NUM_ROWS]], "embedding.lookup: indices"
   // CHECK-NEXT: return
   %0 = embedding.lookup ins(%table, %indices : tensor<10x3xf32>, tensor<4xi64>)
          outs(%init : tensor<4x3xf32>) -> tensor<4x3xf32>

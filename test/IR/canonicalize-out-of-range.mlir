@@ -19,7 +19,7 @@ func.func @no_indices(%indices: memref<0xi64>, %num_rows: index) -> (i64, i64, i
   // CHECK-NOT: embedding
   // CHECK: return %[[POSITION]], %[[NONE]], %[[NONE]]
   %0:3 = embedding.find_out_of_range %indices, %num_rows : memref<0xi64>
-  embedding.report_out_of_range %0#0, %0#1, %0#2
+  embedding.report_out_of_range %0#0, %0#1, %0#2 of %num_rows, "indices"
   return %0#0, %0#1, %0#2 : i64, i64, i64
 }
 
@@ -29,7 +29,7 @@ func.func @unused(%indices: tensor<?xi64>, %num_rows: index, %count: i64) {
   // CHECK-NEXT: embedding.report_out_of_range
   // CHECK-NEXT: return
   %0:3 = embedding.find_out_of_range %indices, %num_rows : tensor<?xi64>
-  embedding.report_out_of_range %count, %count, %count
+  embedding.report_out_of_range %count, %count, %count of %num_rows, "indices"
   return
 }
 

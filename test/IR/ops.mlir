@@ -68,16 +68,19 @@ func.func @lookup_element_types(
 }
 
 // CHECK-LABEL: func @out_of_range
-func.func @out_of_range(%t: tensor<8x?xi64>, %m: memref<4xi32>, %num_rows: index) {
+func.func @out_of_range(%t: tensor<8x?xi64>, %m: memref<4xi32>, %num_rows: index,
+                        %other: index) {
   // CHECK: %[[POSITION:.*]], %[[INDEX:.*]], %[[COUNT:.*]] = embedding.find_out_of_range %{{.*}}, %{{.*}} : tensor<8x?xi64>
   %position, %index, %count =
     embedding.find_out_of_range %t, %num_rows : tensor<8x?xi64>
   // CHECK: embedding.find_out_of_range %{{.*}}, %{{.*}} : memref<4xi32>
   %0:3 = embedding.find_out_of_range %m, %num_rows : memref<4xi32>
-  // CHECK: embedding.report_out_of_range %[[POSITION]], %[[INDEX]], %[[COUNT]]
-  embedding.report_out_of_range %position, %index, %count
+  // CHECK: embedding.report_out_of_range %[[POSITION]], %[[INDEX]], %[[COUNT]] of %{{.*}}, "indices"
+  embedding.report_out_of_range %position, %index, %count of %num_rows, "indices"
   // CHECK: embedding.expect_size %{{.*}}, %{{.*}}, "expected a size to be"
   embedding.expect_size %num_rows, %num_rows, "expected a size to be"
+  // CHECK: embedding.expect_size %[[A:.*]], %[[B:.*]], "expected a size to be" from %[[B]] of %[[A]]
+  embedding.expect_size %num_rows, %other, "expected a size to be" from %other of %num_rows
   return
 }
 

@@ -9,7 +9,7 @@
 // RUN: embedding-run --naive --function=scale_and_add %t.mlir %{args} | FileCheck %s
 // RUN: not embedding-run     --function=scale_and_add %t.mlir %{bad} 2>&1 | FileCheck %s --check-prefix=BAD
 
-// BAD: index 9 at flat position 1 is out of range (2 in all)
+// BAD: embedding.lookup: indices: expected values in [0, 4), but got 9 at flat position 1 (2 out of range in all)
 
 // FUSED: embedding.find_out_of_range
 // FUSED: embedding.report_out_of_range

@@ -28,13 +28,15 @@
 
 // RUN: not %{run}         --function=rank_1 %{W} --input="3xi32=1 4 -1" 2>&1 | FileCheck %s --check-prefix=BAD
 // RUN: not %{run} --naive --function=rank_1 %{W} --input="3xi32=1 4 -1" 2>&1 | FileCheck %s --check-prefix=BAD
-// RUN: not %{cuda} --function=rank_1 %{W} --input="3xi32=1 4 -1" 2>&1 | FileCheck %s --check-prefix=BAD
+// RUN: not %{cuda} --function=rank_1 %{W} --input="3xi32=1 4 -1" 2>&1 | FileCheck %s --check-prefix=BADCUDA
 // RUN: not %{run}         --function=rank_3 %{W} --input="2x1x2xi64=0 0 0 -1" 2>&1 | FileCheck %s --check-prefix=BAD3
 // RUN: not %{run} --naive --function=rank_3 %{W} --input="2x1x2xi64=0 0 0 -1" 2>&1 | FileCheck %s --check-prefix=BAD3
-// RUN: not %{cuda} --function=rank_3 %{W} --input="2x1x2xi64=0 0 0 -1" 2>&1 | FileCheck %s --check-prefix=BAD3
+// RUN: not %{cuda} --function=rank_3 %{W} --input="2x1x2xi64=0 0 0 -1" 2>&1 | FileCheck %s --check-prefix=BAD3CUDA
 
-// BAD: error: index 4 at flat position 1 is out of range (2 in all)
-// BAD3: error: index -1 at flat position 3 is out of range (1 in all)
+// BAD: error: {{.*}}lookup.mlir:54:8: embedding.lookup: indices: expected values in [0, 4), but got 4 at flat position 1 (2 out of range in all)
+// BADCUDA: error: indices: expected rows of the table, but got 4 at flat position 1 (2 out of range in all)
+// BAD3: error: {{.*}}lookup.mlir:68:8: embedding.lookup: indices: expected values in [0, 4), but got -1 at flat position 3 (1 out of range in all)
+// BAD3CUDA: error: indices: expected rows of the table, but got -1 at flat position 3 (1 out of range in all)
 
 // RANK0: 3xf32=7 8 9{{$}}
 func.func @rank_0(%table: tensor<?x3xf32>, %indices: tensor<i64>) -> tensor<3xf32> {

@@ -50,11 +50,13 @@
 
 // A bad index anywhere: an error that says where.
 // RUN: not %{run} --function=dense %{dy} --input="4xi64=4 1 3 -1" 2>&1 | FileCheck %s --check-prefix=BAD
-// RUN: not %{cuda} --function=dense %{dy} --input="4xi64=4 1 3 -1" 2>&1 | FileCheck %s --check-prefix=BAD
+// RUN: not %{cuda} --function=dense %{dy} --input="4xi64=4 1 3 -1" 2>&1 | FileCheck %s --check-prefix=BADCUDA
 // RUN: not %{run} --function=renorm %{R} --input="3xi64=0 0 4" 2>&1 | FileCheck %s --check-prefix=BADLAST
-// RUN: not %{cuda} --function=renorm %{R} --input="3xi64=0 0 4" 2>&1 | FileCheck %s --check-prefix=BADLAST
-// BAD: error: index 4 at flat position 0 is out of range (2 in all)
-// BADLAST: error: index 4 at flat position 2 is out of range (1 in all)
+// RUN: not %{cuda} --function=renorm %{R} --input="3xi64=0 0 4" 2>&1 | FileCheck %s --check-prefix=BADLASTCUDA
+// BAD: error: {{.*}}training.mlir:64:8: embedding.dense_grad: indices: expected values in [0, 4), but got 4 at flat position 0 (2 out of range in all)
+// BADCUDA: error: indices: expected rows of the table, but got 4 at flat position 0 (2 out of range in all)
+// BADLAST: error: {{.*}}training.mlir:144:8: embedding.renorm: indices: expected values in [0, 4), but got 4 at flat position 2 (1 out of range in all)
+// BADLASTCUDA: error: indices: expected rows of the table, but got 4 at flat position 2 (1 out of range in all)
 
 // DENSE: 4x3xf32=[0 0 0][3 3 3][0 0 0][1 1 1]{{$}}
 func.func @dense(%dy: tensor<?x3xf32>, %i: tensor<?xi64>) -> tensor<4x3xf32> {

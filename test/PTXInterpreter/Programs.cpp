@@ -82,9 +82,8 @@ static void deallocate(void *address) {
     currentDevice->error = "frees what is not allocated";
 }
 
-static void reportOnCPU(int64_t position, int64_t index, int64_t count) {
-  if (count == 0)
-    return;
+static void reportOnCPU(const char *, int64_t position, int64_t index,
+                        int64_t count, int64_t) {
   if (position < currentReport->position) {
     currentReport->position = position;
     currentReport->index = index;

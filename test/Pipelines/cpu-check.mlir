@@ -4,7 +4,7 @@
 // CHECK-LABEL: lookup:
 // Signs of indices and of their differences to the limit, a vector at a time.
 // CHECK: vp{{[a-z]+}}q {{.*}}%{{[yz]}}mm
-// CHECK: callq embedding_report_out_of_range
+// CHECK: jmp embedding_report_out_of_range
 // CHECK: [[LOOP:\.LBB.*]]:
 // CHECK: prefetcht0
 // CHECK-NOT: cmp{{.*}}set

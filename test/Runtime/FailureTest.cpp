@@ -26,6 +26,7 @@
 using namespace embedding;
 using namespace embedding::test;
 using testing::HasSubstr;
+using testing::MatchesRegex;
 
 //===----------------------------------------------------------------------===//
 // Memory that runs out
@@ -406,6 +407,7 @@ struct FunctionCall {
   }
 
   /// The status's message, of a call that changes no array.
+  /// What does not fit, without its place in the module.
   std::string fail(const Module &module, EmbeddingStatusCode code) {
     std::vector<std::vector<int64_t>> before, after;
     for (Array &array : arrays)
@@ -415,7 +417,9 @@ struct FunctionCall {
     for (Array &array : arrays)
       after.push_back(array.words);
     EXPECT_EQ(before, after) << function << ": " << status.message;
-    return status.message;
+    std::string message = status.message;
+    EXPECT_THAT(message, MatchesRegex("module:[0-9]+:[0-9]+: .*"));
+    return message.substr(message.find(": ") + 2);
   }
 };
 
@@ -1026,12 +1030,12 @@ const SizesCase kSizesCases[] = {
      {2, 4},
      {{8}, {4}},
      "tensor.extract_slice: expected size of dimension 0 to be at most 3, but "
-     "got 4"},
+     "got 4, from offset 2 of 8"},
     {"extract",
      {1, kLarge},
      {{8}, {4}},
      "tensor.extract_slice: expected size of dimension 0 to be at most 4, but "
-     "got 9223372036854775807"},
+     "got 9223372036854775807, from offset 1 of 8"},
     {"extract",
      {kLarge, 4},
      {{8}, {4}},
@@ -1048,7 +1052,7 @@ const SizesCase kSizesCases[] = {
      {6, 3},
      {{3}, {8}, {8}},
      "tensor.insert_slice: expected size of dimension 0 to be at most 2, but "
-     "got 3"},
+     "got 3, from offset 6 of 8"},
     {"insert",
      {-1, 3},
      {{3}, {8}, {8}},
@@ -1064,7 +1068,7 @@ const SizesCase kSizesCases[] = {
      {3, 4},
      {{4}, {3, 4}, {3, 4}},
      "tensor.insert_slice: expected size of dimension 0 to be at most 0, but "
-     "got 1"},
+     "got 1, from offset 3 of 3"},
     {"insert_row",
      {2, 4},
      {{5}, {3, 4}, {3, 4}},
@@ -1074,8 +1078,8 @@ const SizesCase kSizesCases[] = {
     {"parallel_insert",
      {5, 4},
      {{4}, {8}, {8}},
-     "tensor.parallel_insert_slice: expected size of dimension 0 to be at "
-     "most 3, but got 4"},
+     "tensor.parallel_insert_slice: expected size of dimension 0 to be at most "
+     "3, but got 4, from offset 5 of 8"},
     {"parallel_insert",
      {4, 4},
      {{3}, {8}, {8}},
@@ -1091,39 +1095,39 @@ const SizesCase kSizesCases[] = {
     {"subview",
      {1, 4, 2},
      {{6}, {4}},
-     "memref.subview: expected size of dimension 0 to be at most 3, but got "
-     "4"},
+     "memref.subview: expected size of dimension 0 to be at most 3, but got 4, "
+     "from offset 1 of 6"},
     {"subview",
      {4, 6, -1},
      {{6}, {6}},
-     "memref.subview: expected size of dimension 0 to be at most 5, but got "
-     "6"},
+     "memref.subview: expected size of dimension 0 to be at most 5, but got 6, "
+     "from offset 4 of 6"},
     {"subview",
      {6, 1, -1},
      {{6}, {1}},
-     "memref.subview: expected size of dimension 0 to be at most 0, but got "
-     "1"},
+     "memref.subview: expected size of dimension 0 to be at most 0, but got 1, "
+     "from offset 6 of 6"},
     {"subview",
      {6, 1, 0},
      {{6}, {1}},
-     "memref.subview: expected size of dimension 0 to be at most 0, but got "
-     "1"},
+     "memref.subview: expected size of dimension 0 to be at most 0, but got 1, "
+     "from offset 6 of 6"},
     {"subview",
      {5, 2, std::numeric_limits<int64_t>::min()},
      {{6}, {2}},
-     "memref.subview: expected size of dimension 0 to be at most 1, but got "
-     "2"},
+     "memref.subview: expected size of dimension 0 to be at most 1, but got 2, "
+     "from offset 5 of 6"},
     {"subview",
      {1, 2, kLarge},
      {{6}, {2}},
-     "memref.subview: expected size of dimension 0 to be at most 1, but got "
-     "2"},
+     "memref.subview: expected size of dimension 0 to be at most 1, but got 2, "
+     "from offset 1 of 6"},
     {"write_subview", {2, 4}, {{4}, {6}}},
     {"write_subview",
      {3, 4},
      {{4}, {6}},
-     "memref.subview: expected size of dimension 0 to be at most 3, but got "
-     "4"},
+     "memref.subview: expected size of dimension 0 to be at most 3, but got 4, "
+     "from offset 3 of 6"},
     {"write_subview",
      {-3, 4},
      {{4}, {6}},
@@ -1383,13 +1387,13 @@ const SizesCase kSizesCases[] = {
      {2, 4},
      {{1}, {6}},
      "memref.subview: expected size of dimension 0 to be at most 0, but got "
-     "1"},
+     "1, from offset 6 of 6"},
     {"write_difference", {0, 0}, {{1}, {6}}},
     {"write_difference",
      {-kLarge, kLarge},
      {{1}, {1}},
      "memref.subview: expected size of dimension 0 to be at most 1, but got "
-     "2"},
+     "2, from offset 0 of 1"},
     {"write_backwards", {2}, {{1}, {6}}},
     {"copy_any", {}, {{4}, {4}}},
     {"copy_any", {}, {{0}, {0}}},

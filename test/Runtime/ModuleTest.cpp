@@ -469,7 +469,8 @@ func.func @f(%n: index) -> tensor<4xf32> {
         getMessage(
             [&] { module.call("f", {size}, {TensorView(out.data(), {4})}); },
             EMBEDDING_INVALID_ARGUMENT),
-        "tensor.cast: expected dimension 0 of source to be 4, but got " +
+        "module:5:8: tensor.cast: expected dimension 0 of source to be 4, but "
+        "got " +
             std::to_string(size));
 }
 
@@ -670,14 +671,17 @@ func.func @lookup(%weight: memref<?x2xf32>, %input: memref<?xi64>, %x: i64,
 )mlir");
   std::vector<float> weight(4), out(2);
   int64_t index = 7;
-  EXPECT_THAT(getMessage(
-                  [&] {
-                    module.call("lookup", {TensorView(weight.data(), {2, 2}),
-                                           TensorView(&index, {1}), int64_t(-1),
-                                           TensorView(out.data(), {1, 2})});
-                  },
-                  EMBEDDING_OUT_OF_RANGE),
-              HasSubstr("index 7 at flat position 0 is out of range"));
+  EXPECT_THAT(
+      getMessage(
+          [&] {
+            module.call("lookup", {TensorView(weight.data(), {2, 2}),
+                                   TensorView(&index, {1}), int64_t(-1),
+                                   TensorView(out.data(), {1, 2})});
+          },
+          EMBEDDING_OUT_OF_RANGE),
+      HasSubstr("module:4:3: embedding.lookup: indices: expected values "
+                "in [0, 2), but got 7 at flat position 0 (1 out of "
+                "range in all)"));
 }
 
 // What is returned may begin in the midst of a buffer.

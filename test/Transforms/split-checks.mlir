@@ -7,7 +7,7 @@ func.func @tensor(%table: tensor<?x64xf32>, %indices: tensor<8x?xi64>,
                   %init: tensor<8x?x64xf32>) -> tensor<8x?x64xf32> {
   // CHECK: %[[NUM_ROWS:.*]] = tensor.dim %[[TABLE]]
   // CHECK: %[[POSITION:.*]], %[[INDEX:.*]], %[[COUNT:.*]] = embedding.find_out_of_range %[[INDICES]], %[[NUM_ROWS]]
-  // CHECK: embedding.report_out_of_range %[[POSITION]], %[[INDEX]], %[[COUNT]]
+  // CHECK: embedding.report_out_of_range %[[POSITION]], %[[INDEX]], %[[COUNT]] of %[[NUM_ROWS]], "embedding.lookup: indices"
   // CHECK: %[[NONE:.*]] = arith.constant 0 : i64
   // CHECK: %[[IN_RANGE:.*]] = arith.cmpi eq, %[[COUNT]], %[[NONE]]
   // CHECK: %[[RESULT:.*]] = scf.if %[[IN_RANGE]]

@@ -592,16 +592,8 @@ static LogicalResult run(MLIRContext &context) {
   if (device) {
     if (failed(check(call->getStatus())))
       return failure();
-    auto synchronized = device->synchronize(/*stream=*/nullptr);
-    if (!synchronized) {
-      // As on the CPU.
-      auto &failed = synchronized.failure();
-      return fail(failed.code == EMBEDDING_OUT_OF_RANGE
-                      ? GeneratedCall::formatOutOfRange(
-                            failed.position, failed.index, failed.count)
-                      : failed.message);
-    }
-    if (failed(onDevice.downloadAll()))
+    if (failed(check(device->synchronize(/*stream=*/nullptr))) ||
+        failed(onDevice.downloadAll()))
       return failure();
   }
   // A result that could not be copied has said why.

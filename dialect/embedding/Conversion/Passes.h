@@ -58,11 +58,12 @@ class VectorDialect;
 
 namespace embedding {
 
-/// The functions that `convert-embedding-to-func` calls.
+/// The functions that `convert-embedding-to-func` calls, and their type.
 inline constexpr llvm::StringLiteral
     kReportOutOfRangeFunction("embedding_report_out_of_range");
 inline constexpr llvm::StringLiteral
     kReportMismatchFunction("embedding_report_mismatch");
+FunctionType getReportType(MLIRContext *context);
 
 /// The module that `convert-embedding-to-gpu` puts kernels in, and the function
 /// that says where they report indices out of range.

@@ -145,23 +145,41 @@ def ConvertEmbeddingToFuncPass
     : Pass<"convert-embedding-to-func", "::mlir::ModuleOp"> {
   let summary = "Convert what the caller is told to calls";
   let description = [{
-    `embedding.report_out_of_range %position, %index, %count` becomes a call of
-    the function `embedding_report_out_of_range(i64, i64, i64)`, which this pass
-    declares and whoever runs the program defines. It is called with a `count`
-    of 0 too, and it may be called by several threads at once.
+    `embedding.report_out_of_range` becomes a branch that calls a function which
+    this pass declares and whoever runs the program defines. It may be called by
+    several threads at once.
+
+    ```c
+    void embedding_report_out_of_range(const char *what, int64_t position,
+                                       int64_t index, int64_t count,
+                                       int64_t num_rows);
+    ```
+
+    `what` is `FILE:LINE:COLUMN: ` of the operation, if its location says, and the
+    text that the operation has.
 
     Example:
 
     ```mlir
-    func.func private @embedding_report_out_of_range(i64, i64, i64)
+    llvm.mlir.global internal constant @embedding_what(
+      "model.mlir:3:8: embedding.lookup: indices\00")
     ...
-    func.call @embedding_report_out_of_range(%position, %index, %count)
-      : (i64, i64, i64) -> ()
+    %is_bad = arith.cmpi ne, %count, %c0_i64 : i64
+    scf.if %is_bad {
+      %what = llvm.mlir.addressof @embedding_what : !llvm.ptr
+      func.call @embedding_report_out_of_range(%what, %position, %index, %count,
+        %num_rows_i64) : (!llvm.ptr, i64, i64, i64, i64) -> ()
+    }
     ```
 
-    `embedding.expect_size` becomes a branch that calls the function
-    `void embedding_report_mismatch(const char *what, int64_t expected, int64_t
-    actual)`, which does not return to the program.
+    `embedding.expect_size` becomes a branch that calls one that does not return
+    to the program. `offset` and `whole` are -1 where the operation has none.
+
+    ```c
+    void embedding_report_mismatch(const char *what, int64_t expected,
+                                   int64_t actual, int64_t offset,
+                                   int64_t whole);
+    ```
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::func::FuncDialect",

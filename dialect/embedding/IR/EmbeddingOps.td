@@ -623,22 +623,28 @@ def Embedding_ReportOutOfRangeOp : Embedding_Op<"report_out_of_range", [
     DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
   let summary = "tells the caller of the program about out-of-range indices";
   let description = [{
-    Hands the three results of `embedding.find_out_of_range` to whoever runs
-    this program. A `count` of 0 reports nothing. Execution goes on: a report is
-    neither a trap nor an exception.
+    Hands the three results of `embedding.find_out_of_range`, and what it was
+    that are no rows of `num_rows`, to whoever runs this program. A `count` of 0
+    reports nothing. Execution goes on: a report is neither a trap nor an
+    exception.
 
-    `convert-embedding-to-func` makes it a call of
-    `embedding_report_out_of_range(i64, i64, i64)`, which the runner provides.
+    `convert-embedding-to-func` makes it a call, if there is something to report,
+    of `embedding_report_out_of_range(ptr, i64, i64, i64, i64)`, which the runner
+    provides.
 
     Example:
 
     ```mlir
-    embedding.report_out_of_range %position, %index, %count
+    embedding.report_out_of_range %position, %index, %count of %num_rows,
+      "embedding.lookup: indices"
     ```
   }];
 
-  let arguments = (ins I64:$position, I64:$index, I64:$count);
-  let assemblyFormat = "$position `,` $index `,` $count attr-dict";
+  let arguments = (ins I64:$position, I64:$index, I64:$count, Index:$num_rows,
+                       StrAttr:$what);
+  let assemblyFormat = [{
+    $position `,` $index `,` $count `of` $num_rows `,` $what attr-dict
+  }];
   let hasCanonicalizeMethod = 1;
 }
 
@@ -647,29 +653,47 @@ def Embedding_ReportOutOfRangeOp : Embedding_Op<"report_out_of_range", [
 //===----------------------------------------------------------------------===//
 
 def Embedding_ExpectSizeOp : Embedding_Op<"expect_size", [
+    AttrSizedOperandSegments,
     DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
   let summary = "ends the program's call if a size is not as expected";
   let description = [{
     If `actual` is not `expected`, whoever runs this program is told `what`, both
     values, and the program goes no further: what comes next may rely on the
     size. `embedding-check-sizes` makes this operation of the constraints of
-    others.
+    others. Of the size of a slice, where it begins and what it is cut from are
+    told too.
 
     `convert-embedding-to-func` makes it a call, in that case alone, of
-    `embedding_report_mismatch(ptr, i64, i64)`, which the runner provides and
-    which does not return to the program.
+    `embedding_report_mismatch(ptr, i64, i64, i64, i64)`, which the runner
+    provides and which does not return to the program.
 
     Example:
 
     ```mlir
     embedding.expect_size %actual, %expected,
       "embedding.lookup: expected dimension 0 of init to be dimension 0 of indices,"
+    embedding.expect_size %size_or_limit, %limit,
+      "tensor.extract_slice: expected size of dimension 0 to be at most"
+      from %offset of %source_size
     ```
   }];
 
-  let arguments = (ins Index:$actual, Index:$expected, StrAttr:$what);
-  let assemblyFormat = "$actual `,` $expected `,` $what attr-dict";
+  let arguments = (ins Index:$actual, Index:$expected, Optional<Index>:$offset,
+                       Optional<Index>:$whole, StrAttr:$what);
+  let assemblyFormat = [{
+    $actual `,` $expected `,` $what (`from` $offset^ `of` $whole)? attr-dict
+  }];
+  let builders = [
+    OpBuilder<(ins "::mlir::Value":$actual, "::mlir::Value":$expected,
+                   "const ::llvm::Twine &":$what,
+                   CArg<"::mlir::Value", "{}">:$offset,
+                   CArg<"::mlir::Value", "{}">:$whole), [{
+      build($_builder, $_state, actual, expected, offset, whole,
+            $_builder.getStringAttr(what));
+    }]>
+  ];
   let hasCanonicalizeMethod = 1;
+  let hasVerifier = 1;
 }
 
 #endif // EMBEDDING_IR_EMBEDDINGOPS

@@ -24,59 +24,70 @@ namespace mlir::embedding {
 using namespace mlir;
 using namespace mlir::embedding;
 
-/// The function `name`, which is declared if need be.
-static FailureOr<func::FuncOp> getCallee(ModuleOp module, StringRef name,
-                                         TypeRange arguments) {
-  auto type = FunctionType::get(module.getContext(), arguments, {});
-  FailureOr<func::FuncOp> callee = func::lookupFnDecl(module, name, type);
-  if (failed(callee) || *callee)
-    return callee;
-  OpBuilder builder(module.getContext());
-  return func::createFnDecl(builder, module, name, type, /*setPrivate=*/true);
-}
-
-static LogicalResult convertReports(ModuleOp module) {
-  SmallVector<ReportOutOfRangeOp> reports;
-  module.walk([&](ReportOutOfRangeOp op) { reports.push_back(op); });
-  if (reports.empty())
-    return success();
-  Type i64 = IntegerType::get(module.getContext(), 64);
-  FailureOr<func::FuncOp> callee =
-      getCallee(module, kReportOutOfRangeFunction, {i64, i64, i64});
-  if (failed(callee))
-    return failure();
-  OpBuilder builder(module.getContext());
-  for (ReportOutOfRangeOp op : reports) {
-    builder.setInsertionPoint(op);
-    func::CallOp::create(builder, op.getLoc(), *callee, op->getOperands());
-    op.erase();
-  }
-  return success();
-}
-
-static LogicalResult convertExpectations(ModuleOp module) {
-  SmallVector<ExpectSizeOp> expectations;
-  module.walk([&](ExpectSizeOp op) { expectations.push_back(op); });
-  if (expectations.empty())
-    return success();
-  MLIRContext *context = module.getContext();
-  Type i64 = IntegerType::get(context, 64);
+FunctionType embedding::getReportType(MLIRContext *context) {
   Type pointer = LLVM::LLVMPointerType::get(context);
-  FailureOr<func::FuncOp> callee =
-      getCallee(module, kReportMismatchFunction, {pointer, i64, i64});
+  Type i64 = IntegerType::get(context, 64);
+  return FunctionType::get(context, {pointer, i64, i64, i64, i64}, {});
+}
+
+namespace {
+
+/// What is told if `actual` is not `expected`.
+struct Report {
+  Value actual, expected;
+  std::array<Value, 4> numbers;
+};
+
+} // namespace
+
+static Report getReport(ReportOutOfRangeOp op, ImplicitLocOpBuilder &b) {
+  return {op.getCount(),
+          arith::ConstantIntOp::create(b, 0, 64),
+          {op.getPosition(), op.getIndex(), op.getCount(), op.getNumRows()}};
+}
+
+static Report getReport(ExpectSizeOp op, ImplicitLocOpBuilder &b) {
+  Value offset = op.getOffset(), whole = op.getWhole();
+  if (!whole)
+    offset = whole = arith::ConstantIntOp::create(b, -1, 64);
+  return {op.getActual(),
+          op.getExpected(),
+          {op.getExpected(), op.getActual(), offset, whole}};
+}
+
+/// Makes operations of a kind calls of `name`, which is declared if need be.
+template <typename OpTy>
+static LogicalResult convert(ModuleOp module, StringRef name) {
+  SmallVector<OpTy> ops;
+  module.walk([&](OpTy op) { ops.push_back(op); });
+  if (ops.empty())
+    return success();
+  FunctionType type = getReportType(module.getContext());
+  FailureOr<func::FuncOp> callee = func::lookupFnDecl(module, name, type);
   if (failed(callee))
     return failure();
-  Texts texts(module, "embedding_expectation");
-  for (ExpectSizeOp op : expectations) {
+  if (!*callee) {
+    OpBuilder builder(module.getContext());
+    callee = func::createFnDecl(builder, module, name, type,
+                                /*setPrivate=*/true);
+  }
+  Texts texts(module, "embedding_what");
+  for (OpTy op : ops) {
     ImplicitLocOpBuilder b(op.getLoc(), op);
+    Report report = getReport(op, b);
     Value isOther = arith::CmpIOp::create(b, arith::CmpIPredicate::ne,
-                                          op.getActual(), op.getExpected());
+                                          report.actual, report.expected);
     auto ifOp = scf::IfOp::create(b, isOther, /*withElseRegion=*/false);
     b.setInsertionPointToStart(ifOp.thenBlock());
-    Value what = LLVM::AddressOfOp::create(b, texts.get(op.getWhat()));
-    Value expected = arith::IndexCastOp::create(b, i64, op.getExpected());
-    Value actual = arith::IndexCastOp::create(b, i64, op.getActual());
-    func::CallOp::create(b, *callee, ValueRange{what, expected, actual});
+    LLVM::GlobalOp what =
+        texts.get(getLocationText(op.getLoc()) + op.getWhat().str());
+    SmallVector<Value> arguments = {LLVM::AddressOfOp::create(b, what)};
+    for (Value number : report.numbers) {
+      if (number.getType().isIndex())
+        number = arith::IndexCastOp::create(b, b.getI64Type(), number);
+      arguments.push_back(number);
+    }
+    func::CallOp::create(b, *callee, arguments);
     op.erase();
   }
   return success();
@@ -87,8 +98,9 @@ namespace {
 struct ConvertEmbeddingToFunc
     : embedding::impl::ConvertEmbeddingToFuncPassBase<ConvertEmbeddingToFunc> {
   void runOnOperation() override {
-    if (failed(convertReports(getOperation())) ||
-        failed(convertExpectations(getOperation())))
+    if (failed(convert<ReportOutOfRangeOp>(getOperation(),
+                                           kReportOutOfRangeFunction)) ||
+        failed(convert<ExpectSizeOp>(getOperation(), kReportMismatchFunction)))
       signalPassFailure();
   }
 };

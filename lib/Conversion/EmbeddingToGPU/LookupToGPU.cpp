@@ -129,7 +129,8 @@ struct ReportToGPU : OpRewritePattern<ReportOutOfRangeOp> {
                                 PatternRewriter &rewriter) const override {
     auto find = op.getPosition().getDefiningOp<FindOutOfRangeOp>();
     if (!find || isa<TensorType>(find.getIndices().getType()) ||
-        ValueRange(op->getOperands()) != ValueRange(find->getResults()))
+        ValueRange(op->getOperands()).take_front(3) !=
+            ValueRange(find->getResults()))
       return rewriter.notifyMatchFailure(
           op, "expected the results of 'embedding.find_out_of_range' on a "
               "memref");

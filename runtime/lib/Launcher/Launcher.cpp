@@ -121,14 +121,16 @@ embedding_synchronize_compiled(int32_t deviceId, void *stream,
 // What compiled functions call
 //===----------------------------------------------------------------------===//
 
-extern "C" void embedding_report_out_of_range(int64_t position, int64_t index,
-                                              int64_t count) {
-  CompiledCall::reportOutOfRange(position, index, count);
+extern "C" void embedding_report_out_of_range(const char *what,
+                                              int64_t position, int64_t index,
+                                              int64_t count, int64_t numRows) {
+  CompiledCall::reportOutOfRange(what, position, index, count, numRows);
 }
 
 extern "C" void embedding_report_mismatch(const char *what, int64_t expected,
-                                          int64_t actual) {
-  CompiledCall::reportMismatch(what, expected, actual);
+                                          int64_t actual, int64_t offset,
+                                          int64_t whole) {
+  CompiledCall::reportMismatch(what, expected, actual, offset, whole);
 }
 
 extern "C" void embedding_report_assertion(const char *message) {
