@@ -36,4 +36,7 @@ def __getattr__(name):
     if name == "patch_torch":
         from ._torch import patch_torch
         return patch_torch
+    if name == "__version__":
+        from importlib.metadata import version
+        return version("embedding-mlir")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

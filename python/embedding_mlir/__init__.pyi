@@ -9,6 +9,8 @@ from ._errors import InvalidArgumentError as InvalidArgumentError
 from ._errors import OutOfRangeError as OutOfRangeError
 from ._errors import UnsupportedError as UnsupportedError
 
+__version__: str
+
 class _DLPack(Protocol):
     """A tensor of PyTorch, an array of NumPy, or whatever else has DLPack's protocol."""
 

@@ -29,7 +29,8 @@ def _is_number(x):
 class Function:
     """A compiled function. Arguments are tensors of PyTorch, arrays of NumPy, whatever
     else has DLPack's protocol, or numbers; compact, unless their type is a memref of
-    other strides. Results are of the kind of the arguments: None, one, or a tuple.
+    other strides. They go by position or by the names that the IR gives them. Results are
+    of the kind of the arguments: None, one, or a tuple.
 
     A memref is read and written in place, which autograd is told: one that requires grad
     is refused, unless grad mode is off. Results take no gradient. An index out of range,
@@ -44,7 +45,25 @@ class Function:
     def __init__(self, module, name):
         self._module, self.__name__ = module, name
 
-    def __call__(self, *arguments):
+    def _bind(self, arguments, named):
+        """All arguments by position."""
+        def refuse(what, name):
+            raise TypeError(f"{self._module.signature(self.__name__)}: {what} '{name}'")
+
+        names = self._module.argument_names(self.__name__)
+        for name in named:
+            if name not in names:
+                refuse("got an unexpected argument", name)
+            if name in names[:len(arguments)]:
+                refuse("got multiple values for argument", name)
+        for name in names[len(arguments):]:
+            if name not in named:
+                refuse("missing argument", name)
+        return *arguments, *(named[name] for name in names[len(arguments):])
+
+    def __call__(self, *arguments, **named):
+        if named:
+            arguments = self._bind(arguments, named)
         shaped = iter(prepare(*(x for x in arguments if not _is_number(x))))
         # Who watches is asked behind this call, which Dynamo does not trace.
         return self._module.call(self, *(x if _is_number(x) else next(shaped)

@@ -40,7 +40,8 @@ def prepare(*arguments):
     prepared = [_prepare_one(x) for x in arguments]
     kinds = {_is_tensor(x) for x in prepared}
     if len(kinds) > 1:
-        raise TypeError("expected tensors of PyTorch or arrays, but not both")
+        given = ", ".join(type(x).__name__ for x in arguments)
+        raise TypeError(f"expected either tensors of PyTorch or arrays, but got {given}")
     if True in kinds:
         from . import _torch  # noqa: F401, which tells _core of PyTorch.
     return prepared

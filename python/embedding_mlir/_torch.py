@@ -258,16 +258,14 @@ _TYPES += [(getattr(torch, name), 1, 8 * getattr(torch, name).itemsize) for name
     "float4_e2m1fn_x2") if hasattr(torch, name)]
 
 
-# What torch.compile would trace behind the calls of `_core` that break its graph, and leave
-# out of what it compiles.
-@torch.compiler.disable
+# torch.compile does not trace these, which `_core` calls. Its decorators for that would take
+# as long to import as PyTorch does.
 def _increment_version(weight):
     # Inference tensors have none, and F.embedding writes them anywhere.
     if not weight.is_inference():
         increment_version(weight)
 
 
-@torch.compiler.disable
 def _call_watched(function, arguments):
     """What types and modes with __torch_function__ make of a call of a function of IR, in a
     tuple, or None if there are none. Nobody else can look into such a call."""
@@ -283,7 +281,6 @@ def _call_watched(function, arguments):
     return None
 
 
-@torch.compiler.disable
 def _check_writable(function, tensor, name):
     """Refuses what PyTorch's operations in place refuse."""
     if tensor.requires_grad and torch.is_grad_enabled():
@@ -302,6 +299,7 @@ _core.set_torch(types.SimpleNamespace(
     questions=_watchers.QUESTIONS, forward_ad=_watchers.FORWARD_AD,
     is_grad_enabled=torch.is_grad_enabled, call_watched=_call_watched,
     check_writable=_check_writable, increment_version=_increment_version,
+    set_eval_frame=torch._C._dynamo.eval_frame.set_eval_frame,
     get_storage_address=getattr(torch._C, "_data_address", None),
     get_current_stream=getattr(torch._C, "_cuda_getCurrentRawStream", None),
     make_arguments=_Arguments,

@@ -48,16 +48,17 @@ QUESTIONS = ((_count_dispatch_modes, 0), (_is_transformed, False), (_is_recorded
 FORWARD_AD = forward_ad
 
 
-@torch.compiler.assume_constant_result
 def _is_exporting():
-    """torch.compiler.is_exporting, for PyTorch before 2.7: Dynamo runs a function with a
-    constant result while it traces."""
+    """torch.compiler.is_exporting, for PyTorch before 2.7."""
     from torch._dynamo.symbolic_convert import InstructionTranslator, tls
     if getattr(tls, "current_tx", None) is not None:
         return InstructionTranslator.current_tx().export
     return torch.compiler._is_compiling_flag
 
 
+# torch.compiler.assume_constant_result, without importing Dynamo: it runs such a function
+# while it traces.
+setattr(_is_exporting, "_dynamo_marked_constant", True)
 is_exporting = getattr(torch.compiler, "is_exporting", _is_exporting)
 
 

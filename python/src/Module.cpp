@@ -67,13 +67,11 @@ static uint64_t readScalar(nb::handle value, const EmbeddingOperand &operand) {
     PyErr_Clear();
     expected("an integer");
   }
-  // Two's complement serves integers with and without a sign. One of 64 bits
-  // may be an index, which has a sign.
   int width = operand.dtype.bits;
   bool isUnsigned = operand.dtype.code == kDLUInt;
   int64_t min = isUnsigned ? 0 : INT64_MIN >> (64 - width);
-  uint64_t max = isUnsigned || width < 64 ? UINT64_MAX >> (64 - width)
-                                          : uint64_t(INT64_MAX);
+  uint64_t max =
+      (isUnsigned ? UINT64_MAX : uint64_t(INT64_MAX)) >> (64 - width);
   bool fits;
   if (isUnsigned) {
     bits = PyLong_AsUnsignedLongLong(whole.ptr());
@@ -159,6 +157,14 @@ public:
     std::vector<std::string> names;
     for (size_t i = 0; i < count; ++i)
       names.push_back(functions[i].name);
+    return names;
+  }
+
+  std::vector<std::string> getArgumentNames(const std::string &name) const {
+    const EmbeddingFunction &function = find(name);
+    std::vector<std::string> names;
+    for (int i = 0; i < function.num_arguments; ++i)
+      names.emplace_back(function.arguments[i].name);
     return names;
   }
 
@@ -295,5 +301,6 @@ void embedding::python::defineModule(nb::module_ &core) {
            "device_type"_a, "device_id"_a, "assume_sizes"_a.none())
       .def_prop_ro("names", &Module::getNames)
       .def("signature", &Module::getSignature, "name"_a)
+      .def("argument_names", &Module::getArgumentNames, "name"_a)
       .def("call", &Module::call, "function"_a, "args"_a);
 }

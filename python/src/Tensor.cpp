@@ -88,9 +88,12 @@ void Torch::set(nb::handle source) {
   torch->requiresGrad = intern("requires_grad");
   torch->isGradEnabled = source.attr("is_grad_enabled");
   torch->getStorageAddress = source.attr("get_storage_address");
-  torch->callWatched = source.attr("call_watched");
-  torch->checkWritable = source.attr("check_writable");
-  torch->incrementVersion = source.attr("increment_version");
+  auto getUntraced = [&](const char *name) {
+    return Untraced(source.attr(name), source.attr("set_eval_frame"));
+  };
+  torch->callWatched = getUntraced("call_watched");
+  torch->checkWritable = getUntraced("check_writable");
+  torch->incrementVersion = getUntraced("increment_version");
   torch->getCurrentStream = source.attr("get_current_stream");
   torch->makeArguments = source.attr("make_arguments");
   torch->recordLookup = source.attr("record_lookup");

@@ -33,6 +33,31 @@ inline constexpr int kMaxDims = 64;
 /// What the runtime takes for indices, whose output has a dimension more.
 inline constexpr int kMaxIndexDims = 31;
 
+/// A function of Python that Dynamo does not trace: it would trace it behind
+/// the calls of this module that break its graph, and leave it out of what it
+/// compiles.
+class Untraced {
+public:
+  Untraced() = default;
+  Untraced(nb::object function, nb::object setEvalFrame)
+      : function(std::move(function)), setEvalFrame(std::move(setEvalFrame)) {}
+
+  template <typename... Arguments>
+  nb::object operator()(Arguments &&...arguments) const {
+    struct Pause {
+      const nb::object &setEvalFrame;
+      nb::object before = setEvalFrame(nb::none());
+      ~Pause() { setEvalFrame(before); }
+    } pause{setEvalFrame};
+    return function(std::forward<Arguments>(arguments)...);
+  }
+
+private:
+  nb::object function;
+  /// Dynamo's, which is there before Dynamo is.
+  nb::object setEvalFrame;
+};
+
 /// What is needed of PyTorch: taken over when `_torch.py` is imported, and kept
 /// for the life of the process.
 struct Torch {
@@ -57,12 +82,12 @@ struct Torch {
   nb::object getStorageAddress;
   /// What watchers make of a call of a function of IR, (function, arguments):
   /// None if there are none, or their result in a tuple; it refuses the others.
-  nb::object callWatched;
+  Untraced callWatched;
   /// Refuses to have (function, tensor, name) write what autograd or inference
   /// mode forbids.
-  nb::object checkWritable;
+  Untraced checkWritable;
   /// Tells autograd that a tensor was written.
-  nb::object incrementVersion;
+  Untraced incrementVersion;
   /// From the number of a GPU to the address of its current stream; null in a
   /// PyTorch without CUDA.
   nb::object getCurrentStream;
