@@ -71,6 +71,7 @@ static void addRowLowering(OpPassManager &pm,
     funcs.addPass(createEmbeddingUnswitchLoopsPass());
   }
   funcs.addPass(createConvertLinalgToLoopsPass());
+  funcs.addPass(createEmbeddingSkipIdleLoopsPass());
 }
 
 static void addLowerToLLVM(OpPassManager &pm,

@@ -23,6 +23,7 @@ using namespace mlir;
 using namespace mlir::embedding;
 
 void embedding::addSimplification(OpPassManager &pm) {
+  pm.addNestedPass<func::FuncOp>(createEmbeddingDecomposeLinalgPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addPass(createEmbeddingFuseRenormLookupPass());
@@ -37,6 +38,7 @@ void embedding::addSizeChecks(OpPassManager &pm) {
 }
 
 void embedding::addBufferization(OpPassManager &pm, unsigned alignment) {
+  pm.addNestedPass<func::FuncOp>(createEmbeddingEraseEmptyTensorsPass());
   bufferization::OneShotBufferizePassOptions options;
   options.bufferizeFunctionBoundaries = true;
   options.bufferAlignment = alignment;

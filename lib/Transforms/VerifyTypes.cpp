@@ -22,13 +22,31 @@ using namespace mlir::embedding;
 
 /// LLVM's.
 static constexpr unsigned kMaxIntegerBits = 1 << 23;
+/// LLVM's time grows with the square of the number.
+static constexpr int64_t kMaxVectorElements = 4096;
 /// Constants are in the object, and LLVM holds each of their elements.
 static constexpr int64_t kMaxConstantBytes = int64_t(1) << 30;
 
+/// The product may have more than 64 bits.
+static bool hasMoreElements(VectorType vector, int64_t limit) {
+  int64_t count = 1;
+  for (int64_t size : vector.getShape()) {
+    if (size > limit / count)
+      return true;
+    count *= size;
+  }
+  return false;
+}
+
 /// What `type` would have to be, or an empty text.
 static std::string getExpected(Type type) {
-  if (auto vector = dyn_cast<VectorType>(type); vector && vector.isScalable())
-    return "no scalable vectors";
+  if (auto vector = dyn_cast<VectorType>(type)) {
+    if (vector.isScalable())
+      return "no scalable vectors";
+    if (hasMoreElements(vector, kMaxVectorElements))
+      return "vectors of at most " + std::to_string(kMaxVectorElements) +
+             " elements";
+  }
   if (auto integer = dyn_cast<IntegerType>(type))
     if (integer.getWidth() > kMaxIntegerBits)
       return "integers of at most 2^23 bits";

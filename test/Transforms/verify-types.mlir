@@ -1,7 +1,7 @@
 // RUN: embedding-opt %s --embedding-verify-types --split-input-file --verify-diagnostics
 
 // The largest that there may be.
-func.func @fine(%a: memref<1152921504606846975xf64>, %b: i8388608, %c: vector<8xf32>,
+func.func @fine(%a: memref<1152921504606846975xf64>, %b: i8388608, %c: vector<16x256xf32>,
                 %d: memref<?x?xf32, strided<[2305843009213693950, 1]>>, %e: tensor<0x5xf32>) {
   %0 = arith.constant dense<1.0> : tensor<268435456xf32>
   return
@@ -35,7 +35,7 @@ func.func @offset(%a: memref<?xf32, strided<[1], offset: 4611686018427387904>>) 
 
 // -----
 
-// expected-error @below {{expected types with fewer than 2^63 bytes}}
+// expected-error @below {{expected vectors of at most 4096 elements}}
 func.func @vector_of_many(%a: memref<2xvector<4611686018427387904xf32>>) { return }
 
 // -----
@@ -87,5 +87,18 @@ func.func @splat() {
 func.func @large_splat() {
   // expected-error @below {{expected a constant of at most 1 GiB}}
   %0 = arith.constant dense<1> : tensor<4611686018427387904xi8>
+  return
+}
+
+// -----
+
+// expected-error @below {{expected vectors of at most 4096 elements, but got 'vector<4097xf32>'}}
+func.func @vector(%a: vector<4097xf32>) { return }
+
+// -----
+
+func.func @matrix(%a: memref<f32>) {
+  // expected-error @below {{expected vectors of at most 4096 elements, but got 'vector<9223372036854775807x2xi8>'}}
+  %0 = ub.poison : vector<9223372036854775807x2xi8>
   return
 }

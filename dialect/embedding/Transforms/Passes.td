@@ -152,7 +152,8 @@ def EmbeddingSplitChecksPass : Pass<"embedding-split-checks"> {
     %num_rows = memref.dim %table, %c0 : memref<?x64xf32>
     %position, %index, %count =
       embedding.find_out_of_range %indices, %num_rows : memref<?xi64>
-    embedding.report_out_of_range %position, %index, %count
+    embedding.report_out_of_range %position, %index, %count of %num_rows,
+      "embedding.lookup: indices"
     %in_range = arith.cmpi eq, %count, %c0_i64 : i64
     scf.if %in_range {
       embedding.lookup out_of_range(assume)
@@ -768,6 +769,88 @@ def EmbeddingResolveReshapesPass : Pass<"embedding-resolve-reshapes"> {
                            "::mlir::scf::SCFDialect"];
 }
 
+def EmbeddingDecomposeLinalgPass
+    : Pass<"embedding-decompose-linalg", "::mlir::func::FuncOp"> {
+  let summary = "Make operations of linalg that are not lowered of simpler ones";
+  let description = [{
+    `linalg.softmax` becomes reductions and elementwise operations, `linalg.pack`
+    padding, a reshape and a transposition, and `linalg.unpack` the reverse, as
+    upstream's functions have it. Those on memrefs stay.
+
+    Example: `linalg.pack %x inner_dims_pos = [0] inner_tiles = [4] into %init`
+    becomes
+
+    ```mlir
+    %0 = tensor.expand_shape %x [[0, 1]] output_shape [2, 4]
+      : tensor<8xf32> into tensor<2x4xf32>
+    %1 = linalg.transpose ins(%0 : tensor<2x4xf32>)
+      outs(%init : tensor<2x4xf32>) permutation = [0, 1]
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
+}
+
+def EmbeddingEraseEmptyTensorsPass
+    : Pass<"embedding-erase-empty-tensors", "::mlir::func::FuncOp"> {
+  let summary = "Take out what is done to tensors without elements";
+  let description = [{
+    Of a tensor with a dimension of static size 0 bufferization would make slices
+    and reshapes that do not verify. A padded, concatenated or reshaped tensor of
+    no elements becomes a `tensor.empty`, what pads one becomes a
+    `tensor.generate`, and a concatenation leaves such tensors out.
+
+    Example:
+
+    ```mlir
+    %0 = tensor.collapse_shape %x [[0, 1]] : tensor<?x0xf32> into tensor<?xf32>
+    ```
+
+    becomes
+
+    ```mlir
+    %1 = tensor.empty() : tensor<0xf32>
+    %0 = tensor.cast %1 : tensor<0xf32> to tensor<?xf32>
+    ```
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def EmbeddingSkipIdleLoopsPass
+    : Pass<"embedding-skip-idle-loops", "::mlir::func::FuncOp"> {
+  let summary = "Skip loops whose turns do nothing";
+  let description = [{
+    A loop over 2^40 rows takes minutes though no row has an element. If all that
+    is done in a loop is done by loops and branches in it, and their bounds and
+    conditions can be computed before it, this pass computes there whether any of
+    them does anything; if not, the loop has no turn.
+
+    Example: the loop over `%i` of
+
+    ```mlir
+    scf.for %i = %c0 to %n step %c1 {
+      scf.for %j = %c0 to %m step %c1 {
+        memref.store %x, %out[%i, %j] : memref<?x?xf32>
+      }
+    }
+    ```
+
+    becomes
+
+    ```mlir
+    %any = arith.cmpi slt, %c0, %m : index
+    %end = arith.select %any, %n, %c0 : index
+    scf.for %i = %c0 to %end step %c1 {
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 def EmbeddingVerifyTypesPass
     : Pass<"embedding-verify-types", "::mlir::ModuleOp"> {
   let summary = "Refuse types and constants that no code can be made for";
@@ -779,7 +862,8 @@ def EmbeddingVerifyTypesPass
     - what is static of a tensor, memref or vector has fewer than 2^63 bytes, and
       its elements have at least 1 bit;
     - an integer has at most 2^23 bits;
-    - a vector is not scalable;
+    - a vector is not scalable, and has at most 4096 elements: LLVM takes minutes
+      for larger ones, since its time grows with the square of their number;
     - a constant that is one value throughout has at most 1 GiB.
 
     Example:

@@ -1,0 +1,133 @@
+// RUN: embedding-opt %s -embedding-skip-idle-loops -canonicalize -split-input-file | FileCheck %s
+
+// Without columns there is nothing to do in the rows.
+// CHECK-LABEL: func @rows
+// CHECK-SAME:    %[[N:.*]]: index, %[[M:.*]]: index,
+// CHECK:         %[[ANY:.*]] = arith.cmpi sgt, %[[M]], %c0
+// CHECK:         %[[END:.*]] = arith.select %[[ANY]], %[[N]], %c0
+// CHECK:         scf.for %{{.*}} = %c0 to %[[END]] step %c1
+// CHECK:           scf.for %{{.*}} = %c0 to %[[M]] step %c1
+func.func @rows(%n: index, %m: index, %out: memref<?x?xf32>, %x: f32) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  scf.for %i = %c0 to %n step %c1 {
+    scf.for %j = %c0 to %m step %c1 {
+      memref.store %x, %out[%i, %j] : memref<?x?xf32>
+    }
+  }
+  return
+}
+
+// -----
+
+// What is computed in the loop is computed before it, if it can be: here the loop
+// over whole vectors and the branch of the tail.
+// CHECK-LABEL: func @tail
+// CHECK-SAME:    %[[N:.*]]: index, %[[M:.*]]: index,
+// CHECK-DAG:     %[[WHOLE:.*]] = arith.andi %[[M]], %c-8
+// CHECK-DAG:     %[[HAS_WHOLE:.*]] = arith.cmpi sgt, %[[WHOLE]], %c0
+// CHECK-DAG:     %[[REST:.*]] = arith.andi %[[M]], %c4
+// CHECK-DAG:     %[[HAS_REST:.*]] = arith.cmpi ne, %[[REST]], %c0
+// CHECK:         %[[ANY:.*]] = arith.ori %[[HAS_WHOLE]], %[[HAS_REST]]
+// CHECK:         %[[END:.*]] = arith.select %[[ANY]], %[[N]], %c0
+// CHECK:         scf.for %{{.*}} = %c0 to %[[END]]
+func.func @tail(%n: index, %m: index, %out: memref<?x?xf32>, %x: f32) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c4 = arith.constant 4 : index
+  %c8 = arith.constant 8 : index
+  %c-8 = arith.constant -8 : index
+  scf.for %i = %c0 to %n step %c1 {
+    %whole = arith.andi %m, %c-8 : index
+    scf.for %j = %c0 to %whole step %c8 {
+      memref.store %x, %out[%i, %j] : memref<?x?xf32>
+    }
+    %rest = arith.andi %m, %c4 : index
+    %has_rest = arith.cmpi ne, %rest, %c0 : index
+    scf.if %has_rest {
+      memref.store %x, %out[%i, %whole] : memref<?x?xf32>
+    }
+  }
+  return
+}
+
+// -----
+
+// A sum over nothing is what it began with.
+// CHECK-LABEL: func @sum
+// CHECK-SAME:    %[[N:.*]]: index, %[[M:.*]]: index,
+// CHECK:         %[[ANY:.*]] = arith.cmpi sgt, %[[M]], %c0
+// CHECK:         %[[END:.*]] = arith.select %[[ANY]], %[[N]], %c0
+// CHECK:         scf.for %{{.*}} = %c0 to %[[END]] step %c1 iter_args
+func.func @sum(%n: index, %m: index, %in: memref<?x?xf32>, %x: f32) -> f32 {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %sum = scf.for %i = %c0 to %n step %c1 iter_args(%row = %x) -> f32 {
+    %row_sum = scf.for %j = %c0 to %m step %c1 iter_args(%s = %row) -> f32 {
+      %y = memref.load %in[%i, %j] : memref<?x?xf32>
+      %z = arith.addf %s, %y : f32
+      scf.yield %z : f32
+    }
+    scf.yield %row_sum : f32
+  }
+  return %sum : f32
+}
+
+// -----
+
+// Nor is it if each row counts.
+// CHECK-LABEL: func @count
+// CHECK-NOT:     arith.select
+// CHECK:         scf.for %{{.*}} = %c0 to %arg0
+func.func @count(%n: index, %m: index, %out: memref<?x?xf32>, %x: f32) -> f32 {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %sum = scf.for %i = %c0 to %n step %c1 iter_args(%row = %x) -> f32 {
+    scf.for %j = %c0 to %m step %c1 {
+      memref.store %x, %out[%i, %j] : memref<?x?xf32>
+    }
+    %z = arith.addf %row, %row : f32
+    scf.yield %z : f32
+  }
+  return %sum : f32
+}
+
+// -----
+
+// Work that is not in a loop, or in one whose length another loop determines.
+// CHECK-LABEL: func @works
+// CHECK-NOT:     arith.select
+func.func @works(%n: index, %m: index, %out: memref<?x?xf32>, %lengths: memref<?xindex>,
+                 %x: f32) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  scf.for %i = %c0 to %n step %c1 {
+    memref.store %x, %out[%i, %c0] : memref<?x?xf32>
+    scf.for %j = %c0 to %m step %c1 {
+      memref.store %x, %out[%i, %j] : memref<?x?xf32>
+    }
+  }
+  scf.for %i = %c0 to %n step %c1 {
+    %length = memref.load %lengths[%i] : memref<?xindex>
+    scf.for %j = %c0 to %length step %c1 {
+      memref.store %x, %out[%i, %j] : memref<?x?xf32>
+    }
+  }
+  return
+}
+
+// -----
+
+// Loops of no elements that a type has are gone.
+// CHECK-LABEL: func @static
+// CHECK-NEXT:    return
+func.func @static(%n: index, %out: memref<?x0xf32>, %x: f32) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  scf.for %i = %c0 to %n step %c1 {
+    scf.for %j = %c0 to %c0 step %c1 {
+      memref.store %x, %out[%i, %j] : memref<?x0xf32>
+    }
+  }
+  return
+}
