@@ -505,7 +505,8 @@ embedding_engine_create(const EmbeddingEngineOptions *options,
     *out_engine = nullptr;
     EmbeddingEngineOptions given;
     embedding_engine_options_init(&given, sizeof(given));
-    copyOptions(options, given);
+    if (Status copied = copyOptions(options, given); !copied)
+      return copied;
     Result<std::unique_ptr<Engine>> engine = Engine::create(given);
     if (!engine)
       return engine.failure();
@@ -524,6 +525,9 @@ embedding_engine_get_statistics(const EmbeddingEngine *engine,
     if (!engine || !out_statistics)
       return invalidArgument(
           "expected engine and out_statistics not to be null");
+    if (Status isSet = checkStructSize(*out_statistics, "out_statistics");
+        !isSet)
+      return isSet;
     engine->engine->getStatistics(*out_statistics);
     return success();
   });

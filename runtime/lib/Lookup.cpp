@@ -273,7 +273,8 @@ static Status lookup(EmbeddingEngine *engine, const DLTensor *table,
     return invalidArgument("expected engine not to be null");
   EmbeddingLookupOptions given;
   embedding_lookup_options_init(&given, sizeof(given));
-  copyOptions(options, given);
+  if (Status copied = copyOptions(options, given); !copied)
+    return copied;
   Result<LookupArguments> arguments = checkLookup(table, indices, given, out);
   if (!arguments)
     return arguments.failure();

@@ -220,7 +220,8 @@ embedding_module_compile(EmbeddingEngine *engine, const char *ir, size_t size,
       return invalidArgument("expected engine and ir not to be null");
     EmbeddingModuleOptions given;
     embedding_module_options_init(&given, sizeof(given));
-    copyOptions(options, given);
+    if (Status copied = copyOptions(options, given); !copied)
+      return copied;
     auto module = std::make_unique<EmbeddingModule>(*engine->engine);
     if (Status compiled = module->compile({ir, size}, given); !compiled)
       return compiled;
@@ -254,7 +255,8 @@ EmbeddingStatusCode embedding_module_call(EmbeddingModule *module,
           "expected module, function and arguments not to be null");
     EmbeddingCallOptions given;
     embedding_call_options_init(&given, sizeof(given));
-    copyOptions(options, given);
+    if (Status copied = copyOptions(options, given); !copied)
+      return copied;
     return module->call(function, arguments, given);
   });
 }

@@ -56,11 +56,27 @@ inline Failure invalidArgument(std::string message) {
 Failure outOfRange(const std::string &what, int64_t numRows, int64_t position,
                    int64_t index, int64_t count);
 
+/// Fails if the caller has not set `struct_size` of what it calls `name`.
+template <typename Struct>
+Status checkStructSize(const Struct &given, const char *name) {
+  if (given.struct_size >= sizeof(given.struct_size))
+    return success();
+  return invalidArgument(std::string(name) +
+                         ": expected struct_size to be the size of the struct, "
+                         "but got " +
+                         std::to_string(given.struct_size));
+}
+
 /// Writes the fields that `from` has over the defaults in `to`: a caller built
 /// with an earlier header has fewer. `from` may be null.
-template <typename Options> void copyOptions(const Options *from, Options &to) {
-  if (from)
-    std::memcpy(&to, from, std::min(from->struct_size, sizeof(to)));
+template <typename Options>
+Status copyOptions(const Options *from, Options &to) {
+  if (!from)
+    return success();
+  if (Status isSet = checkStructSize(*from, "options"); !isSet)
+    return isSet;
+  std::memcpy(&to, from, std::min(from->struct_size, sizeof(to)));
+  return success();
 }
 
 /// Writes the fields of `defaults` that a caller knows, whose struct has

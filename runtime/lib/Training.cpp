@@ -685,7 +685,8 @@ callWithOptions(EmbeddingEngine *engine, const Options *options,
                              " not to be null");
     Options given;
     init(&given, sizeof(given));
-    copyOptions(options, given);
+    if (Status copied = copyOptions(options, given); !copied)
+      return copied;
     return body(*engine->engine, given);
   });
 }

@@ -109,6 +109,39 @@ TEST(Engine, ShorterOptions) {
   expectWorks(engine);
 }
 
+// A struct that nobody has initialised is no struct of defaults.
+TEST(Engine, ClearedStructs) {
+  Engine engine(uncached());
+  EmbeddingStatus status;
+  auto expectRefused = [&](EmbeddingStatusCode code, const std::string &name) {
+    EXPECT_EQ(code, EMBEDDING_INVALID_ARGUMENT);
+    EXPECT_EQ(status.message,
+              name + ": expected struct_size to be the size of the struct, but "
+                     "got 0");
+  };
+  EmbeddingEngineOptions engineOptions = {};
+  EmbeddingEngine *created = nullptr;
+  expectRefused(embedding_engine_create(&engineOptions, &created, &status),
+                "options");
+  EmbeddingLookupOptions lookupOptions = {};
+  expectRefused(embedding_lookup(engine.get(), nullptr, nullptr, &lookupOptions,
+                                 nullptr, &status),
+                "options");
+  EmbeddingGradOptions gradOptions = {};
+  expectRefused(embedding_dense_grad(engine.get(), nullptr, nullptr,
+                                     &gradOptions, nullptr, &status),
+                "options");
+  EmbeddingModuleOptions moduleOptions = {};
+  EmbeddingModule *module = nullptr;
+  expectRefused(embedding_module_compile(engine.get(), "", 0, &moduleOptions,
+                                         &module, &status),
+                "options");
+  EmbeddingEngineStatistics statistics = {};
+  expectRefused(
+      embedding_engine_get_statistics(engine.get(), &statistics, &status),
+      "out_statistics");
+}
+
 namespace {
 
 /// The message of a lookup that the compiler library fails; empty if it works.

@@ -19,7 +19,8 @@
 |*   no exception leaves it.
 |* - A struct of options starts with its size. The `..._init` functions, which
 |*   take that size, set it and the defaults; fields that later versions add
-|*   have theirs in a program that does not know them.
+|*   have theirs in a program that does not know them. A size of 0, as in a
+|*   struct that was only cleared, is EMBEDDING_INVALID_ARGUMENT.
 |* - An engine may be used by any number of threads at once. Creating and
 |*   destroying one is not synchronized with its other uses.
 |* - The child of a fork() may use the engines of its parent, on the calling
