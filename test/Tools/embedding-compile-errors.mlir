@@ -14,7 +14,7 @@
 // RUN: %{fail} --op=lookup --chips=sm_70 2>&1 | FileCheck %s --check-prefix=CHIP
 // CHIP: error: --chips: expected sm_80 or later, but got 'sm_70'
 // RUN: %{fail} --op=lookup --cpu=z80 2>&1 | FileCheck %s --check-prefix=CPU
-// CPU: error: no CPU named 'z80'
+// CPU: embedding-compile: error: --cpu: no CPU named 'z80'
 // RUN: not embedding-compile --op=lookup -o %t/nowhere/libx.so 2>&1 | FileCheck %s --check-prefix=FOLDER
 // FOLDER: error: -o: {{.*}}/nowhere/libx.so: No such file or directory
 // RUN: %{fail} --op=lookup --header=%t/nowhere/x.h 2>&1 | FileCheck %s --check-prefix=HEADER
@@ -35,7 +35,13 @@
 // RUN: %{fail} --op=lookup --index-type=i8 2>&1 | FileCheck %s --check-prefix=INDEXTYPE
 // INDEXTYPE: error: 'embedding.lookup' op operand #1 must be {{.*}}, but got 'memref<?xi8>'
 // RUN: %{fail} --op=lookup --element-type=f33 2>&1 | FileCheck %s --check-prefix=ELEMENTTYPE
-// ELEMENTTYPE: --op:{{.*}}: error: expected non-function type
+// ELEMENTTYPE: embedding-compile: error: --element-type: expected a type of elements, but got 'f33'
+// RUN: %{fail} --op=lookup '--element-type=f32>' 2>&1 | FileCheck %s --check-prefix=BRACKET
+// BRACKET: embedding-compile: error: --element-type: expected a type of elements, but got 'f32>'
+// RUN: %{fail} --op=lookup '--element-type=tensor<f32>' 2>&1 | FileCheck %s --check-prefix=TENSORS
+// TENSORS: embedding-compile: error: --element-type: expected a type of elements, but got 'tensor<f32>'
+// RUN: %{fail} --op=lookup --index-type=long 2>&1 | FileCheck %s --check-prefix=INDEXNAME
+// INDEXNAME: embedding-compile: error: --index-type: expected a type of elements, but got 'long'
 // RUN: %{fail} --op=lookup '--element-type=complex<f32>' 2>&1 | FileCheck %s --check-prefix=COMPLEX
 // COMPLEX: error: cannot be called from outside, because of values of type 'memref<?x?xcomplex<f32>>'
 // RUN: %{fail} --op=lookup --op=lookup 2>&1 | FileCheck %s --check-prefix=TWICE

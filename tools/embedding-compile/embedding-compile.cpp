@@ -23,6 +23,7 @@
 #include "embedding/InitAll.h"
 #include "embedding/Target/CPU.h"
 
+#include "mlir/AsmParser/AsmParser.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Support/FileUtilities.h"
 
@@ -211,7 +212,20 @@ static FailureOr<std::string> getOperationIR(StringRef text) {
   return llvm::formatv(kOperationFunction, name, arguments, operation).str();
 }
 
-static FailureOr<std::unique_ptr<llvm::MemoryBuffer>> readInput() {
+/// Whether option `name` has a type that memory may be made of.
+static LogicalResult checkElementType(MLIRContext &context, StringRef name,
+                                      StringRef text) {
+  ScopedDiagnosticHandler ignored(&context,
+                                  [](Diagnostic &) { return success(); });
+  Type type = parseType(text, &context);
+  if (!type || !BaseMemRefType::isValidElementType(type))
+    return fail("--" + name + ": expected a type of elements, but got '" +
+                text + "'");
+  return success();
+}
+
+static FailureOr<std::unique_ptr<llvm::MemoryBuffer>>
+readInput(MLIRContext &context) {
   if (inputFile.empty() == operations.empty())
     return fail("expected a file or --op, and not both");
   if (operations.empty()) {
@@ -222,6 +236,9 @@ static FailureOr<std::unique_ptr<llvm::MemoryBuffer>> readInput() {
       return fail(message);
     return file;
   }
+  if (failed(checkElementType(context, elementType.ArgStr, elementType)) ||
+      failed(checkElementType(context, indexType.ArgStr, indexType)))
+    return failure();
   std::string text;
   for (StringRef operation : operations) {
     FailureOr<std::string> function = getOperationIR(operation);
@@ -237,6 +254,14 @@ static FailureOr<std::unique_ptr<llvm::MemoryBuffer>> readInput() {
 //===----------------------------------------------------------------------===//
 
 using mlir::embedding::ObjectFile;
+
+static FailureOr<CPUTarget> getTarget(MLIRContext &context) {
+  ScopedDiagnosticHandler named(&context, [](Diagnostic &diagnostic) {
+    (void)fail("--cpu: " + diagnostic.str());
+    return success();
+  });
+  return CPUTarget::get(UnknownLoc::get(&context), cpu);
+}
 
 /// Makes `object` in a child process.
 static LogicalResult
@@ -385,7 +410,7 @@ static LogicalResult writeOutputs(OutputFiles &files, StringRef library,
 
 static LogicalResult run(const char *argv0, MLIRContext &context) {
   FailureOr<SmallVector<int>> chipNumbers = parseChips();
-  FailureOr<std::unique_ptr<llvm::MemoryBuffer>> input = readInput();
+  FailureOr<std::unique_ptr<llvm::MemoryBuffer>> input = readInput(context);
   OutputFiles files;
   if (failed(chipNumbers) || failed(input) || failed(addOutputs(files)))
     return failure();
@@ -408,7 +433,7 @@ static LogicalResult run(const char *argv0, MLIRContext &context) {
   if (functions.empty())
     return fail("the file has no public function");
 
-  FailureOr<CPUTarget> target = CPUTarget::get(module->getLoc(), cpu);
+  FailureOr<CPUTarget> target = getTarget(context);
   if (failed(target))
     return failure();
   SmallVector<int> targets = *chipNumbers;
