@@ -87,23 +87,6 @@ static bool isSupported(Type type) {
          !memref.getMemorySpace();
 }
 
-/// Whether the elements of a memref follow each other, as far as its type says.
-static bool isCompact(MemRefType type) {
-  if (type.getLayout().isIdentity())
-    return true;
-  SmallVector<int64_t> strides;
-  int64_t offset = 0, expected = 1;
-  if (failed(type.getStridesAndOffset(strides, offset)))
-    return false;
-  for (int64_t dim = type.getRank() - 1; dim >= 0; --dim) {
-    if (ShapedType::isDynamic(expected) || strides[dim] != expected)
-      return false;
-    expected = type.isDynamicDim(dim) ? ShapedType::kDynamic
-                                      : expected * type.getDimSize(dim);
-  }
-  return true;
-}
-
 /// Appends what a signature says of `type`.
 static void appendType(Type type, SmallVectorImpl<int64_t> &fields) {
   auto shaped = dyn_cast<ShapedType>(type);
@@ -168,7 +151,7 @@ FunctionInterface::get(func::FuncOp function, const AsmParserState *source) {
                failure();
   for (Type type : function.getResultTypes())
     if (auto memref = dyn_cast<MemRefType>(type);
-        memref && !isCompact(memref)) {
+        memref && !memref.areTrailingDimsContiguous(memref.getRank())) {
       function.emitError("expected results to be contiguous, but got ") << type;
       return failure();
     }

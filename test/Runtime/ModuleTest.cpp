@@ -712,11 +712,21 @@ func.func @part(%m: memref<?xf32>, %from: index, %n: index)
             EMBEDDING_COMPILER_ERROR),
         HasSubstr(std::string("expected results to be contiguous, but got '") +
                   type));
-  EXPECT_NO_THROW(Module(engine, R"mlir(
-func.func @f(%m: memref<?x3xf32, strided<[3, 1], offset: ?>>)
-    -> memref<?x3xf32, strided<[3, 1], offset: ?>> {
-  return %m : memref<?x3xf32, strided<[3, 1], offset: ?>>
-})mlir"));
+  // The stride of one element is no one's.
+  for (const char *type : {"memref<?x3xf32, strided<[3, 1], offset: ?>>",
+                           "memref<1x3xf32, strided<[7, 1]>>",
+                           "memref<3x1xf32, strided<[1, 7]>>"}) {
+    SCOPED_TRACE(type);
+    Module whole(engine, std::string("func.func @f(%m: ") + type + ") -> " +
+                             type + " {\n  return %m : " + type + "\n}");
+    std::vector<float> from = {1, 2, 3}, to(3);
+    std::vector<int64_t> shape = {1, 3};
+    if (std::string(type).find("3x1x") != std::string::npos)
+      std::swap(shape[0], shape[1]);
+    whole.call("f", {TensorView(from.data(), shape)},
+               {TensorView(to.data(), shape)});
+    EXPECT_EQ(to, from);
+  }
 }
 
 // What the type of a function says of strides and signs.
