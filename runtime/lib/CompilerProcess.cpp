@@ -8,6 +8,7 @@
 
 #include "CompilerProcess.h"
 
+#include "ChildEnd.h"
 #include "WriteFile.h"
 
 #include <algorithm>
@@ -19,7 +20,6 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
 
@@ -118,24 +118,15 @@ static std::string getLoader() {
   return "/lib64/ld-linux-x86-64.so.2";
 }
 
-/// Why a child gave no answer: the last line that it printed, and its end, if
-/// nobody else has asked for that.
-static Failure describeEnd(const MemoryFile &printed, bool isKnown, int end) {
+/// Why a child gave no answer: how it ended, and the last line that it printed.
+static Failure describeSilence(const MemoryFile &printed, bool isKnown,
+                               int end) {
   std::string text = printed.read(/*limit=*/4096);
   while (!text.empty() && (text.back() == '\n' || text.back() == ' '))
     text.pop_back();
   text.erase(0, text.rfind('\n') + 1);
-  std::string how;
-  if (isKnown && WIFSIGNALED(end)) {
-    const char *name = sigdescr_np(WTERMSIG(end));
-    how = "it ended by signal " + std::to_string(WTERMSIG(end)) + ", " +
-          (name ? name : "without a name,");
-  } else if (isKnown) {
-    how = "it ended with status " + std::to_string(WEXITSTATUS(end));
-  } else {
-    how = "it ended";
-  }
-  return compilerError(how + " without an answer" +
+  return compilerError("it " + describeEnd(isKnown, end) +
+                       " without an answer" +
                        (text.empty() ? "" : ": " + text));
 }
 
@@ -177,10 +168,7 @@ Result<ModuleCode> embedding::runtime::compileInProcess(
     return compilerError("cannot start " + loader + ": " +
                          std::strerror(error));
   int end = 0;
-  pid_t ended;
-  do
-    ended = waitpid(child, &end, 0);
-  while (ended < 0 && errno == EINTR);
+  bool isKnown = waitForEnd(child, end);
 
   std::string bytes = answer.read();
   CompilerAnswer header = {};
@@ -194,5 +182,5 @@ Result<ModuleCode> embedding::runtime::compileInProcess(
       return std::move(*code);
   if (isWhole && header.kind == CompilerAnswer::kError)
     return Failure{EMBEDDING_COMPILER_ERROR, std::string(body)};
-  return describeEnd(printed, ended == child, end);
+  return describeSilence(printed, isKnown, end);
 }

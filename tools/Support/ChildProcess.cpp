@@ -8,7 +8,9 @@
 
 #include "ChildProcess.h"
 
+#include "ChildEnd.h"
 #include "Errors.h"
+#include "WriteFile.h"
 
 #include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
@@ -20,9 +22,9 @@
 #include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+using namespace embedding;
 using namespace embedding::tools;
 
 /// Status of a child whose `make` has returned true, and false. Others, 1 of
@@ -41,13 +43,8 @@ runChild(int to, pid_t parent,
   llvm::SmallVector<char, 0> bytes;
   if (getppid() != parent || !make(bytes))
     _exit(kNotMade);
-  llvm::StringRef rest(bytes.data(), bytes.size());
-  while (!rest.empty()) {
-    ssize_t written = write(to, rest.data(), rest.size());
-    if (written <= 0)
-      _exit(EXIT_FAILURE);
-    rest = rest.drop_front(written);
-  }
+  if (!runtime::writeAll(to, {bytes.data(), bytes.size()}))
+    _exit(EXIT_FAILURE);
   // Destructors have nothing to save.
   _exit(kMade);
 }
@@ -84,22 +81,12 @@ llvm::Expected<bool> embedding::tools::makeInChild(
       bytes.append(piece, piece + count);
   close(ends[0]);
   int end = 0;
-  pid_t ended;
-  do
-    ended = waitpid(child, &end, 0);
-  while (ended < 0 && errno == EINTR);
-
-  bool isExit = ended == child && WIFEXITED(end);
+  bool isKnown = runtime::waitForEnd(child, end);
+  bool isExit = isKnown && WIFEXITED(end);
   if (isExit && WEXITSTATUS(end) == kMade)
     return true;
   bytes.truncate(before);
   if (isExit && WEXITSTATUS(end) == kNotMade)
     return false;
-  if (isExit)
-    return createError("the compiler ended with status {0}", WEXITSTATUS(end));
-  if (ended != child)
-    return createError("the compiler ended");
-  const char *name = sigdescr_np(WTERMSIG(end));
-  return createError("the compiler ended by signal {0}, {1}", WTERMSIG(end),
-                     name ? name : "without a name");
+  return createError("the compiler {0}", runtime::describeEnd(isKnown, end));
 }
