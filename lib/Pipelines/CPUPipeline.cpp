@@ -71,7 +71,6 @@ static void addRowLowering(OpPassManager &pm,
     funcs.addPass(createEmbeddingUnswitchLoopsPass());
   }
   funcs.addPass(createConvertLinalgToLoopsPass());
-  funcs.addPass(createEmbeddingSkipIdleLoopsPass());
 }
 
 static void addLowerToLLVM(OpPassManager &pm,
@@ -83,6 +82,7 @@ static void addLowerToLLVM(OpPassManager &pm,
   funcs.addPass(memref::createExpandStridedMetadataPass());
   funcs.addPass(affine::createAffineExpandIndexOpsPass());
   pm.addPass(createLowerAffinePass());
+  pm.addNestedPass<func::FuncOp>(createEmbeddingSkipIdleLoopsPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   if (options.parallelism == CPUParallelism::openmp) {

@@ -14,6 +14,8 @@
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Transforms/RegionUtils.h"
 
+#include "llvm/ADT/TypeSwitch.h"
+
 namespace mlir::embedding {
 #define GEN_PASS_DEF_EMBEDDINGSKIPIDLELOOPSPASS
 #include "embedding/Transforms/Passes.h.inc"
@@ -48,34 +50,51 @@ static bool onlyReads(Operation *op) {
   });
 }
 
+static bool hasParts(Block &body) {
+  return llvm::any_of(body,
+                      llvm::IsaPred<scf::ForOp, scf::IfOp, scf::ParallelOp>);
+}
+
+/// Whether it takes more than the bounds of one loop to say what `loop` does.
+static bool isCandidate(scf::ForOp loop) {
+  return keepsValues(loop) && hasParts(*loop.getBody());
+}
+static bool isCandidate(scf::ParallelOp loop) {
+  return loop.getNumLoops() > 1 ||
+         (loop.getNumResults() == 0 && hasParts(*loop.getBody()));
+}
+
 namespace {
 
 /// Builds, before a loop, whether what is in it does anything: true where that
 /// is not known there.
 class Work {
 public:
-  explicit Work(scf::ForOp loop) : b(loop.getLoc(), loop) {
+  explicit Work(LoopLikeOpInterface loop) : b(loop.getLoc(), loop), loop(loop) {
     SetVector<Value> outside;
-    getUsedValuesDefinedAbove(loop.getRegion(), outside);
+    getUsedValuesDefinedAbove(loop->getRegions(), outside);
     for (Value value : outside)
       known.map(value, value);
   }
 
-  Value get(Block &block) {
-    Value any = b.flag(false);
-    for (Operation &op : block.without_terminator()) {
-      any = b.createOrFold<arith::OrIOp>(any, get(op));
-      if (matchPattern(any, m_One()))
-        break;
-    }
-    return any;
-  }
+  Value getOf(scf::ForOp loop) { return get(*loop.getBody()); }
+  /// A dimension without turns leaves the others none.
+  Value getOf(scf::ParallelOp loop) { return get(*loop.getOperation()); }
 
 private:
   Value get(Operation &op) {
-    if (auto loop = dyn_cast<scf::ForOp>(op)) {
-      Value turns = hasTurns(loop);
-      return keepsValues(loop) ? both(turns, get(*loop.getBody())) : turns;
+    if (auto inner = dyn_cast<scf::ForOp>(op)) {
+      Value turns = hasTurns(inner.getLowerBound(), inner.getUpperBound(),
+                             inner.getUnsignedCmp());
+      return keepsValues(inner) ? both(turns, get(*inner.getBody())) : turns;
+    }
+    if (auto inner = dyn_cast<scf::ParallelOp>(op)) {
+      Value turns = b.flag(true);
+      for (auto [lower, upper] :
+           llvm::zip_equal(inner.getLowerBound(), inner.getUpperBound()))
+        turns = both(turns, hasTurns(lower, upper, /*isUnsigned=*/false));
+      return op.getNumResults() == 0 ? both(turns, get(*inner.getBody()))
+                                     : turns;
     }
     if (auto branch = dyn_cast<scf::IfOp>(op)) {
       Value then = get(*branch.thenBlock());
@@ -89,47 +108,74 @@ private:
     return b.flag(!onlyReads(&op));
   }
 
+  Value get(Block &block) {
+    Value any = b.flag(false);
+    for (Operation &op : block.without_terminator()) {
+      any = b.createOrFold<arith::OrIOp>(any, get(op));
+      if (matchPattern(any, m_One()))
+        break;
+    }
+    return any;
+  }
+
   Value both(Value x, Value y) { return b.createOrFold<arith::AndIOp>(x, y); }
 
-  Value hasTurns(scf::ForOp loop) {
-    Value lower = getBefore(loop.getLowerBound());
-    Value upper = getBefore(loop.getUpperBound());
+  Value hasTurns(Value lower, Value upper, bool isUnsigned) {
+    lower = getBefore(lower);
+    upper = getBefore(upper);
     if (!lower || !upper)
       return b.flag(true);
-    auto less = loop.getUnsignedCmp() ? arith::CmpIPredicate::ult
-                                      : arith::CmpIPredicate::slt;
+    auto less =
+        isUnsigned ? arith::CmpIPredicate::ult : arith::CmpIPredicate::slt;
     return b.createOrFold<arith::CmpIOp>(less, lower, upper);
   }
 
   /// `value` as it can be computed before the loop, or null.
   Value getBefore(Value value) {
+    if (loop.isDefinedOutsideOfLoop(value))
+      return value;
     if (failed(cloneComputation(b, value, known, isPure)))
       return {};
     return known.lookup(value);
   }
 
   LoopBuilder b;
+  LoopLikeOpInterface loop;
   IRMapping known;
 };
+
+std::pair<Value, OpOperand *> getBounds(scf::ForOp loop) {
+  return {loop.getLowerBound(), &loop.getUpperBoundMutable()};
+}
+std::pair<Value, OpOperand *> getBounds(scf::ParallelOp loop) {
+  return {loop.getLowerBound().front(), &loop.getUpperBoundMutable()[0]};
+}
+
+/// Lets `loop` have no turn if nothing is done in it.
+template <typename LoopTy> void skipIfIdle(LoopTy loop) {
+  if (!isCandidate(loop))
+    return;
+  Value works = Work(loop).getOf(loop);
+  if (matchPattern(works, m_One()))
+    return;
+  OpBuilder builder(loop);
+  // Of several dimensions, the first.
+  auto [lower, upper] = getBounds(loop);
+  upper->set(builder.createOrFold<arith::SelectOp>(loop.getLoc(), works,
+                                                   upper->get(), lower));
+}
 
 struct EmbeddingSkipIdleLoops
     : embedding::impl::EmbeddingSkipIdleLoopsPassBase<EmbeddingSkipIdleLoops> {
   void runOnOperation() override {
-    SmallVector<scf::ForOp> loops;
-    getOperation()->walk<WalkOrder::PreOrder>([&](scf::ForOp loop) {
-      bool hasParts =
-          llvm::any_of(*loop.getBody(), llvm::IsaPred<scf::ForOp, scf::IfOp>);
-      if (hasParts && keepsValues(loop))
-        loops.push_back(loop);
+    SmallVector<Operation *> loops;
+    getOperation()->walk<WalkOrder::PreOrder>([&](Operation *op) {
+      if (isa<scf::ForOp, scf::ParallelOp>(op))
+        loops.push_back(op);
     });
-    for (scf::ForOp loop : loops) {
-      Value works = Work(loop).get(*loop.getBody());
-      if (matchPattern(works, m_One()))
-        continue;
-      OpBuilder builder(loop);
-      loop.setUpperBound(builder.createOrFold<arith::SelectOp>(
-          loop.getLoc(), works, loop.getUpperBound(), loop.getLowerBound()));
-    }
+    for (Operation *op : loops)
+      llvm::TypeSwitch<Operation *>(op).Case<scf::ForOp, scf::ParallelOp>(
+          [](auto loop) { skipIfIdle(loop); });
   }
 };
 

@@ -49,6 +49,19 @@ func.func @sum(%n: index, %m: index) -> tensor<f32> {
   return %0 : tensor<f32>
 }
 
+// RUN: %{run}         --function=affine %{rows} --input=f32=7 | FileCheck %s --check-prefix=SUM
+// RUN: %{run} --naive --function=affine %{rows} --input=f32=7 | FileCheck %s --check-prefix=SUM
+func.func @affine(%n: index, %m: index, %x: f32) -> f32 {
+  %0 = affine.for %i = 0 to %n iter_args(%row = %x) -> f32 {
+    %1 = affine.for %j = 0 to %m iter_args(%sum = %row) -> f32 {
+      %2 = arith.addf %sum, %x : f32
+      affine.yield %2 : f32
+    }
+    affine.yield %1 : f32
+  }
+  return %0 : f32
+}
+
 // RUN: %{run} --function=collapse --input=3x0x2xf32 | FileCheck %s --check-prefix=COLLAPSE
 // COLLAPSE: 0x2xf32=
 func.func @collapse(%x: tensor<?x0x?xf32>) -> tensor<?x?xf32> {

@@ -131,3 +131,34 @@ func.func @static(%n: index, %out: memref<?x0xf32>, %x: f32) {
   }
   return
 }
+
+// -----
+
+// Both dimensions have to have turns, of reductions too; and so has what is inside.
+// CHECK-LABEL: func @parallel
+// CHECK-SAME:    %[[N:.*]]: index, %[[M:.*]]: index, %[[K:.*]]: index,
+// CHECK-DAG:     %[[HAS_N:.*]] = arith.cmpi sgt, %[[N]], %c0
+// CHECK-DAG:     %[[HAS_M:.*]] = arith.cmpi sgt, %[[M]], %c0
+// CHECK:         %[[ANY:.*]] = arith.andi %[[HAS_N]], %[[HAS_M]]
+// CHECK:         %[[END:.*]] = arith.select %[[ANY]], %[[N]], %c0
+// CHECK:         scf.parallel ({{.*}}) = (%c0, %c0) to (%[[END]], %[[M]])
+// CHECK:         %[[HAS_K:.*]] = arith.cmpi sgt, %[[K]], %c0
+// CHECK:         arith.andi %{{.*}}, %[[HAS_K]]
+// CHECK:         scf.parallel
+func.func @parallel(%n: index, %m: index, %k: index, %x: f32, %out: memref<?x?xf32>) -> f32 {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %0 = scf.parallel (%i, %j) = (%c0, %c0) to (%n, %m) step (%c1, %c1) init (%x) -> f32 {
+    scf.reduce(%x : f32) {
+    ^bb0(%a: f32, %b: f32):
+      %1 = arith.addf %a, %b : f32
+      scf.reduce.return %1 : f32
+    }
+  }
+  scf.parallel (%i) = (%c0) to (%n) step (%c1) {
+    scf.for %j = %c0 to %k step %c1 {
+      memref.store %x, %out[%i, %j] : memref<?x?xf32>
+    }
+  }
+  return %0 : f32
+}
