@@ -95,15 +95,18 @@ Result<CUfunction> Device::getKernel(const char *image, const char *name) {
   CUfunction &kernel = kernels[name];
   if (kernel)
     return kernel;
-  CUmodule &module = modules[image];
-  if (!module)
-    if (Status loaded = driver.check(driver.cuModuleLoadData(&module, image),
+  auto module = modules.find(image);
+  if (module == modules.end()) {
+    CUmodule made = nullptr;
+    if (Status loaded = driver.check(driver.cuModuleLoadData(&made, image),
                                      "cuModuleLoadData");
         !loaded)
       return loaded.failure();
-  if (Status found =
-          driver.check(driver.cuModuleGetFunction(&kernel, module, name),
-                       "cuModuleGetFunction");
+    module = modules.emplace(image, made).first;
+  }
+  if (Status found = driver.check(
+          driver.cuModuleGetFunction(&kernel, module->second, name),
+          "cuModuleGetFunction");
       !found)
     return found.failure();
   return kernel;

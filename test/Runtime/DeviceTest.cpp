@@ -17,6 +17,7 @@
 
 #include <cstring>
 #include <dlfcn.h>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <numeric>
@@ -562,6 +563,18 @@ TEST_F(OnDevice, OutOfRange) {
   }
 }
 
+static EmbeddingStatusCode codeOf(const std::function<void()> &call,
+                                  std::string *message = nullptr) {
+  try {
+    call();
+    return EMBEDDING_OK;
+  } catch (const Error &error) {
+    if (message)
+      *message = error.what();
+    return error.code();
+  }
+}
+
 // What a stream found is told to who waits for that stream.
 TEST_F(OnDevice, OutOfRangeInStreams) {
   // CU_STREAM_LEGACY and CU_STREAM_PER_THREAD are streams without being made.
@@ -578,6 +591,7 @@ TEST_F(OnDevice, OutOfRangeInStreams) {
   };
   lookup(bad, legacy);
   lookup(good, perThread);
+  lookup(good, nullptr);
   EXPECT_NO_THROW(engine.synchronize(0, perThread));
   EXPECT_NO_THROW(engine.synchronize());
   EXPECT_THROW(engine.synchronize(0, legacy), Error);
@@ -586,18 +600,21 @@ TEST_F(OnDevice, OutOfRangeInStreams) {
   lookup(bad, perThread);
   EXPECT_NO_THROW(engine.synchronize(0, legacy));
   EXPECT_THROW(engine.synchronize(0, perThread), Error);
-}
-
-static EmbeddingStatusCode codeOf(const std::function<void()> &call,
-                                  std::string *message = nullptr) {
-  try {
-    call();
-    return EMBEDDING_OK;
-  } catch (const Error &error) {
-    if (message)
-      *message = error.what();
-    return error.code();
-  }
+  // The interpreter takes any number of streams.
+  if (!GPU::get().isInterpreted())
+    return;
+  auto isBad = [](uintptr_t stream) { return stream % 3 == 0; };
+  constexpr uintptr_t kFirst = 1000, kLast = 1600;
+  for (uintptr_t stream = kFirst; stream <= kLast; ++stream)
+    lookup(isBad(stream) ? bad : good, reinterpret_cast<void *>(stream));
+  for (void *other : {legacy, perThread, static_cast<void *>(nullptr)})
+    EXPECT_NO_THROW(engine.synchronize(0, other));
+  for (uintptr_t stream = kFirst; stream <= kLast; ++stream)
+    EXPECT_EQ(codeOf([&] {
+                engine.synchronize(0, reinterpret_cast<void *>(stream));
+              }),
+              isBad(stream) ? EMBEDDING_OUT_OF_RANGE : EMBEDDING_OK)
+        << stream;
 }
 
 // Functions of IR: a result whose shape is known behind the call alone, and a
@@ -669,6 +686,29 @@ func.func @f(%input: tensor<?xi64>, %weight: tensor<?x8xf32>) -> tensor<?x8xf32>
   } catch (const Error &error) {
     EXPECT_STREQ(error.what(), "input: expected memory of a GPU");
   }
+  auto fail = [&](const TensorView &table, const TensorView &to) {
+    try {
+      modules[true]->call("lookup", {table, on(input, true)}, {to});
+      ADD_FAILURE();
+    } catch (const Error &error) {
+      EXPECT_EQ(error.code(), EMBEDDING_INVALID_ARGUMENT);
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  // On another GPU than the module, or than the other operands.
+  auto onGPU = [](const TensorView &view, int32_t device, size_t offset = 0) {
+    const DLTensor &tensor = view.get();
+    return TensorView(static_cast<char *>(tensor.data) + offset, tensor.dtype,
+                      {tensor.shape, tensor.shape + tensor.ndim}, {},
+                      {kDLCUDA, device});
+  };
+  EXPECT_EQ(fail(on(weight, true), onGPU(on(out, true), 1)),
+            "out: expected GPU 0, but got GPU 1");
+  EXPECT_EQ(fail(onGPU(on(weight, true), 1), on(out, true)),
+            "weight: expected GPU 0, as of out, but got GPU 1");
+  EXPECT_EQ(fail(onGPU(on(weight, true), 0, 8), on(out, true)),
+            "weight: on a GPU, expected data aligned to 16 bytes");
   Both bad(asBytes({kNumRows}, kInt64), kInt64, {1});
   Both row(std::vector<char>(8 * 4), kFloat32, {1, 8});
   modules[true]->call("lookup", {on(weight, true), on(bad, true)},
@@ -679,6 +719,31 @@ func.func @f(%input: tensor<?xi64>, %weight: tensor<?x8xf32>) -> tensor<?x8xf32>
   } catch (const Error &error) {
     EXPECT_EQ(error.code(), EMBEDDING_OUT_OF_RANGE);
     EXPECT_EQ(error.index(), kNumRows);
+  }
+}
+
+// The code of one that is gone stays: the GPU knows it by its address.
+TEST_F(OnDevice, ModulesComeAndGo) {
+  if (std::getenv("EMBEDDING_CACHE_DIR"))
+    GTEST_SKIP() << "needs the compiler";
+  Both indices(asBytes({3, 0}, kInt64), kInt64, {2});
+  for (int64_t length : {4, 8, 5, 16}) {
+    Both weight(randomFloats(kFloat32, 4 * length, 1), kFloat32, {4, length});
+    Both out(std::vector<char>(2 * length * 4), kFloat32, {2, length});
+    std::string rows = "x" + std::to_string(length) + "xf32>";
+    std::string ir =
+        "func.func @f(%weight: memref<?" + rows +
+        ", %indices: memref<2xi64>, %out: memref<2" + rows +
+        ") {\n  embedding.lookup ins(%weight, %indices : memref<?" + rows +
+        ", memref<2xi64>) outs(%out : memref<2" + rows + ")\n  return\n}";
+    onBoth([&](bool isGPU) {
+      ModuleOptions options;
+      if (isGPU)
+        options.device = kGPU;
+      Module(engine, ir, options)
+          .call("f", {on(weight, isGPU), on(indices, isGPU), on(out, isGPU)});
+    });
+    EXPECT_TRUE(out.isSame()) << length;
   }
 }
 
@@ -787,7 +852,12 @@ TEST_F(OnDevice, Allocator) {
   counter.isExhausted = true;
   EXPECT_EQ(codeOf([&] { other.denseGrad(gradView, indexView, tableView); }),
             EMBEDDING_OUT_OF_MEMORY);
-  // A lookup takes none.
+  // A lookup takes none, and says so.
+  bytes = 1;
+  EXPECT_EQ(embedding_lookup_workspace_size(other.get(), &dlTable, &dlIndices,
+                                            nullptr, &dlGrad, &bytes, nullptr),
+            EMBEDDING_OK);
+  EXPECT_EQ(bytes, 0u);
   other.lookup(tableView, indexView, gradView);
   other.synchronize();
 }
@@ -812,15 +882,153 @@ TEST(Device, OfEachGeneration) {
   Both table(randomFloats(kFloat32, 8, 1), kFloat32, {2, 4});
   Both indices(asBytes({1}, kInt64), kInt64, {1});
   Both out(randomFloats(kFloat32, 4, 2), kFloat32, {1, 4});
-  for (const char *capability : {"7.5", "8.0", "8.8", "9.0", "10.0", "12.1"}) {
+  struct Generation {
+    const char *capability, *chip;
+  };
+  for (auto [capability, chip] : {Generation{"7.5", nullptr},
+                                  {"8.0", "80"},
+                                  {"8.7", "87"},
+                                  {"8.8", "87"},
+                                  {"9.0", "90"},
+                                  {"12.1", "120"}}) {
     SCOPED_TRACE(capability);
     setenv("EMBEDDING_INTERPRETER_CAPABILITY", capability, 1);
-    Engine engine(optionsOfTests());
+    TemporaryDirectory directory;
+    std::string path = directory.str();
+    EngineOptions options = optionsOfTests();
+    if (options.cache_dir)
+      options.cache_dir = path.c_str();
+    Engine engine(options);
     EXPECT_EQ(codeOf([&] {
                 engine.lookup(table.onGPU(), indices.onGPU(), out.onGPU());
               }),
-              std::string(capability) == "7.5" ? EMBEDDING_UNSUPPORTED
-                                               : EMBEDDING_OK);
+              chip ? EMBEDDING_OK : EMBEDDING_UNSUPPORTED);
+    // The newest code that it runs: the key of what is kept names it.
+    if (chip && options.cache_dir)
+      for (const auto &entry : std::filesystem::directory_iterator(path))
+        if (entry.path().extension() == ".embobj") {
+          std::ifstream file(entry.path(), std::ios::binary);
+          std::string bytes{std::istreambuf_iterator<char>(file), {}};
+          EXPECT_NE(bytes.find(std::string(" chip=sm_") + chip + " "),
+                    std::string::npos);
+        }
   }
   unsetenv("EMBEDDING_INTERPRETER_CAPABILITY");
+}
+
+// Each call of the driver fails once: it is told, nothing is left behind, and
+// then everything works.
+TEST(Device, EachCallOfTheDriver) {
+  if (!GPU::get().isInterpreted() || std::getenv("EMBEDDING_CACHE_DIR"))
+    GTEST_SKIP() << "needs the interpreter and the compiler";
+  void *library = dlopen(FAILING_CUDA, RTLD_NOW);
+  ASSERT_NE(library, nullptr) << dlerror();
+  auto start = reinterpret_cast<void (*)(int)>(
+      dlsym(library, "embedding_failing_cuda_start"));
+  auto getFailed = reinterpret_cast<const char *(*)()>(
+      dlsym(library, "embedding_failing_cuda_failed"));
+  auto getBalance = reinterpret_cast<int (*)()>(
+      dlsym(library, "embedding_failing_cuda_balance"));
+  TemporaryDirectory directory;
+  std::string path = directory.str();
+  EngineOptions options = optionsOfTests();
+  options.cuda_library = FAILING_CUDA;
+  options.cache_dir = path.c_str();
+  // The first result is copied to where it is wanted.
+  static constexpr char kFunctions[] = R"mlir(
+func.func @f(%weight: tensor<?x4xf32>, %input: tensor<?xi64>)
+    -> (tensor<?x4xf32>, tensor<?x4xf32>) {
+  %c0 = arith.constant 0 : index
+  %size = tensor.dim %input, %c0 : tensor<?xi64>
+  %init = tensor.empty(%size) : tensor<?x4xf32>
+  %out = embedding.lookup ins(%weight, %input : tensor<?x4xf32>, tensor<?xi64>)
+      outs(%init : tensor<?x4xf32>) -> tensor<?x4xf32>
+  return %weight, %out : tensor<?x4xf32>, tensor<?x4xf32>
+}
+func.func @g(%weight: memref<?x4xf32>, %input: memref<?xi64>,
+             %out: memref<?x4xf32>) {
+  embedding.lookup ins(%weight, %input : memref<?x4xf32>, memref<?xi64>)
+      outs(%out : memref<?x4xf32>)
+  return
+}
+)mlir";
+  Both table(randomFloats(kFloat32, 40, 1), kFloat32, {10, 4});
+  Both indices(asBytes({3, 9, 3, 0}, kInt64), kInt64, {4});
+  Both bad(asBytes({3, 10}, kInt64), kInt64, {2});
+  Both few(randomFloats(kFloat32, 8, 5), kFloat32, {2, 4});
+  Both out(randomFloats(kFloat32, 16, 2), kFloat32, {4, 4});
+  Both renormed(randomFloats(kFloat32, 40, 3), kFloat32, {10, 4});
+  Both copy(randomFloats(kFloat32, 40, 4), kFloat32, {10, 4});
+  auto runAll = [&](Engine &engine, bool isGPU) {
+    auto on = [&](Both &both) { return isGPU ? both.onGPU() : both.onCPU(); };
+    engine.lookup(on(table), on(indices), on(out));
+    // With workspace.
+    engine.renorm(on(renormed), on(indices), 1000.0);
+    ModuleOptions options;
+    if (isGPU)
+      options.device = kGPU;
+    Module module(engine, kFunctions, options);
+    module.call("f", {on(table), on(indices)}, {on(copy), on(out)});
+    module.call("g", {on(table), on(indices), on(out)});
+    if (isGPU)
+      engine.synchronize();
+  };
+  auto runBad = [&](Engine &engine) {
+    engine.lookup(table.onGPU(), bad.onGPU(), few.onGPU());
+    engine.synchronize();
+  };
+  {
+    Engine engine(options);
+    runAll(engine, /*isGPU=*/false);
+  }
+  int numFailures = 0;
+  for (int number = 1;; ++number) {
+    std::string function;
+    {
+      Engine engine(options);
+      start(number);
+      std::string message;
+      EmbeddingStatusCode code = EMBEDDING_OK;
+      try {
+        runAll(engine, /*isGPU=*/true);
+        runBad(engine);
+      } catch (const Error &error) {
+        code = error.code();
+        message = error.what();
+      }
+      const char *failed = getFailed();
+      start(0);
+      if (!failed) {
+        EXPECT_EQ(code, EMBEDDING_OUT_OF_RANGE) << message;
+        break;
+      }
+      ++numFailures;
+      function = failed;
+      SCOPED_TRACE("call " + std::to_string(number) + ", " + function + ": " +
+                   message);
+      if (function == "cuCtxPopCurrent_v2" || function == "cuMemFreeAsync") {
+        EXPECT_EQ(code, EMBEDDING_OUT_OF_RANGE);
+      } else if (function == "cuMemAllocAsync") {
+        EXPECT_EQ(code, EMBEDDING_OUT_OF_MEMORY);
+      } else {
+        EXPECT_EQ(code, function == "cuInit" ? EMBEDDING_UNSUPPORTED
+                                             : EMBEDDING_DEVICE_ERROR);
+        EXPECT_EQ(message, "cuda: " + function.substr(0, function.find('_')) +
+                               ": as was asked for (999)");
+      }
+      // What it had found may be left to tell.
+      try {
+        engine.synchronize();
+      } catch (const Error &error) {
+        EXPECT_EQ(error.code(), EMBEDDING_OUT_OF_RANGE) << error.what();
+      }
+      runAll(engine, /*isGPU=*/true);
+      EXPECT_TRUE(out.isSame());
+      EXPECT_TRUE(copy.isSame());
+      EXPECT_TRUE(renormed.isSame());
+      EXPECT_EQ(codeOf([&] { runBad(engine); }), EMBEDDING_OUT_OF_RANGE);
+    }
+    ASSERT_EQ(getBalance(), 0) << "call " << number << ", " << function;
+  }
+  EXPECT_GE(numFailures, 40);
 }
