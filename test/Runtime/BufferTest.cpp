@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <fstream>
 #include <sys/mman.h>
 #include <thread>
 
@@ -19,6 +20,8 @@ using namespace embedding;
 using namespace embedding::test;
 
 namespace {
+
+constexpr size_t kMiB = size_t(1) << 20;
 
 /// A buffer of `size` bytes, written in full.
 void *allocate(Engine &engine, size_t size) {
@@ -263,6 +266,14 @@ TEST(HugePages, Errors) {
   EXPECT_EQ(std::string(status.message).substr(0, 23),
             "memory: no huge pages: ");
   EXPECT_THROW(adviseHugePages(memory, size), Error);
+  // Which lies before the first huge page of a range.
+  char *region = static_cast<char *>(runtime::mapPages(size));
+  ASSERT_EQ(munmap(region, 2 * kMiB + 4096), 0);
+  EXPECT_EQ(
+      embedding_advise_huge_pages(region + 2 * kMiB + 4096,
+                                  size - 2 * kMiB - 4096, nullptr),
+      embedding_advise_huge_pages(region + 4 * kMiB, size - 4 * kMiB, nullptr));
+  munmap(region + 2 * kMiB + 4096, size - 2 * kMiB - 4096);
   // A range that goes round the end of all addresses.
   for (size_t tooMuch : {SIZE_MAX, SIZE_MAX - (size_t(64) << 20)})
     EXPECT_EQ(embedding_advise_huge_pages(&status, tooMuch, nullptr),
@@ -275,14 +286,21 @@ TEST(HugePages, Errors) {
 
 namespace {
 
-constexpr size_t kMiB = size_t(1) << 20;
-
 /// How many of the pages are there.
 size_t countPages(void *memory, size_t size) {
   std::vector<unsigned char> pages(size / 4096);
   EXPECT_EQ(mincore(memory, size, pages.data()), 0);
   return std::count_if(pages.begin(), pages.end(),
                        [](unsigned char page) { return page & 1; });
+}
+
+/// Linux before 5.14 makes no pages when asked.
+bool canPopulate() {
+  void *probe = runtime::mapPages(2 * kMiB);
+  runtime::populatePages(probe, 2 * kMiB);
+  bool hasPages = countPages(probe, 2 * kMiB) > 0;
+  runtime::unmapPages(probe, 2 * kMiB);
+  return hasPages;
 }
 
 } // namespace
@@ -304,6 +322,12 @@ TEST(BufferPool, GivesWhatIsLargerIfNotByMuch) {
   EXPECT_EQ(pool.allocate(21 * kMiB), first);
   pool.deallocate(small, 17 * kMiB);
   pool.deallocate(first, 21 * kMiB);
+  // Small ones are not large at all.
+  void *few = pool.allocate(60'000);
+  pool.deallocate(few, 60'000);
+  void *fewer = pool.allocate(40'000);
+  EXPECT_NE(fewer, few);
+  pool.deallocate(fewer, 40'000);
 }
 
 TEST(BufferPool, HoldsNotMuchMoreThanWasInUse) {
@@ -389,14 +413,14 @@ TEST(BufferPool, KnowsWhatIsFresh) {
   EXPECT_EQ(pool.allocate(4 * kMiB), memory);
   EXPECT_FALSE(pool.takeFresh(memory));
   pool.deallocate(memory, 4 * kMiB);
+  // Nor is what was given back before it was written.
+  auto *other = static_cast<char *>(pool.allocate(10 * kMiB));
+  pool.deallocate(other, 10 * kMiB);
+  EXPECT_FALSE(pool.takeFresh(other));
 }
 
 TEST(BufferPool, PagesOfWhatIsWrittenAreMadeFirst) {
-  void *probe = runtime::mapPages(2 * kMiB);
-  runtime::populatePages(probe, 2 * kMiB);
-  bool canPopulate = countPages(probe, 2 * kMiB) > 0;
-  runtime::unmapPages(probe, 2 * kMiB);
-  if (!canPopulate)
+  if (!canPopulate())
     GTEST_SKIP() << "Linux before 5.14 makes no pages when asked";
   Engine engine(uncached());
   std::vector<float> table(1024 * 64);
@@ -417,7 +441,54 @@ TEST(BufferPool, PagesOfWhatIsWrittenAreMadeFirst) {
                Error);
   EXPECT_GE(countPages(memory, size), 4 * kMiB / 4096);
   EXPECT_LE(countPages(memory, size), 6 * kMiB / 4096);
+
+  // Entries of a sparse gradient may be few.
+  void *entries = nullptr;
+  ASSERT_EQ(embedding_buffer_allocate(engine.get(), size, &entries, nullptr),
+            EMBEDDING_OK);
+  int64_t numIndices = static_cast<int64_t>(size / 256);
+  indices.assign(numIndices, 0);
+  std::vector<int64_t> rows(numIndices);
+  GradOptions options;
+  options.has_padding_idx = 1;
+  EXPECT_EQ(engine.sparseGrad(
+                TensorView(static_cast<float *>(memory), {numIndices, 64}),
+                TensorView(indices.data(), {numIndices}), 1024,
+                TensorView(rows.data(), {numIndices}),
+                TensorView(static_cast<float *>(entries), {numIndices, 64}),
+                options),
+            0);
+  EXPECT_EQ(countPages(entries, size), 0u);
+  embedding_buffer_deallocate(engine.get(), entries, size);
   embedding_buffer_deallocate(engine.get(), memory, size);
+}
+
+/// The bytes of addresses that this process has.
+static size_t countMappedBytes() {
+  std::ifstream file("/proc/self/statm");
+  size_t pages = 0;
+  file >> pages;
+  return pages * 4096;
+}
+
+// Neither around memory, nor of it when it is given back or its pool ends.
+TEST(HugePages, NothingElseIsMapped) {
+  constexpr int kRepeats = 40;
+  constexpr size_t kSize = 8 * kMiB, kNoise = 32 * kMiB;
+  std::vector<void *> all;
+  size_t before = countMappedBytes();
+  for (int i = 0; i < kRepeats; ++i)
+    all.push_back(runtime::mapPages(kSize));
+  EXPECT_LT(countMappedBytes(), before + kRepeats * kSize + kNoise);
+  for (void *memory : all)
+    runtime::unmapPages(memory, kSize);
+  EXPECT_LT(countMappedBytes(), before + kNoise);
+  for (uint64_t maxIdleBytes : {uint64_t(1), uint64_t(1) << 30})
+    for (int i = 0; i < kRepeats; ++i) {
+      runtime::BufferPool pool(maxIdleBytes);
+      pool.deallocate(pool.allocate(kSize), kSize);
+    }
+  EXPECT_LT(countMappedBytes(), before + kNoise);
 }
 
 TEST(HugePages, AreAlignedAndWhole) {
@@ -427,9 +498,7 @@ TEST(HugePages, AreAlignedAndWhole) {
     EXPECT_EQ(reinterpret_cast<uintptr_t>(memory) % (2 * kMiB), 0u);
     EXPECT_EQ(countPages(memory, size), 0u);
     runtime::populatePages(static_cast<char *>(memory) + 64, size - 64);
-    // Linux before 5.14 does not.
-    size_t pages = countPages(memory, size);
-    EXPECT_TRUE(pages == size / 4096 || pages == 0);
+    EXPECT_EQ(countPages(memory, size), canPopulate() ? size / 4096 : 0);
     std::memset(memory, 1, size);
     runtime::unmapPages(memory, size);
     for (size_t at = 0; at < size; at += 4096)

@@ -14,7 +14,11 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <fcntl.h>
 #include <fstream>
+#include <future>
+#include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <thread>
@@ -182,6 +186,12 @@ TEST(Cache, DefaultDirectory) {
   EXPECT_EQ(runCachedLookup(environment),
             "compiled 1 loaded 0 rejected 0 compiler 1\n");
   EXPECT_EQ(objectsIn(home.str() + "/.cache/embedding-mlir").size(), 1u);
+  // Others cannot see what is in it.
+  for (const char *name : {"/.cache", "/.cache/embedding-mlir"}) {
+    struct stat info = {};
+    EXPECT_EQ(stat((home.str() + name).c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777, 0700u) << name;
+  }
   // One that cannot be trusted is not used, and nothing fails.
   chmod((home.str() + "/.cache/embedding-mlir").c_str(), 0777);
   EXPECT_EQ(runCachedLookup(environment),
@@ -525,6 +535,94 @@ TEST(Cache, TemporaryFiles) {
 }
 
 // An object that has no room is not stored, and makes no room either.
+// Variables whose value is no absolute path are as if they were not set.
+TEST(Cache, DefaultDirectoryIsAbsolute) {
+  std::map<std::string, std::optional<std::string>> before;
+  for (const char *name : {"XDG_CACHE_HOME", "HOME"})
+    if (const char *value = std::getenv(name))
+      before[name] = value;
+    else
+      before[name] = std::nullopt;
+  auto getDirectory = [](const char *cacheHome, const char *home) {
+    setenv("XDG_CACHE_HOME", cacheHome, 1);
+    setenv("HOME", home, 1);
+    return runtime::getDefaultCacheDirectory();
+  };
+  EXPECT_EQ(getDirectory("/cache", "/home"), "/cache/embedding-mlir");
+  for (const char *none : {"", "cache", "./cache"}) {
+    EXPECT_EQ(getDirectory(none, "/home"), "/home/.cache/embedding-mlir");
+    EXPECT_EQ(getDirectory(none, "home"), "");
+  }
+  for (const auto &[name, value] : before)
+    if (value)
+      setenv(name.c_str(), value->c_str(), 1);
+    else
+      unsetenv(name.c_str());
+}
+
+// Who finds that another process evicts does not wait for it.
+TEST(Cache, EvictionByAnother) {
+  TemporaryDirectory directory;
+  auto cache = ObjectCache::open(directory.str(), 1000);
+  ASSERT_TRUE(bool(cache));
+  int lock = open((directory.str() + "/lock").c_str(),
+                  O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  ASSERT_EQ(flock(lock, LOCK_EX), 0);
+  auto inserted = std::async(std::launch::async, [&] {
+    return cache->insert("first", std::string(600, 'x')) &&
+           cache->insert("second", std::string(600, 'x'));
+  });
+  EXPECT_EQ(inserted.wait_for(std::chrono::seconds(20)),
+            std::future_status::ready);
+  EXPECT_EQ(objectsIn(directory.str()).size(), 2u);
+  close(lock);
+  EXPECT_TRUE(inserted.get());
+  cache->insert("third", std::string(600, 'x'));
+  EXPECT_EQ(objectsIn(directory.str()).size(), 1u);
+}
+
+// Its own files, and those of the objects and of the compiler.
+TEST(Cache, LeavesNoFileOpen) {
+  TemporaryDirectory directory;
+  auto countOpenFiles = [] {
+    return std::distance(fs::directory_iterator("/proc/self/fd"), {});
+  };
+  lookupWith(directory.str(), 3); // The compiler's library is there to stay.
+  auto before = countOpenFiles();
+  for (int64_t rowLength : {3, 5}) {
+    std::string path = directory.str();
+    EngineOptions options;
+    options.cache_dir = path.c_str();
+    Engine engine(options);
+    lookupWith(path, rowLength);
+    lookupWith("", rowLength);
+    Module module(engine, "func.func @f(%i: i64) -> i64 {\n"
+                          "  return %i : i64\n}");
+    EXPECT_THROW(Module(engine, "nothing"), Error);
+  }
+  EXPECT_EQ(countOpenFiles(), before);
+}
+
+// An object beyond the limit of files is not written; no signal tells of it.
+TEST(Cache, ObjectsBeyondTheLimit) {
+  if (kIsThreadSanitized)
+    GTEST_SKIP() << "ThreadSanitizer writes files";
+  TemporaryDirectory directory;
+  pid_t child = fork();
+  if (child == 0) {
+    auto cache = ObjectCache::open(directory.str(), 10000);
+    rlimit limit = {1000, 1000};
+    setrlimit(RLIMIT_FSIZE, &limit);
+    bool isRight = cache && !cache->insert("large", std::string(1000, 'x')) &&
+                   cache->insert("small", std::string(100, 'x'));
+    _exit(isRight ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+  EXPECT_EQ(objectsIn(directory.str()).size(), 1u);
+}
+
 TEST(Cache, LargeObjects) {
   TemporaryDirectory directory;
   auto cache = ObjectCache::open(directory.str(), 1000);

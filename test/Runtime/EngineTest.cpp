@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <dlfcn.h>
+#include <sched.h>
 #include <thread>
 
 using namespace embedding;
@@ -73,6 +74,43 @@ TEST(Engine, InvalidOptions) {
 }
 
 // Where null has no meaning it does no harm.
+// Beside the one that calls; by default as many as CPUs may run them.
+TEST(Engine, NumThreads) {
+  auto countThreads = [] {
+    return static_cast<int>(std::distance(
+        std::filesystem::directory_iterator("/proc/self/task"), {}));
+  };
+  std::vector<float> table(1024 * 64);
+  std::vector<int64_t> indices(20000, 3);
+  std::vector<float> out(indices.size() * 64);
+  int before = countThreads();
+  auto expectThreads = [&](int given, int expected) {
+    SCOPED_TRACE(given);
+    {
+      Engine engine(uncached(given));
+      engine.lookup(TensorView(table.data(), {1024, 64}),
+                    TensorView(indices.data(), {20000}),
+                    TensorView(out.data(), {20000, 64}));
+      EXPECT_EQ(countThreads(), before + expected - 1);
+    }
+    // The system forgets them a little later.
+    for (int i = 0; i < 1000 && countThreads() > before; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  };
+  for (int given : {1, 2, 5})
+    expectThreads(given, given);
+  cpu_set_t all, one;
+  ASSERT_EQ(sched_getaffinity(0, sizeof(all), &all), 0);
+  expectThreads(0, CPU_COUNT(&all));
+  CPU_ZERO(&one);
+  for (int cpu = 0; CPU_COUNT(&one) == 0; ++cpu)
+    if (CPU_ISSET(cpu, &all))
+      CPU_SET(cpu, &one);
+  ASSERT_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
+  expectThreads(0, 1);
+  ASSERT_EQ(sched_setaffinity(0, sizeof(all), &all), 0);
+}
+
 TEST(Engine, NullArguments) {
   embedding_engine_options_init(nullptr, sizeof(EmbeddingEngineOptions));
   embedding_lookup_options_init(nullptr, sizeof(EmbeddingLookupOptions));

@@ -20,6 +20,8 @@ using namespace embedding::test;
 
 namespace {
 
+constexpr DLDataType kInt64 = {kDLInt, 64, 1};
+
 /// A tensor with memory of its own, guarded on both sides.
 class OwnedTensor {
 public:
@@ -320,6 +322,46 @@ TEST_P(LookupMatrix, StridedOutputs) {
     EXPECT_TRUE(std::equal(memory.data(), memory.data() + memory.size(),
                            before.data()));
     EXPECT_TRUE(memory.areGuardsIntact());
+
+    // Positions are counted from the first row of all.
+    std::vector<int64_t> bad = {7, 3, 59, 0, 60, -1};
+    try {
+      engine.lookup(table.view(), TensorView(bad.data(), {2, 3}), out);
+      ADD_FAILURE() << "no error";
+    } catch (const Error &error) {
+      EXPECT_EQ(error.position(), 4);
+      EXPECT_EQ(error.index(), 60);
+      EXPECT_EQ(error.count(), 2);
+    }
+  }
+}
+
+// Of each size that rows which are not contiguous may have, and of no other.
+TEST_P(LookupMatrix, StridedElements) {
+  for (uint8_t bytes : {1, 2, 4, 8, 16, 3, 6, 12, 24, 32}) {
+    SCOPED_TRACE(int(bytes));
+    DLDataType type = {kDLUInt, 8, bytes};
+    OwnedTensor table(type, {20, 6});
+    std::vector<int32_t> indices = {8, 0, 3};
+    TensorView odd(table.data(), type, {9, 3}, {12, 2});
+    auto look = [&] {
+      expectLookup(engine, odd, TensorView(indices.data(), {3}), type);
+    };
+    if (bytes <= 16 && (bytes & (bytes - 1)) == 0) {
+      look();
+      continue;
+    }
+    OwnedTensor out(type, {3, 3});
+    try {
+      engine.lookup(odd, TensorView(indices.data(), {3}), out.view());
+      ADD_FAILURE() << "no error";
+    } catch (const Error &error) {
+      EXPECT_EQ(error.code(), EMBEDDING_UNSUPPORTED);
+      EXPECT_EQ(std::string(error.what()),
+                "table: rows that are not contiguous need elements of 1, 2, "
+                "4, 8 or 16 bytes, but got " +
+                    std::to_string(bytes));
+    }
   }
 }
 
@@ -459,17 +501,33 @@ TEST(Lookup, CallersAllocator) {
   expectLookup(engine, table.view(), strided, kFloat32);
   EXPECT_EQ(heap.bytes, 15 * sizeof(int64_t));
   EXPECT_EQ(heap.live, 0);
+  // As much as is announced: where they are strided, or not at multiples of
+  // their size.
+  OwnedTensor out(kFloat32, {5, 3, 3}),
+      odd(kInt64, {5, 3}, 1, /*misalignment=*/4);
+  std::memset(odd.data(), 0, odd.size());
+  std::vector<int32_t> narrow(30, 3);
+  TensorView compact(indices.data(), {5, 3}),
+      misaligned = odd.view(), narrowStrided(narrow.data(), {5, 3}, {6, 2});
+  for (auto [index, expected] : {std::pair(&strided, 15 * sizeof(int64_t)),
+                                 {&misaligned, 15 * sizeof(int64_t)},
+                                 {&narrowStrided, 15 * sizeof(int32_t)},
+                                 {&compact, 0}}) {
+    TensorView tableView = table.view(), outView = out.view();
+    DLTensor dlTable = tableView.get(), dlIndices = index->get(),
+             dlOut = outView.get();
+    size_t bytes = 1;
+    EXPECT_EQ(embedding_lookup_workspace_size(engine.get(), &dlTable,
+                                              &dlIndices, nullptr, &dlOut,
+                                              &bytes, nullptr),
+              EMBEDDING_OK);
+    EXPECT_EQ(bytes, expected);
+    heap.bytes = 0;
+    engine.lookup(tableView, *index, outView);
+    EXPECT_EQ(heap.bytes, expected);
+  }
+  EXPECT_EQ(heap.live, 0);
   heap.isExhausted = true;
-  OwnedTensor out(kFloat32, {5, 3, 3});
-  // As much as is announced.
-  TensorView tableView = table.view(), outView = out.view();
-  DLTensor dlTable = tableView.get(), dlIndices = strided.get(),
-           dlOut = outView.get();
-  size_t bytes = 0;
-  EXPECT_EQ(embedding_lookup_workspace_size(engine.get(), &dlTable, &dlIndices,
-                                            nullptr, &dlOut, &bytes, nullptr),
-            EMBEDDING_OK);
-  EXPECT_EQ(bytes, 15 * sizeof(int64_t));
   try {
     engine.lookup(table.view(), strided, out.view());
     FAIL();
@@ -588,6 +646,12 @@ TEST(Lookup, InvalidArguments) {
                 "64 bits count",
                 TensorView(table.data(), {int64_t(1) << 62, 4}).get(), i.get(),
                 o.get());
+  // As many elements as 64 bits count, and not as many bytes.
+  expectFailure(kInvalid,
+                "table: the shape [2305843009213693952, 2] has more bytes than "
+                "64 bits count",
+                TensorView(table.data(), {int64_t(1) << 61, 2}).get(), i.get(),
+                o.get());
   expectFailure(
       kInvalid,
       "table: stride 4611686018427387904 in dimension 0 leads further "
@@ -599,6 +663,14 @@ TEST(Lookup, InvalidArguments) {
                 "than 64 bits count",
                 t.get(), i.get(),
                 TensorView(out.data(), {2, 3}, {3, INT64_MIN}).get());
+  // Of two dimensions together.
+  expectFailure(
+      kInvalid,
+      "table: stride 1152921504606846976 in dimension 1 leads "
+      "further than 64 bits count",
+      TensorView(table.data(), {2, 2}, {int64_t(1) << 60, int64_t(1) << 60})
+          .get(),
+      i.get(), o.get());
   std::vector<int8_t> byte(1);
   expectFailure(kInvalid,
                 "table: stride -9223372036854775808 in dimension 0 leads "
@@ -644,6 +716,12 @@ TEST(Lookup, StridedRowsMustBeAligned) {
                 TensorView(table.data() + 1, kFloat32, {2, 2}, {1, 2}).get(),
                 TensorView(indices.data(), {1}).get(),
                 TensorView(out.data(), {1, 2}).get());
+  expectFailure(EMBEDDING_INVALID_ARGUMENT,
+                "out: expected rows that are not contiguous to be aligned to "
+                "their element of 4 bytes",
+                TensorView(out.data(), {1, 2}).get(),
+                TensorView(indices.data(), {1}).get(),
+                TensorView(table.data() + 1, kFloat32, {1, 2}, {4, 2}).get());
 }
 
 TEST(Lookup, PaddingDoesNotChangeTheResult) {

@@ -54,6 +54,9 @@ TEST(ModuleCode, Damaged) {
   for (size_t size = 0; size < good.size(); ++size)
     EXPECT_FALSE(ModuleCode::read(good.substr(0, size)));
   EXPECT_FALSE(ModuleCode::read(good + "x"));
+  // Between the last function and the size of the object.
+  EXPECT_FALSE(ModuleCode::read(good.substr(0, good.size() - 8) + "x" +
+                                good.substr(good.size() - 8)));
   std::mt19937_64 random(12);
   auto walk = [](const std::string &bytes) {
     std::optional<ModuleCode> code = ModuleCode::read(bytes);
@@ -84,11 +87,28 @@ TEST(ModuleCode, Damaged) {
       code.functions[0].fields[field] = value;
       walk(code.write());
     }
+  // A size that is none, and more dimensions than tensors have.
+  ModuleCode negative = makeModuleCode();
+  negative.functions[0].fields[9] = -2;
+  EXPECT_FALSE(ModuleCode::read(negative.write()));
+  for (int64_t rank : {signature::kMaxRank, signature::kMaxRank + 1}) {
+    ModuleCode code = makeModuleCode();
+    std::vector<int64_t> &fields = code.functions[0].fields;
+    fields = {0, 0, 1, 0, rank, kDLFloat, 32, 0};
+    fields.insert(fields.end(), 2 * rank, 1);
+    code.functions[0].names = std::string("f\0a\0", 4);
+    EXPECT_EQ(ModuleCode::read(code.write()).has_value(),
+              rank == signature::kMaxRank);
+  }
   // And one more.
   ModuleCode longer = makeModuleCode();
   longer.functions[0].fields.push_back(0);
   EXPECT_FALSE(ModuleCode::read(longer.write()));
-  for (std::string names : {"", "f", "f\0a\0n\0out"}) {
+  // No name too few, none too many, and none without its end.
+  for (const std::string &names :
+       {std::string(""), std::string("f"), std::string("f\0a\0n\0out", 9),
+        std::string("f\0a\0n\0out\0x", 11),
+        std::string("f\0a\0n\0out\0x\0", 12)}) {
     ModuleCode code = makeModuleCode();
     code.functions[1].names = names;
     EXPECT_FALSE(ModuleCode::read(code.write()));

@@ -14,6 +14,7 @@
 #include <gmock/gmock.h>
 #include <sys/resource.h>
 #include <thread>
+#include <unistd.h>
 
 using namespace embedding;
 using namespace embedding::test;
@@ -508,6 +509,16 @@ TEST(Module, BadCalls) {
             "weight: expected a stride of 1 in dimension 1, but got 2");
   EXPECT_EQ(fail({table, indices}, {long2}),
             "out: expected shape [?, 2], but got [2, 1]");
+  std::vector<char> bytes(40);
+  TensorView oddTable(bytes.data() + 2, kFloat32, {2, 2}),
+      oddIndices(bytes.data() + 4, DLDataType{kDLInt, 64, 1}, {1}),
+      oddRows(bytes.data() + 1, kFloat32, {1, 2});
+  EXPECT_EQ(fail({oddTable, indices}, {rows}),
+            "weight: expected data aligned to its elements");
+  EXPECT_EQ(fail({table, oddIndices}, {rows}),
+            "input: expected data aligned to its elements");
+  EXPECT_EQ(fail({table, indices}, {oddRows}),
+            "out: expected data aligned to its elements");
   EXPECT_EQ(fail({table}, {rows}), "expected 2 arguments, but got 1");
   EXPECT_EQ(fail({table, indices}, {}), "expected 1 results, but got 0");
   EXPECT_EQ(fail({table, 1.0}, {rows}), "input: expected a tensor");
@@ -617,7 +628,7 @@ func.func @positive(%x: i64, %to: memref<1xi64>) {
   memref.store %x, %to[%c0] : memref<1xi64>
   return
 }
-func.func @all(%x: memref<?xi64>) {
+func.func @all(%x: memref<?xi64>, %to: memref<1xi64>) {
   %c0 = arith.constant 0 : index
   %zero = arith.constant 0 : i64
   %size = memref.dim %x, %c0 : memref<?xi64>
@@ -628,6 +639,8 @@ func.func @all(%x: memref<?xi64>) {
     %is_positive = arith.cmpi sgt, %value, %zero : i64
     cf.assert %is_positive, "in a loop"
   }
+  %first = memref.load %x[%c0] : memref<?xi64>
+  memref.store %first, %to[%c0] : memref<1xi64>
   return
 }
 )mlir");
@@ -645,14 +658,19 @@ func.func @all(%x: memref<?xi64>) {
   module.call("positive", {int64_t(7), TensorView(&to, {1})});
   EXPECT_EQ(to, 7);
   std::vector<int64_t> values(1000, 1);
-  TensorView all(values.data(), {1000});
-  module.call("all", {all});
+  TensorView all(values.data(), {1000}), done(&to, {1});
+  module.call("all", {all, done});
+  EXPECT_EQ(to, 1);
+  // What is behind the loop is not reached.
+  values[0] = 5;
   values[999] = -1;
-  EXPECT_EQ(getMessage([&] { module.call("all", {all}); },
+  EXPECT_EQ(getMessage([&] { module.call("all", {all, done}); },
                        EMBEDDING_INVALID_ARGUMENT),
             "assertion failed: in a loop");
+  EXPECT_EQ(to, 1);
   values[999] = 1;
-  module.call("all", {all});
+  module.call("all", {all, done});
+  EXPECT_EQ(to, 5);
 }
 
 // Code goes on after a bad index: what it meets then is not what is told.
@@ -666,6 +684,14 @@ func.func @lookup(%weight: memref<?x2xf32>, %input: memref<?xi64>, %x: i64,
   %zero = arith.constant 0 : i64
   %is_positive = arith.cmpi sgt, %x, %zero : i64
   cf.assert %is_positive, "behind the lookup"
+  return
+}
+func.func @twice(%weight: memref<?x2xf32>, %first: memref<?xi64>,
+                 %second: memref<?xi64>, %out: memref<?x2xf32>) {
+  embedding.lookup ins(%weight, %first : memref<?x2xf32>, memref<?xi64>)
+      outs(%out : memref<?x2xf32>)
+  embedding.lookup ins(%weight, %second : memref<?x2xf32>, memref<?xi64>)
+      outs(%out : memref<?x2xf32>)
   return
 }
 )mlir");
@@ -682,6 +708,42 @@ func.func @lookup(%weight: memref<?x2xf32>, %input: memref<?xi64>, %x: i64,
       HasSubstr("module:4:3: embedding.lookup: indices: expected values "
                 "in [0, 2), but got 7 at flat position 0 (1 out of "
                 "range in all)"));
+  int64_t other = -3;
+  EXPECT_THAT(getMessage(
+                  [&] {
+                    module.call("twice", {TensorView(weight.data(), {2, 2}),
+                                          TensorView(&index, {1}),
+                                          TensorView(&other, {1}),
+                                          TensorView(out.data(), {1, 2})});
+                  },
+                  EMBEDDING_OUT_OF_RANGE),
+              HasSubstr("but got 7 at flat position 0 (1 out of range"));
+}
+
+// Of parts of buffers that lie at other places and strides.
+TEST(Module, CopiesParts) {
+  Engine engine(uncached());
+  Module module(engine, R"mlir(
+func.func @copy(%from: memref<4x6xf32>, %row: index, %to: memref<5x7xf32>) {
+  %part = memref.subview %from[%row, 1] [2, 3] [1, 2]
+      : memref<4x6xf32> to memref<2x3xf32, strided<[6, 2], offset: ?>>
+  %place = memref.subview %to[2, %row] [2, 3] [2, 1]
+      : memref<5x7xf32> to memref<2x3xf32, strided<[14, 1], offset: ?>>
+  memref.copy %part, %place
+      : memref<2x3xf32, strided<[6, 2], offset: ?>>
+        to memref<2x3xf32, strided<[14, 1], offset: ?>>
+  return
+}
+)mlir");
+  std::vector<float> from(24), to(35), expected(35);
+  for (size_t i = 0; i < from.size(); ++i)
+    from[i] = static_cast<float>(i);
+  for (int64_t i = 0; i < 2; ++i)
+    for (int64_t j = 0; j < 3; ++j)
+      expected[(2 + 2 * i) * 7 + 2 + j] = from[(2 + i) * 6 + 1 + 2 * j];
+  module.call("copy", {TensorView(from.data(), {4, 6}), int64_t(2),
+                       TensorView(to.data(), {5, 7})});
+  EXPECT_EQ(to, expected);
 }
 
 // What is returned may begin in the midst of a buffer.
@@ -808,6 +870,11 @@ TEST(Module, BadModules) {
   EXPECT_THAT(fail((deep + "f32>) {\n  return\n}").c_str()),
               HasSubstr("cannot be called from outside"));
   EXPECT_EQ(fail(""), "there is no public function");
+  auto *module = reinterpret_cast<EmbeddingModule *>(&deep);
+  EXPECT_EQ(
+      embedding_module_compile(engine.get(), "", 0, nullptr, &module, nullptr),
+      EMBEDDING_COMPILER_ERROR);
+  EXPECT_EQ(module, nullptr);
   // Its code is there, and what it calls is not.
   EXPECT_EQ(fail("func.func private @nobodys(%a: i64) -> i64\n"
                  "func.func @f(%a: i64) -> i64 {\n"
@@ -922,13 +989,18 @@ TEST(Module, CompilerEndsWithoutAnAnswer) {
   sigaddset(&one, SIGUSR2);
   pthread_sigmask(SIG_BLOCK, &one, &before);
   auto *handler = std::signal(SIGUSR1, SIG_IGN);
+  // Nor does it have files that others would inherit.
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
   EngineOptions options = uncached();
   options.compiler_library = ENDING_COMPILER;
   Engine engine(options);
   EXPECT_EQ(
       getMessage([&] { Module(engine, kFunctions); }, EMBEDDING_COMPILER_ERROR),
       "compiler: it ended with status 3 without an answer: 0 signals are "
-      "ignored, and 0 are blocked");
+      "ignored, 0 are blocked, 3 files are open");
+  for (int end : ends)
+    close(end);
   std::signal(SIGUSR1, handler);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
@@ -963,6 +1035,12 @@ TEST(Module, ChildrenAreIgnored) {
   Engine engine(uncached());
   Module module(engine, kFunctions);
   EXPECT_EQ(module.functions().size(), 3u);
+  EngineOptions options = uncached();
+  options.compiler_library = ENDING_COMPILER;
+  Engine ending(options);
+  EXPECT_THAT(
+      getMessage([&] { Module(ending, kFunctions); }, EMBEDDING_COMPILER_ERROR),
+      HasSubstr("compiler: it ended without an answer: "));
   std::signal(SIGCHLD, before);
 }
 

@@ -16,6 +16,8 @@
 #include "TrainingReference.h"
 
 #include <algorithm>
+#include <functional>
+#include <gmock/gmock.h>
 #include <map>
 #include <numeric>
 #include <set>
@@ -40,6 +42,7 @@ struct Problem {
   DLDataType type = kFloat32;
   DLDataType indexType = kInt64;
   bool hasPadding = false;
+  int64_t paddingIdx = -1;
   bool scaleGradByFreq = false;
   EmbeddingOutOfRange outOfRange = EMBEDDING_OUT_OF_RANGE_CHECK;
 
@@ -51,12 +54,23 @@ struct Problem {
     return outOfRange == EMBEDDING_OUT_OF_RANGE_CLAMP ||
            outOfRange == EMBEDDING_OUT_OF_RANGE_ZERO;
   }
-  int64_t paddingRow() const { return hasPadding ? numRows - 1 : -1; }
+  int64_t paddingRow() const {
+    if (!hasPadding)
+      return -1;
+    return paddingIdx < 0 ? paddingIdx + numRows : paddingIdx;
+  }
   GradOptions gradOptions() const {
     GradOptions options;
     options.has_padding_idx = hasPadding;
-    options.padding_idx = -1;
+    options.padding_idx = paddingIdx;
     options.scale_grad_by_freq = scaleGradByFreq;
+    options.out_of_range = outOfRange;
+    return options;
+  }
+  LookupOptions lookupOptions() const {
+    LookupOptions options;
+    options.has_padding_idx = hasPadding;
+    options.padding_idx = paddingIdx;
     options.out_of_range = outOfRange;
     return options;
   }
@@ -127,8 +141,7 @@ const Operation kOperations[] = {
      },
      [](EmbeddingEngine *engine, const Problem &p, const DLTensor *operands,
         EmbeddingStatus *status) {
-       LookupOptions options;
-       options.out_of_range = p.outOfRange;
+       LookupOptions options = p.lookupOptions();
        return runLookup(engine, operands, options, status);
      }},
     {"lookup with max_norm",
@@ -139,8 +152,7 @@ const Operation kOperations[] = {
      },
      [](EmbeddingEngine *engine, const Problem &p, const DLTensor *operands,
         EmbeddingStatus *status) {
-       LookupOptions options;
-       options.out_of_range = p.outOfRange;
+       LookupOptions options = p.lookupOptions();
        options.has_max_norm = 1;
        options.max_norm = kMaxNorm;
        return runLookup(engine, operands, options, status);
@@ -511,6 +523,210 @@ TEST(Operands, StridesOfOneElement) {
         TensorView(out.data(), {0, 4, 3}, {stride, stride, stride}),
         TensorView(indices.data(), {0, 4}, {stride, stride}), gradView);
     EXPECT_EQ(grad, std::vector<float>(3, 0));
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Operands that are refused
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// The operands of an operation, each in memory of its own.
+class Apart {
+public:
+  Apart(const Operation &operation, const Problem &problem, int64_t rowGap = 0)
+      : operands(operation.getOperands(problem)) {
+    std::mt19937_64 random(5);
+    for (const Operand &operand : operands) {
+      std::vector<int64_t> strides = Placed::getCompactStrides(operand);
+      bool hasRows = operand.dtype.code != kDLInt;
+      for (size_t dim = 0; hasRows && dim + 1 < strides.size(); ++dim)
+        strides[dim] = strides[dim] / operand.shape.back() *
+                       (operand.shape.back() + rowGap);
+      memory.emplace_back(256);
+      placed.emplace_back(
+          operand, reinterpret_cast<char *>(memory.back().data()), strides);
+      placed.back().setBytes(drawBytes(operand, problem, random));
+    }
+    tensors = getTensors(placed);
+  }
+
+  std::vector<Operand> operands;
+  std::vector<std::vector<double>> memory;
+  std::vector<DLTensor> tensors;
+
+private:
+  std::vector<Placed> placed;
+};
+
+/// A change of an operand, and what the message says of it.
+struct Defect {
+  std::string says;
+  std::function<void(DLTensor &)> change;
+  EmbeddingStatusCode code = EMBEDDING_INVALID_ARGUMENT;
+};
+
+std::vector<Defect> getDefects(const Operation &operation,
+                               const Operand &operand) {
+  std::string name = operand.name, ofOperation = operation.name;
+  bool isFloat = operand.dtype.code == kDLFloat;
+  auto withType = [](DLDataType dtype) {
+    return [dtype](DLTensor &tensor) { tensor.dtype = dtype; };
+  };
+  std::vector<Defect> defects = {
+      {name + ": expected data, but got null",
+       [](DLTensor &tensor) { tensor.data = nullptr; }},
+      {name + ": expected a shape, but got null",
+       [](DLTensor &tensor) { tensor.shape = nullptr; }},
+      {name + ": expected memory of the CPU or of an NVIDIA GPU, but got "
+              "device type 8",
+       [](DLTensor &tensor) { tensor.device.device_type = kDLMetal; },
+       EMBEDDING_UNSUPPORTED},
+      {name + ": expected a device_id of at least 0, but got -1",
+       [](DLTensor &tensor) { tensor.device = {kDLCUDA, -1}; }},
+      {isFloat ? "float32x2" : "but got int64x2",
+       [](DLTensor &tensor) { tensor.dtype.lanes = 2; }},
+      {isFloat ? "int32" : "but got int16",
+       withType({kDLInt, static_cast<uint8_t>(isFloat ? 32 : 16), 1})},
+      {isFloat ? "bfloat32" : "but got float64",
+       withType(isFloat ? DLDataType{kDLBfloat, 32, 1} : kFloat64)},
+  };
+  // Nor is it of a type of its own.
+  if (isFloat && ofOperation != "renorm")
+    defects.push_back({"float16", withType(kFloat16)});
+  for (DLDeviceType type : {kDLCUDA, kDLCUDAManaged})
+    defects.push_back(
+        {": expected the device of the other tensors, ",
+         [type](DLTensor &tensor) { tensor.device = {type, 1}; }});
+  if (operand.isWritten() && operand.shape.size() > 1)
+    defects.push_back({name + ": expected elements that do not share memory "
+                              "with each other",
+                       [](DLTensor &tensor) { tensor.strides[0] = 0; }});
+  if (name == "rows")
+    defects.push_back({"rows: expected contiguous and aligned data",
+                       [](DLTensor &tensor) { tensor.strides[0] = 2; }});
+  if (name != "indices" && ofOperation != "lookup")
+    defects.push_back(
+        {name + (name == "rows" ? ": expected contiguous and aligned data"
+                                : ": expected data aligned to its elements "
+                                  "of 4 bytes"),
+         [](DLTensor &tensor) { tensor.byte_offset = 2; }});
+  return defects;
+}
+
+} // namespace
+
+// Each operand with each defect, one at a time. Nothing is written then.
+TEST(Operands, WithADefect) {
+  Engine engine(uncached());
+  Problem problem = {4, 3, {5}};
+  for (const Operation &operation : kOperations) {
+    size_t numOperands = operation.getOperands(problem).size();
+    for (size_t i = 0; i < numOperands; ++i) {
+      Operand operand = operation.getOperands(problem)[i];
+      if (operand.name == std::string("out_nnz"))
+        continue;
+      for (const Defect &defect : getDefects(operation, operand)) {
+        SCOPED_TRACE(std::string(operation.name) + ", " + operand.name + ", " +
+                     defect.says);
+        Apart apart(operation, problem);
+        DLTensor &changed = apart.tensors[i];
+        std::vector<int64_t> strides(changed.strides,
+                                     changed.strides + changed.ndim);
+        changed.strides = strides.data();
+        defect.change(changed);
+        std::vector<std::vector<double>> before = apart.memory;
+        EmbeddingStatus status;
+        EXPECT_EQ(
+            operation.run(engine.get(), problem, apart.tensors.data(), &status),
+            defect.code);
+        EXPECT_THAT(status.message, testing::HasSubstr(defect.says));
+        // Which of them is where.
+        if (changed.device.device_type == kDLCUDA &&
+            changed.device.device_id >= 0) {
+          bool isNamed = std::string(status.message)
+                             .rfind(operand.name + std::string(":"), 0) == 0;
+          EXPECT_THAT(status.message,
+                      testing::HasSubstr(isNamed ? "the CPU, but got cuda:1"
+                                                 : "cuda:1, but got the CPU"));
+        }
+        EXPECT_EQ(apart.memory, before);
+      }
+    }
+    // Without a defect; numbers of the CPU, or of who shares its memory, say
+    // nothing.
+    for (DLDataType indexType : {kInt32, kInt64})
+      for (DLDevice device :
+           {DLDevice{kDLCPU, 0}, {kDLCPU, 3}, {kDLCUDAHost, 1}})
+        for (size_t i = 0; i < numOperands; ++i) {
+          Problem valid = problem;
+          valid.indexType = indexType;
+          Apart apart(operation, valid);
+          apart.tensors[i].device = device;
+          EmbeddingStatus status;
+          EXPECT_EQ(
+              operation.run(engine.get(), valid, apart.tensors.data(), &status),
+              EMBEDDING_OK)
+              << operation.name << ": " << status.message;
+        }
+  }
+}
+
+// Both ends of its range, from the first row and from the last.
+TEST(Operands, PaddingRow) {
+  Engine engine(uncached());
+  for (const Operation &operation : kOperations) {
+    std::string name = operation.name;
+    if (name == "renorm" || name == "coalesce")
+      continue;
+    SCOPED_TRACE(name);
+    auto run = [&](int64_t paddingIdx, EmbeddingStatus &status) {
+      Problem problem = {4, 3, {5}};
+      problem.hasPadding = true;
+      problem.paddingIdx = paddingIdx;
+      Apart apart(operation, problem);
+      operation.run(engine.get(), problem, apart.tensors.data(), &status);
+      return apart.memory;
+    };
+    EmbeddingStatus status;
+    for (auto [fromLast, fromFirst] : {std::pair(-4, 0), {-1, 3}}) {
+      auto one = run(fromLast, status);
+      EXPECT_EQ(status.code, EMBEDDING_OK) << status.message;
+      auto other = run(fromFirst, status);
+      EXPECT_EQ(status.code, EMBEDDING_OK) << status.message;
+      EXPECT_EQ(one, other);
+    }
+    for (int64_t none : {-5, 4}) {
+      run(none, status);
+      EXPECT_EQ(std::string(status.message),
+                "padding_idx: expected it to be in [-4, 4), but got " +
+                    std::to_string(none));
+    }
+  }
+}
+
+// They join with any others: rows at one stride are not copied.
+TEST(Operands, DimensionsOfOneElementTakeNoMemory) {
+  Heap heap;
+  Engine engine(heap.options());
+  for (const Operation &operation : kOperations) {
+    SCOPED_TRACE(operation.name);
+    auto getBytes = [&](std::vector<int64_t> shape) {
+      Problem problem = {4, 3, std::move(shape)};
+      Apart apart(operation, problem, /*rowGap=*/2);
+      EmbeddingStatus status;
+      heap.bytes = 0;
+      EXPECT_EQ(
+          operation.run(engine.get(), problem, apart.tensors.data(), &status),
+          EMBEDDING_OK)
+          << status.message;
+      return heap.bytes;
+    };
+    size_t expected = getBytes({6});
+    EXPECT_EQ(getBytes({1, 6}), expected);
+    EXPECT_EQ(getBytes({6, 1}), expected);
+    EXPECT_EQ(getBytes({1, 3, 1, 2, 1}), expected);
   }
 }
 

@@ -113,6 +113,10 @@ TEST(SharedObject, Runs) {
   char text[6] = "";
   find<void(char *, const char *, size_t)>(*loaded, "copy")(text, "hello", 6);
   EXPECT_STREQ(text, "hello");
+  auto *const *table =
+      static_cast<void *const *>(loaded->find("embedding_host_functions"));
+  ASSERT_NE(table, nullptr);
+  EXPECT_TRUE(std::equal(getHost().begin(), getHost().end(), table));
   EXPECT_EQ(loaded->find("counter"), nullptr);
   // It is nobody else's.
   EXPECT_EQ(dlsym(RTLD_DEFAULT, "constant"), nullptr);
@@ -269,6 +273,11 @@ TEST(SharedObject, NotWhole) {
                   }),
                   "offset of a segment");
   }
+  expectDamaged(change([&](Elf64_Ehdr &, Elf64_Phdr &segment) {
+                  segment.p_offset = good.size() - 1;
+                  segment.p_filesz = 2;
+                }),
+                "a segment at the end");
 }
 
 TEST(SharedObject, DoesNotLoad) {

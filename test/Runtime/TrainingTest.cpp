@@ -721,6 +721,12 @@ TEST(TrainingEngines, InvalidArguments) {
         engine.lookup(TensorView(integers.data(), {4, 3}), index(),
                       TensorView(integersOut.data(), {2, 3}), options);
       });
+  expectInvalid("options: expected norm_type not to be NaN", [&] {
+    LookupOptions options;
+    options.has_max_norm = 1;
+    options.norm_type = std::nan("");
+    engine.lookup(table.view(), index(), rowsOf.view(), options);
+  });
 }
 
 TEST(Training, PositionsAndRowsOfMoreThan64Bits) {
