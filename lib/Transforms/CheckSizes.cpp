@@ -714,9 +714,15 @@ void Checks::ofLoops(linalg::LinalgOp op) {
     int64_t number = 0;
     AffineExpr index;
 
+    /// As `ins` and `outs` have them.
     std::string getText() const {
+      auto op = cast<DestinationStyleOpInterface>(operand->getOwner());
+      int64_t position = operand->getOperandNumber();
+      bool isOutput = op.isDpsInit(operand);
+      if (isOutput)
+        position -= op.getNumDpsInputs();
       return getDimText(number,
-                        "operand " + Twine(operand->getOperandNumber()));
+                        (isOutput ? "output " : "input ") + Twine(position));
     }
   };
   SmallVector<Dim> loops(op.getNumLoops());

@@ -626,10 +626,9 @@ func.func @add(%from: memref<?xf32>, %to: memref<?xf32>) {
             "memref.copy: expected dimension 0 of target to be dimension 0 of "
             "source, 4, but got 3");
   FunctionCall add{"add", {four, three}};
-  EXPECT_THAT(
-      add.fail(module, EMBEDDING_INVALID_ARGUMENT),
-      HasSubstr("expected dimension 0 of operand 2 to be dimension 0 of "
-                "operand 0, 4, but got 3"));
+  EXPECT_THAT(add.fail(module, EMBEDDING_INVALID_ARGUMENT),
+              HasSubstr("expected dimension 0 of output 0 to be dimension 0 of "
+                        "input 0, 4, but got 3"));
 }
 
 //===----------------------------------------------------------------------===//
@@ -1314,64 +1313,64 @@ const SizesCase kSizesCases[] = {
     {"convolution",
      {},
      {{5}, {3}, {4}},
-     "linalg.conv_1d: expected dimension 0 of operand 0 to be at least 6, but "
+     "linalg.conv_1d: expected dimension 0 of input 0 to be at least 6, but "
      "got 5"},
     {"every_second", {}, {{7}, {4}}},
     {"every_second",
      {},
      {{6}, {4}},
-     "linalg.generic: expected dimension 0 of operand 0 to be at least 7, but "
+     "linalg.generic: expected dimension 0 of input 0 to be at least 7, but "
      "got 6"},
     // From -1 + 2 + 2 down to 0 - 2 + 2.
     {"differences", {}, {{4}, {2, 3}}},
     {"differences",
      {},
      {{3}, {2, 3}},
-     "linalg.generic: expected dimension 0 of operand 0 to be at least 4, but "
+     "linalg.generic: expected dimension 0 of input 0 to be at least 4, but "
      "got 3"},
     {"differences",
      {},
      {{9}, {2, 4}},
-     "linalg.generic: expected indices of dimension 0 of operand 0 to be at "
+     "linalg.generic: expected indices of dimension 0 of input 0 to be at "
      "least 0, but got -1"},
     {"write_constant", {}, {{5}, {4}}},
     {"write_constant", {}, {{0}, {3}}},
     {"write_constant",
      {},
      {{5}, {3}},
-     "linalg.generic: expected dimension 0 of operand 1 to be at least 4, but "
+     "linalg.generic: expected dimension 0 of output 0 to be at least 4, but "
      "got 3"},
     {"divided", {}, {{3}, {4}, {5}}},
     {"divided", {}, {{2}, {3}, {3}}},
     {"divided",
      {},
      {{2}, {4}, {5}},
-     "linalg.generic: expected dimension 0 of operand 0 to be at least 3, but "
+     "linalg.generic: expected dimension 0 of input 0 to be at least 3, but "
      "got 2"},
     {"divided",
      {},
      {{3}, {3}, {5}},
-     "linalg.generic: expected dimension 0 of operand 1 to be at least 4, but "
+     "linalg.generic: expected dimension 0 of input 1 to be at least 4, but "
      "got 3"},
     {"write_far",
      {},
      {{3}, {9}},
-     "linalg.generic: expected dimension 0 of operand 1 to be at least "
+     "linalg.generic: expected dimension 0 of output 0 to be at least "
      "9223372036854775807, but got 9"},
     {"write_last",
      {},
      {{2}, {9}},
-     "linalg.generic: expected dimension 0 of operand 1 to be at least "
+     "linalg.generic: expected dimension 0 of output 0 to be at least "
      "9223372036854775807, but got 9"},
     {"write_back",
      {},
      {{3}, {9}},
-     "linalg.generic: expected dimension 0 of operand 1 to be at least "
+     "linalg.generic: expected dimension 0 of output 0 to be at least "
      "9223372036854775807, but got 9"},
     {"write_quotients",
      {},
      {{3}, {9}},
-     "linalg.generic: expected dimension 0 of operand 1 to be at least "
+     "linalg.generic: expected dimension 0 of output 0 to be at least "
      "9223372036854775807, but got 9"},
     {"write_far", {}, {{1}, {9}}},
     {"write_back", {}, {{0}, {0}}},

@@ -77,7 +77,7 @@ func.func @first(%grad: memref<?x8xf32>, %indices: memref<?xi64>,
 // CHECK:         embedding.expect_size %{{.*}}, %{{.*}}, "embedding.lookup: expected dimension 0
 // CHECK:         embedding.lookup
 // CHECK:         scf.if
-// CHECK:           embedding.expect_size %{{.*}}, %{{.*}}, "linalg.add: expected dimension 0 of operand 2 to be dimension 0 of operand 0,"
+// CHECK:           embedding.expect_size %{{.*}}, %{{.*}}, "linalg.add: expected dimension 0 of output 0 to be dimension 0 of input 0,"
 // CHECK-NEXT:      linalg.add
 func.func @where_it_is(%table: memref<?x8xf32>, %indices: memref<?xi64>,
                        %size: memref<index>, %to: memref<f32>, %x: f32,
@@ -402,7 +402,7 @@ func.func @views(%m: memref<?xi8>, %shift: index, %n: index, %t: tensor<?xf32>,
 // CHECK:         %[[SATURATED:.*]] = arith.select %[[OVERFLOWS]], %[[MAX]], %[[NEEDED]]
 // CHECK:         %[[LIMIT:.*]] = arith.select %[[TURNS]], %[[SATURATED]], %[[C0]]
 // CHECK:         %[[MIN:.*]] = arith.minsi %[[NA]], %[[LIMIT]]
-// CHECK:         expect_size %[[MIN]], %[[LIMIT]], "linalg.conv_1d: expected dimension 0 of operand 0 to be at least"
+// CHECK:         expect_size %[[MIN]], %[[LIMIT]], "linalg.conv_1d: expected dimension 0 of input 0 to be at least"
 // CHECK-NOT:     expect_size
 func.func @convolution(%a: memref<?xf32>, %k: memref<?xf32>, %o: memref<?xf32>) {
   linalg.conv_1d ins(%a, %k : memref<?xf32>, memref<?xf32>)
@@ -413,9 +413,9 @@ func.func @convolution(%a: memref<?xf32>, %k: memref<?xf32>, %o: memref<?xf32>) 
 // -----
 
 // CHECK-LABEL: func.func @maps
-// CHECK:         expect_size {{.*}} "linalg.generic: expected indices of dimension 0 of operand 0 to be at least"
-// CHECK:         expect_size {{.*}} "linalg.generic: expected dimension 0 of operand 0 to be at least"
-// CHECK:         expect_size {{.*}} "linalg.generic: expected dimension 1 of operand 0 to be at least"
+// CHECK:         expect_size {{.*}} "linalg.generic: expected indices of dimension 0 of input 0 to be at least"
+// CHECK:         expect_size {{.*}} "linalg.generic: expected dimension 0 of input 0 to be at least"
+// CHECK:         expect_size {{.*}} "linalg.generic: expected dimension 1 of input 0 to be at least"
 // CHECK-NOT:     expect_size
 func.func @maps(%a: memref<?x?xf32>, %o: memref<?x?xf32>) {
   linalg.generic {
