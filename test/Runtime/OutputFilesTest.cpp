@@ -16,7 +16,9 @@
 
 #include "Errors.h"
 
+#include <fcntl.h>
 #include <fstream>
+#include <unistd.h>
 
 using namespace embedding::tools;
 using namespace embedding::test;
@@ -76,6 +78,24 @@ TEST_F(OutputFilesTest, Commits) {
   EXPECT_EQ(read(work / "new"), "new 1");
   // At once, not when the object goes.
   EXPECT_EQ(getNames(), Names({"new", "old"}));
+}
+
+// What is no file of its own comes after all files, and behind what it holds.
+TEST_F(OutputFilesTest, StreamsComeLast) {
+  int fd = open((work / "old").c_str(), O_WRONLY | O_CLOEXEC);
+  ASSERT_GE(fd, 0);
+  add(("/proc/self/fd/" + std::to_string(fd)).c_str());
+  add("new");
+  std::vector<size_t> order;
+  EXPECT_EQ(messageOf(files->commit([&](size_t number, llvm::raw_ostream &os) {
+              order.push_back(number);
+              return writeNumber(number, os);
+            })),
+            "no error");
+  close(fd);
+  EXPECT_EQ(order, (std::vector<size_t>{1, 0}));
+  EXPECT_EQ(read(work / "old"), "oldnew 0");
+  EXPECT_EQ(read(work / "new"), "new 1");
 }
 
 TEST_F(OutputFilesTest, WritesNothingUnlessAsked) {

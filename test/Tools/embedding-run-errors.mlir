@@ -32,6 +32,9 @@
 // REDEFINE: %{arguments} = --input=2x3x4xf32
 // RUN: %{fail}=RANK
 // RANK: error: --input 0: '2x3x4xf32': expected a shape that fits tensor<?x3xf32>, but got [2, 3, 4]
+// REDEFINE: %{arguments} = --input=2x4xf32
+// RUN: %{fail}=SIZE
+// SIZE: error: --input 0: '2x4xf32': expected a shape that fits tensor<?x3xf32>, but got [2, 4]
 // REDEFINE: %{arguments} = --input="2x3xf32=1 2 3"
 // RUN: %{fail}=ELEMENTS
 // ELEMENTS: error: --input 0: '2x3xf32': expected 1 or 6 elements, but got 3

@@ -35,6 +35,20 @@
 // RUN: embedding-run %s --function=each_rank --input="f64=7" --input="3xf64=1 2 3" --input="2xindex=5 6" --input="2xi60=5 6" --output=@%t/0.npy --output=@%t/1.npy --output=@%t/2.npy --output=@%t/3.npy
 // RUN: %python -c "import numpy as np, sys; a = [np.load(f'{sys.argv[1]}/{i}.npy') for i in range(4)]; assert a[0].shape == () and a[0] == 7 and a[1].tolist() == [1, 2, 3] and a[2].dtype == 'i8' and a[2].tolist() == [5, 6] and a[3].shape == (2,) and a[3].itemsize == 8" %t
 
+// Digits of any base, up to the range of either sign; all that tell a number from
+// its neighbours; brackets of each dimension; parts of complex numbers.
+// RUN: embedding-run %s --function=elements --input="4xi8=0x7f -128 255 0b101" --input="3xf64=0.1 2000000 0.30000000000000004" --input=@%t/cube.npy --input=@%t/complex.npy --output=- --output=- --output=- --output=- | FileCheck %s --check-prefix=OFTYPES
+// OFTYPES: 4xi8=127 -128 -1 5
+// OFTYPES-NEXT: 3xf64=0.1 2000000 0.30000000000000004{{$}}
+// OFTYPES-NEXT: {{^}}2x3x2xf32={{\[\[}}0 1][2 3][4 5]]{{\[\[}}6 7][8 9][10 11]]{{$}}
+// OFTYPES-NEXT: 2xcomplex<f32>=(1,2) (3,-4)
+// RUN: embedding-run %s --function=identity --input="2x1xf32=1 2" | FileCheck %s --check-prefix=COLUMN
+// COLUMN: 2x1xf32=[1][2]
+// RUN: not embedding-run %s --function=in_place --input="2x2xi8=1 2 3 -129" 2>&1 | FileCheck %s --check-prefix=BELOW
+// BELOW: element 3, '-129', is not of type i8
+// RUN: not embedding-run %s --function=in_place --input="2x2xi8=256" 2>&1 | FileCheck %s --check-prefix=ABOVE
+// ABOVE: element 0, '256', is not of type i8
+
 // Elements of a file that are where no such element may be are copied.
 // RUN: embedding-run %s --function=misalignment --input=@%t/model.safetensors:unaligned | FileCheck %s --check-prefix=ALIGNED
 // RUN: embedding-run %s --function=misalignment --input=@%t/odd.safetensors:t | FileCheck %s --check-prefix=ALIGNED
@@ -59,6 +73,11 @@ func.func @identity(%a: tensor<?x?xf32>) -> tensor<?x?xf32> {
 func.func @each_rank(%a: tensor<f64>, %b: tensor<?xf64>, %c: tensor<2xindex>, %d: tensor<2xi60>)
     -> (tensor<f64>, tensor<?xf64>, tensor<2xindex>, tensor<2xi60>) {
   return %a, %b, %c, %d : tensor<f64>, tensor<?xf64>, tensor<2xindex>, tensor<2xi60>
+}
+
+func.func @elements(%a: memref<4xi8>, %b: memref<3xf64>, %c: memref<?x?x?xf32>,
+                    %d: memref<2xcomplex<f32>>) {
+  return
 }
 
 // Neither of two sizes that come of one is known.
