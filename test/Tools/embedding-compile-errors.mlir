@@ -54,6 +54,7 @@
 // HALF: error: cannot be called from outside, because of values of type 'f16'
 // RUN: %{fail} %t/name.mlir 2>&1 | FileCheck %s --check-prefix=NAME
 // NAME: error: cannot be a function of C, because of its name
+// RUN: %{fail} %t/word.mlir 2>&1 | FileCheck %s --check-prefix=NAME
 // RUN: %{fail} %t/empty.mlir 2>&1 | FileCheck %s --check-prefix=EMPTY
 // EMPTY: error: the file has no public function
 // RUN: %{fail} %t/syntax.mlir 2>&1 | FileCheck %s --check-prefix=SYNTAX
@@ -68,6 +69,7 @@
 // LEFT-NEXT: syntax.mlir
 // LEFT-NEXT: type.mlir
 // LEFT-NEXT: undefined.mlir
+// LEFT-NEXT: word.mlir
 
 //--- type.mlir
 func.func @f(%x: tensor<*xf32>) {
@@ -81,6 +83,10 @@ func.func @f(%x: f16) {
 }
 //--- name.mlir
 func.func @"a.b"(%x: f32) {
+  return
+}
+//--- word.mlir
+func.func @virtual(%x: f32) {
   return
 }
 //--- undefined.mlir

@@ -10,6 +10,8 @@
 
 // What is compiled for some GPUs serves those between them and later ones.
 // RUN: embedding-compile %t/any.mlir --chips=sm_90,sm_80,sm_90 -o %t/gpu/libcompiled.so
+// RUN: FileCheck %s --check-prefix=CHIPS --input-file=%t/gpu/compiled.h
+// CHIPS: There is code for sm_80, sm_90.
 // RUN: env EMBEDDING_CUDA_LIBRARY=%interpreted_cuda EMBEDDING_INTERPRETER_CAPABILITY=8.9 %python %S/Inputs/call_compiled.py %t/gpu/libcompiled.so %interpreted_cuda
 // RUN: env EMBEDDING_CUDA_LIBRARY=%interpreted_cuda EMBEDDING_INTERPRETER_CAPABILITY=9.0 %python %S/Inputs/call_compiled.py %t/gpu/libcompiled.so %interpreted_cuda
 // Of what serves one, it is the latest that runs.

@@ -18,6 +18,8 @@
 // EMIT: error: --output: nothing runs with --emit
 // RUN: not embedding-run %s --function=unsupported --input=f32 2>&1 | FileCheck %s --check-prefix=TYPE
 // TYPE: error: cannot be run, because of values of type 'tensor<*xf32>'
+// RUN: not embedding-run %s --function=vector --input=f32 2>&1 | FileCheck %s --check-prefix=RESULTTYPE
+// RESULTTYPE: error: cannot be run, because of values of type 'vector<2xf32>'
 
 // RUN: env EMBEDDING_CUDA_LIBRARY=/nowhere/libcuda.so.1 not embedding-run %s --function=f --target=cuda --input=1x3xf32 2>&1 | FileCheck %s --check-prefix=NODRIVER
 // NODRIVER: error: cuda: no driver: /nowhere/libcuda.so.1: cannot open
@@ -91,6 +93,10 @@
 
 func.func @f(%a: tensor<?x3xf32>) -> tensor<?x3xf32> {
   return %a : tensor<?x3xf32>
+}
+func.func private @vector(%a: f32) -> vector<2xf32> {
+  %0 = vector.broadcast %a : f32 to vector<2xf32>
+  return %0 : vector<2xf32>
 }
 func.func @unsupported(%a: tensor<*xf32>) {
   return

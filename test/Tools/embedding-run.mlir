@@ -60,6 +60,8 @@
 
 // RUN: embedding-run %s --function=identity --input=2x3xf32 --benchmark=3 2>&1 | FileCheck %s --check-prefix=BENCHMARK
 // BENCHMARK: median of 3 calls: {{.*}} ms (fastest {{.*}} ms); results of 24 bytes at {{.*}} GB/s
+// RUN: embedding-run %s --function=each_rank --input=f64 --input=3xf64 --input=2xindex --input=2xi60 --benchmark=1 2>&1 | FileCheck %s --check-prefix=BYTES
+// BYTES: results of 64 bytes
 
 // RUN: embedding-run %s --function=in_place --emit=mlir | FileCheck %s --check-prefix=MLIR
 // RUN: embedding-run %s --function=in_place --emit=llvm | FileCheck %s --check-prefix=LLVM
