@@ -9,6 +9,7 @@
 #ifndef EMBEDDING_LIB_IR_ROWINDEXING_H
 #define EMBEDDING_LIB_IR_ROWINDEXING_H
 
+#include "../Utils/TensorOrMemRef.h"
 #include "embedding/IR/Embedding.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -33,71 +34,67 @@ OutOfRangeIndices findOutOfRange(DenseIntElementsAttr indices, int64_t numRows);
 /// Creates the check of `op` alone; returns what it found.
 FindOutOfRangeOp createCheck(OpBuilder &builder, RowIndexingOpInterface op);
 
-/// All operands with a shape are tensors, or all are memrefs.
-LogicalResult verifyOneForm(Operation *op);
-
 LogicalResult verifyPaddingIdx(Operation *op, std::optional<int64_t> paddingIdx,
                                std::optional<int64_t> numRows);
 
-/// The effects of a destination-style operation with indices. `readsInits` says
-/// that it updates its first destination, rather than overwrite it.
-void getRowIndexingEffects(
-    Operation *op,
-    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
-        &effects,
-    bool readsInits = false);
+/// Verifies what the description of `op` says of its operands.
+LogicalResult verifyOperands(RowIndexingOpInterface op);
 
-Speculation::Speculatability getRowIndexingSpeculatability(Operation *op);
-
-/// Indices that are constant and in range need no treatment of the others.
 template <typename OpTy>
-struct AssumeConstantIndicesInRange : OpRewritePattern<OpTy> {
-  using OpRewritePattern<OpTy>::OpRewritePattern;
+using GetDynamicMaxNorm = decltype(std::declval<OpTy &>().getDynamicMaxNorm());
+template <typename OpTy>
+using GetPaddingIdx = decltype(std::declval<OpTy &>().getPaddingIdx());
+template <typename OpTy>
+using GetDynamicPaddingIdx =
+    decltype(std::declval<OpTy &>().getDynamicPaddingIdx());
 
-  LogicalResult matchAndRewrite(OpTy op,
-                                PatternRewriter &rewriter) const override {
-    DenseIntElementsAttr indices;
-    std::optional<int64_t> numRows = op.getStaticNumRows();
-    if (op.getOutOfRange() == OutOfRange::assume || !numRows ||
-        !matchPattern(op.getIndices(), m_Constant(&indices)) ||
-        findOutOfRange(indices, *numRows).count != 0)
-      return failure();
-    rewriter.modifyOpInPlace(op, [&] { op.setOutOfRange(OutOfRange::assume); });
-    return success();
+/// Verifies operands, and those attributes that `op` has.
+template <typename OpTy> LogicalResult verifyRowIndexing(OpTy op) {
+  if (failed(verifyOperands(op)))
+    return failure();
+  if constexpr (llvm::is_detected<GetDynamicMaxNorm, OpTy>::value) {
+    if (op.getMaxNorm().has_value() ==
+        static_cast<bool>(op.getDynamicMaxNorm()))
+      return op.emitOpError(
+          "expected max_norm to be either a number or a value");
+    if (op.getMaxNorm() && op.getMaxNorm()->isNaN())
+      return op.emitOpError("expected max_norm not to be NaN");
+    if (op.getNormType().isNaN())
+      return op.emitOpError("expected norm_type not to be NaN");
   }
-};
-
-/// An operation whose results nobody reads is its check alone. (In the other
-/// modes it is dead and goes as any pure operation does.)
-template <typename OpTy> struct ReduceToCheckIfDead : OpRewritePattern<OpTy> {
-  using OpRewritePattern<OpTy>::OpRewritePattern;
-
-  LogicalResult matchAndRewrite(OpTy op,
-                                PatternRewriter &rewriter) const override {
-    if (op->getNumResults() == 0 || !op->use_empty() ||
-        op.getOutOfRange() != OutOfRange::check)
-      return failure();
-    createCheck(rewriter, op);
-    rewriter.eraseOp(op);
-    return success();
+  if constexpr (llvm::is_detected<GetDynamicPaddingIdx, OpTy>::value) {
+    if (op.getPaddingIdx() && op.getDynamicPaddingIdx())
+      return op.emitOpError(
+          "expected padding_idx to be either a number or a value");
   }
-};
+  if constexpr (llvm::is_detected<GetPaddingIdx, OpTy>::value)
+    return verifyPaddingIdx(op, op.getPaddingIdx(), op.getStaticNumRows());
+  return success();
+}
 
-/// Counts a negative padding_idx from the start.
-template <typename OpTy> struct NormalizePaddingIdx : OpRewritePattern<OpTy> {
-  using OpRewritePattern<OpTy>::OpRewritePattern;
+/// A cast of a memref is folded. The tensor dialect's canonicalization folds
+/// tensor.cast into every destination-style operation.
+template <typename OpTy>
+LogicalResult foldRowIndexing(OpTy op, typename OpTy::FoldAdaptor,
+                              SmallVectorImpl<OpFoldResult> &) {
+  return memref::foldMemRefCast(op);
+}
+LogicalResult foldRowIndexing(LookupOp op, LookupOp::FoldAdaptor adaptor,
+                              SmallVectorImpl<OpFoldResult> &results);
 
-  LogicalResult matchAndRewrite(OpTy op,
-                                PatternRewriter &rewriter) const override {
-    std::optional<int64_t> padding = op.getPaddingIdx();
-    std::optional<int64_t> numRows = op.getStaticNumRows();
-    if (!padding || *padding >= 0 || !numRows)
-      return failure();
-    rewriter.modifyOpInPlace(op,
-                             [&] { op.setPaddingIdx(*padding + *numRows); });
-    return success();
-  }
-};
+/// The shapes of results on tensors: by what determines them, rather than by
+/// the destinations, so that `tensor.dim` of a result does not keep those
+/// alive.
+LogicalResult reifyDestinations(RowIndexingOpInterface op, OpBuilder &builder,
+                                ReifiedRankedShapedTypeDims &reifiedShapes);
+
+void getRowIndexingEffects(
+    RowIndexingOpInterface op,
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
+        &effects);
+
+Speculation::Speculatability
+getRowIndexingSpeculatability(RowIndexingOpInterface op);
 
 } // namespace mlir::embedding
 

@@ -118,33 +118,32 @@ static func::FuncOp addCaller(func::FuncOp function, StringRef name,
   return caller;
 }
 
-/// Adds, to the lowered module, the function that takes an array of pointers.
-static LLVM::LLVMFuncOp addPacked(ModuleOp module, StringRef name,
-                                  TypeRange argumentTypes, bool isExported) {
+LLVM::LLVMFuncOp embedding::addPackedFunction(ModuleOp module,
+                                              StringRef function,
+                                              StringRef name) {
   ImplicitLocOpBuilder b(module.getLoc(), module.getContext());
   b.setInsertionPointToEnd(module.getBody());
   auto callee = module.lookupSymbol<LLVM::LLVMFuncOp>(
-      (kCInterfacePrefix + getCallerName(name)).str());
+      (kCInterfacePrefix + function).str());
   Type pointer = LLVM::LLVMPointerType::get(b.getContext());
   auto packed = LLVM::LLVMFuncOp::create(
       b, name,
-      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()),
+      LLVM::LLVMFunctionType::get(callee.getFunctionType().getReturnType(),
                                   pointer));
   b.setInsertionPointToStart(packed.addEntryBlock(b));
   SmallVector<Value> arguments;
-  for (auto [number, type] : llvm::enumerate(argumentTypes)) {
+  for (auto [number, type] : llvm::enumerate(callee.getArgumentTypes())) {
     Value slot = LLVM::GEPOp::create(b, pointer, pointer, packed.getArgument(0),
                                      LLVM::GEPArg(int32_t(number)));
     Value argument = LLVM::LoadOp::create(b, pointer, slot);
-    if (!isa<ShapedType>(type))
-      argument =
-          LLVM::LoadOp::create(b, callee.getArgumentTypes()[number], argument);
+    // A memref comes as a pointer to its descriptor.
+    if (!isa<LLVM::LLVMPointerType>(type))
+      argument = LLVM::LoadOp::create(b, type, argument);
     arguments.push_back(argument);
   }
-  LLVM::CallOp::create(b, callee, arguments);
-  LLVM::ReturnOp::create(b, ValueRange());
-  if (!isExported)
-    packed.setVisibility_(LLVM::Visibility::Hidden);
+  auto call = LLVM::CallOp::create(b, callee, arguments);
+  LLVM::ReturnOp::create(b, call.getResults());
+  callee.setLinkage(LLVM::Linkage::Internal);
   return packed;
 }
 
@@ -162,8 +161,7 @@ Entries::create(ModuleOp module,
   Entries result;
   for (auto [function, name] : named) {
     addCaller(function, name, tensorArguments);
-    result.entries.push_back(
-        {name, SmallVector<Type>(function.getArgumentTypes())});
+    result.entries.push_back(name);
   }
   return result;
 }
@@ -175,9 +173,11 @@ void Entries::addPasses(OpPassManager &pm) {
 
 void Entries::finish(ModuleOp module, bool areExported) const {
   SmallVector<LLVM::LLVMFuncOp> exported;
-  for (const Entry &entry : entries)
-    exported.push_back(
-        addPacked(module, entry.name, entry.argumentTypes, areExported));
+  for (const std::string &entry : entries)
+    exported.push_back(addPackedFunction(module, getCallerName(entry), entry));
+  if (!areExported)
+    for (LLVM::LLVMFuncOp function : exported)
+      function.setVisibility_(LLVM::Visibility::Hidden);
 
   // One function takes results of every type.
   std::string prefix = (kCInterfacePrefix + kTakeResultFunction).str();

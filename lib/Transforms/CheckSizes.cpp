@@ -33,10 +33,6 @@ using namespace mlir::embedding;
 // Sizes
 //===----------------------------------------------------------------------===//
 
-static ShapedType getShapedType(Value value) {
-  return cast<ShapedType>(value.getType());
-}
-
 /// What a call may pad a dimension by: sums of such and of sizes are negative
 /// where they have no 63 bits.
 static constexpr int64_t kMaxPadding = int64_t(1) << 61;

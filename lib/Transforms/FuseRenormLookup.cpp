@@ -23,7 +23,7 @@ using namespace mlir::embedding;
 /// The renorm whose result `lookup` reads, on tensors, or whose effect it sees
 /// first, on memrefs.
 static RenormOp findRenorm(LookupOp lookup) {
-  if (lookup.getResult())
+  if (lookup->getNumResults() > 0)
     return lookup.getTable().getDefiningOp<RenormOp>();
   Operation *op = lookup->getPrevNode();
   while (op && isMemoryEffectFree(op))
@@ -52,13 +52,13 @@ struct FuseRenormLookup : OpRewritePattern<LookupOp> {
     if (renorm->getBlock() != op->getBlock())
       return rewriter.notifyMatchFailure(op, "not in the block of the renorm");
     SmallVector<Type> types;
-    if (op.getResult())
-      types = {renorm.getTable().getType(), op.getInit().getType()};
+    if (op->getNumResults() > 0)
+      types = {renorm.getTable().getType(), op.getOut().getType()};
     auto fused = RenormLookupOp::create(
         rewriter, op.getLoc(), types, op.getIndices(),
-        renorm.getDynamicMaxNorm(), renorm.getTable(), op.getInit(),
+        renorm.getDynamicMaxNorm(), renorm.getTable(), op.getOut(),
         renorm.getMaxNormAttr(), renorm.getNormTypeAttr(), op.getOutOfRange());
-    if (!op.getResult()) {
+    if (op->getNumResults() == 0) {
       rewriter.eraseOp(op);
       rewriter.eraseOp(renorm);
       return success();

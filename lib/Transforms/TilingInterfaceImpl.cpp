@@ -36,7 +36,7 @@ struct LookupOpTiling
     : TilingInterface::ExternalModel<LookupOpTiling, LookupOp> {
   SmallVector<utils::IteratorType> getLoopIteratorTypes(Operation *op) const {
     return SmallVector<utils::IteratorType>(
-        cast<LookupOp>(op).getInitType().getRank(),
+        cast<ShapedType>(cast<LookupOp>(op).getOut().getType()).getRank(),
         utils::IteratorType::parallel);
   }
 
@@ -47,7 +47,7 @@ struct LookupOpTiling
     builder.setInsertionPoint(op);
     SmallVector<Range> domain;
     for (OpFoldResult size :
-         embedding::getMixedSizes(builder, op->getLoc(), lookup.getInit()))
+         embedding::getMixedSizes(builder, op->getLoc(), lookup.getOut()))
       domain.push_back(
           {builder.getIndexAttr(0), size, builder.getIndexAttr(1)});
     return domain;
@@ -75,7 +75,7 @@ struct LookupOpTiling
     }
     Operation *indices = takeSlice(builder, loc, lookup.getIndices(),
                                    offsets.drop_back(), sizes.drop_back());
-    Operation *init = takeSlice(builder, loc, lookup.getInit(), offsets, sizes);
+    Operation *init = takeSlice(builder, loc, lookup.getOut(), offsets, sizes);
     auto tiled = LookupOp::create(builder, loc, table, indices->getResult(0),
                                   init->getResult(0), lookup.getOutOfRange(),
                                   lookup.getPaddingIdx());

@@ -21,6 +21,10 @@
 
 namespace mlir::embedding {
 
+inline ShapedType getShapedType(Value shaped) {
+  return cast<ShapedType>(shaped.getType());
+}
+
 /// The size of dimension `dim` of `shaped`, a constant if it is static.
 inline OpFoldResult getMixedSize(OpBuilder &builder, Location loc, Value shaped,
                                  int64_t dim) {
@@ -31,8 +35,7 @@ inline OpFoldResult getMixedSize(OpBuilder &builder, Location loc, Value shaped,
 inline SmallVector<OpFoldResult> getMixedSizes(OpBuilder &builder, Location loc,
                                                Value shaped) {
   SmallVector<OpFoldResult> sizes;
-  for (int64_t dim = 0; dim < cast<ShapedType>(shaped.getType()).getRank();
-       ++dim)
+  for (int64_t dim = 0; dim < getShapedType(shaped).getRank(); ++dim)
     sizes.push_back(getMixedSize(builder, loc, shaped, dim));
   return sizes;
 }
@@ -75,8 +78,8 @@ inline Value takeColumns(OpBuilder &builder, Location loc, Value shaped,
     return memref::SubViewOp::create(builder, loc, cast<MemRefType>(type),
                                      shaped, offsets, sizes, strides);
   }
-  auto type = RankedTensorType::get(
-      {staticWidth}, cast<ShapedType>(shaped.getType()).getElementType());
+  auto type = RankedTensorType::get({staticWidth},
+                                    getShapedType(shaped).getElementType());
   return tensor::ExtractSliceOp::create(builder, loc, type, shaped, offsets,
                                         sizes, strides);
 }

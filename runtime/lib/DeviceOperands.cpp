@@ -14,11 +14,11 @@
 
 using namespace embedding::runtime;
 
-Status embedding::runtime::runOnDevice(
-    Engine &engine, int32_t id, void *stream, KernelSpec &spec,
-    size_t *outWorkspaceBytes,
-    const std::function<int64_t(void *, AnyMemRef *)> &getBytes,
-    const std::function<void(void *, AnyMemRef *)> &run) {
+Status embedding::runtime::runOnDevice(Engine &engine, int32_t id, void *stream,
+                                       KernelSpec &spec,
+                                       KernelArguments &arguments,
+                                       int numOperands,
+                                       size_t *outWorkspaceBytes) {
   Result<Device *> device = engine.getDevice(id);
   if (!device)
     return device.failure();
@@ -28,8 +28,9 @@ Status embedding::runtime::runOnDevice(
     return kernel.failure();
   MemRef<1> workspace;
   workspace.strides[0] = 1;
+  arguments[numOperands] = &workspace;
   auto bytes =
-      static_cast<size_t>(getBytes((*kernel)->workspaceBytes, &workspace));
+      static_cast<size_t>((*kernel)->getWorkspaceBytes(arguments.data()));
   if (outWorkspaceBytes) {
     *outWorkspaceBytes = bytes;
     return success();
@@ -44,7 +45,7 @@ Status embedding::runtime::runOnDevice(
     workspace.aligned = *memory;
     workspace.sizes[0] = static_cast<int64_t>(bytes);
   }
-  run((*kernel)->function, &workspace);
+  (*kernel)->run(arguments.data());
   if (bytes > 0)
     engine.deallocateOnDevice(**device, stream, workspace.aligned, bytes);
   return call.getStatus();
@@ -54,9 +55,11 @@ Status embedding::runtime::runOnDevice(
 // DeviceOperands
 //===----------------------------------------------------------------------===//
 
-AnyMemRef *DeviceOperands::add(const Tensor &tensor) {
-  tensors[count] = &tensor;
-  return &refs[count++];
+AnyMemRef *DeviceOperands::add(const Tensor &tensor, bool hasIndexShape) {
+  Rows &added = rows[count++];
+  added.tensor = &tensor;
+  added.hasIndexShape = hasIndexShape;
+  return &added.ref;
 }
 
 /// Makes one dimension of those that lie at one stride in every tensor.
@@ -76,8 +79,8 @@ Status DeviceOperands::collapseDims() {
       continue;
     bool continues = last >= 0 && liesAtOneStride(indices, dim);
     for (int i = 0; i < count && continues; ++i)
-      if (isShapedLikeIndices(*tensors[i]))
-        continues = liesAtOneStride(*tensors[i], dim);
+      if (rows[i].hasIndexShape)
+        continues = liesAtOneStride(*rows[i].tensor, dim);
     if (!continues && ++last == KernelSpec::kManyDims)
       return Failure{EMBEDDING_UNSUPPORTED,
                      "indices: on a GPU, expected tensors whose dimensions lie "
@@ -104,20 +107,20 @@ int64_t DeviceOperands::getAlignment(const Tensor &tensor) const {
   return alignment;
 }
 
-void DeviceOperands::describe(const Tensor &tensor, bool hasRows,
-                              int64_t unitBytes, Descriptor &to) const {
+void DeviceOperands::describe(const Tensor &tensor, bool hasIndexShape,
+                              int numRowDims, int64_t unitBytes,
+                              Descriptor &to) const {
   to.aligned = tensor.data();
-  bool isTable = hasRows && !isShapedLikeIndices(tensor);
-  int dims = (isTable ? 1 : rank) + hasRows;
+  int outer = hasIndexShape ? rank : 1, dims = outer + numRowDims;
   int64_t bytes = tensor.elementBytes();
   int64_t *memrefSizes = to.sizesAndStrides, *strides = memrefSizes + dims;
-  for (int i = 0; i < dims - hasRows; ++i) {
-    int number = dims - hasRows - 1 - i;
-    memrefSizes[i] = isTable ? tensor.size(0) : sizes[number];
-    int dim = isTable ? 0 : strideDims[number];
+  for (int i = 0; i < outer; ++i) {
+    int number = outer - 1 - i;
+    memrefSizes[i] = hasIndexShape ? sizes[number] : tensor.size(0);
+    int dim = hasIndexShape ? strideDims[number] : 0;
     strides[i] = dim < 0 ? 0 : tensor.stride(dim) * bytes / unitBytes;
   }
-  if (!hasRows)
+  if (numRowDims == 0)
     return;
   int row = tensor.rank() - 1;
   memrefSizes[dims - 1] = tensor.size(row) * bytes / unitBytes;
@@ -131,12 +134,12 @@ Status DeviceOperands::finish(KernelSpec &spec, bool asBytes) {
                            std::to_string(indices.elementBytes()) + " bytes");
   if (Status collapsed = collapseDims(); !collapsed)
     return collapsed;
-  const Tensor &first = *tensors[0];
+  const Tensor &first = *rows[0].tensor;
   int64_t alignment = 16;
   spec.isContiguous = true;
   for (int i = 0; i < count; ++i) {
-    alignment = std::gcd(alignment, getAlignment(*tensors[i]));
-    spec.isContiguous &= hasContiguousRows(*tensors[i]);
+    alignment = std::gcd(alignment, getAlignment(*rows[i].tensor));
+    spec.isContiguous &= hasContiguousRows(*rows[i].tensor);
   }
   int64_t rowBytes = first.size(first.rank() - 1) * first.elementBytes();
   int64_t unitBytes = first.elementBytes();
@@ -164,7 +167,9 @@ Status DeviceOperands::finish(KernelSpec &spec, bool asBytes) {
   spec.indexRank = rank;
   spec.indexBits = indices.dtype().bits;
   for (int i = 0; i < count; ++i)
-    describe(*tensors[i], /*hasRows=*/true, unitBytes, refs[i]);
-  describe(indices, /*hasRows=*/false, indices.elementBytes(), indexRef);
+    describe(*rows[i].tensor, rows[i].hasIndexShape, /*numRowDims=*/1,
+             unitBytes, rows[i].ref);
+  describe(indices, /*hasIndexShape=*/true, /*numRowDims=*/0,
+           indices.elementBytes(), indexRef);
   return success();
 }

@@ -9,19 +9,17 @@
 #ifndef EMBEDDING_RUNTIME_LIB_DEVICEOPERANDS_H
 #define EMBEDDING_RUNTIME_LIB_DEVICEOPERANDS_H
 
-#include "Arguments.h"
-
-#include <functional>
+#include "Engine.h"
+#include "RowRuns.h"
 
 namespace embedding::runtime {
 
-/// Runs the kernel of `spec` in `stream` of GPU `id`: `run` gets its function,
-/// `getBytes` the one that returns the bytes of its workspace, and both the
-/// workspace. If `outWorkspaceBytes` is not null, it is all that is written.
+/// Runs the kernel of `spec` in `stream` of GPU `id` with the first
+/// `numOperands` of `arguments` and a workspace. If `outWorkspaceBytes` is not
+/// null, it is all that is written.
 Status runOnDevice(Engine &engine, int32_t id, void *stream, KernelSpec &spec,
-                   size_t *outWorkspaceBytes,
-                   const std::function<int64_t(void *, AnyMemRef *)> &getBytes,
-                   const std::function<void(void *, AnyMemRef *)> &run);
+                   KernelArguments &arguments, int numOperands,
+                   size_t *outWorkspaceBytes);
 
 /// Tensors of a call on a GPU as its host code takes them, which has few kinds
 /// of memrefs: dimensions of indices that lie at one stride in every tensor are
@@ -30,9 +28,9 @@ class DeviceOperands {
 public:
   explicit DeviceOperands(const Tensor &indices) : indices(indices) {}
 
-  /// A tensor of two dimensions, or one of the shape of the indices with a
+  /// A tensor of two dimensions, or one with the shape of the indices and a
   /// dimension behind it. Its memref is made by `finish`.
-  AnyMemRef *add(const Tensor &tensor);
+  AnyMemRef *add(const Tensor &tensor, bool hasIndexShape);
   AnyMemRef *getIndices() { return &indexRef; }
 
   /// Makes the memrefs, and says of them in `spec` what code depends on. With
@@ -47,18 +45,18 @@ private:
 
   Status collapseDims();
   int64_t getAlignment(const Tensor &tensor) const;
-  /// Whether `tensor` has the shape of the indices and one more dimension, as
-  /// opposed to two.
-  bool isShapedLikeIndices(const Tensor &tensor) const {
-    return tensor.rank() != 2;
-  }
-  /// `unitBytes` are those of an element of the memref, if it has rows.
-  void describe(const Tensor &tensor, bool hasRows, int64_t unitBytes,
-                Descriptor &to) const;
+  /// `numRowDims` are those of a row, 0 for indices; `unitBytes` are those of
+  /// an element of the memref.
+  void describe(const Tensor &tensor, bool hasIndexShape, int numRowDims,
+                int64_t unitBytes, Descriptor &to) const;
 
   const Tensor &indices;
-  std::array<const Tensor *, 2> tensors = {};
-  std::array<Descriptor, 2> refs;
+  struct Rows {
+    const Tensor *tensor = nullptr;
+    bool hasIndexShape = false;
+    Descriptor ref;
+  };
+  std::array<Rows, mlir::embedding::kMaxRowOperands> rows;
   Descriptor indexRef;
   int count = 0;
   /// Of memrefs of indices: 1 or `KernelSpec::kManyDims`. And for each of their

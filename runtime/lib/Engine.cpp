@@ -205,11 +205,12 @@ Result<const Kernel *> Engine::makeKernel(const KernelSpec &spec) {
   Result<SharedObject> object = loadOrCompile(spec);
   if (!object)
     return object.failure();
-  void *function = object->find(spec.getSymbol());
-  void *workspaceBytes = object->find(spec.getWorkspaceBytesSymbol());
+  auto run = reinterpret_cast<KernelFunction>(object->find(spec.getSymbol()));
+  auto getWorkspaceBytes = reinterpret_cast<WorkspaceFunction>(
+      object->find(spec.getWorkspaceBytesSymbol()));
   std::lock_guard<std::mutex> lock(mutex);
   auto &bucket = buckets[spec.hash() % buckets.size()];
-  kernels.push_back({spec, function, workspaceBytes, std::move(*object),
+  kernels.push_back({spec, run, getWorkspaceBytes, std::move(*object),
                      bucket.load(std::memory_order_relaxed)});
   bucket.store(&kernels.back(), std::memory_order_release);
   return &kernels.back();

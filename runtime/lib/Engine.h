@@ -36,10 +36,9 @@ class Workspace;
 /// lives.
 struct Kernel {
   KernelSpec spec;
-  /// The function of the spec's kind, and the one that says how much workspace
-  /// it takes, if it takes any.
-  void *function;
-  void *workspaceBytes;
+  KernelFunction run;
+  /// Null if the kernel takes no workspace.
+  WorkspaceFunction getWorkspaceBytes;
   SharedObject object;
   const Kernel *next;
 };

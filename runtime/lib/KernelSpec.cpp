@@ -26,28 +26,6 @@ const char *embedding::runtime::getName(EmbeddingOutOfRange mode) {
   return "";
 }
 
-const char *embedding::runtime::getName(KernelKind kind) {
-  switch (kind) {
-  case KernelKind::lookup:
-    return "lookup";
-  case KernelKind::findOutOfRange:
-    return "find_out_of_range";
-  case KernelKind::renorm:
-    return "renorm";
-  case KernelKind::renormLookup:
-    return "renorm_lookup";
-  case KernelKind::denseGrad:
-    return "dense_grad";
-  case KernelKind::sparseGrad:
-    return "sparse_grad";
-  case KernelKind::coalesce:
-    return "coalesce";
-  case KernelKind::doubleBackward:
-    return "double_backward";
-  }
-  return "";
-}
-
 const char *embedding::runtime::getName(Grouping grouping) {
   switch (grouping) {
   case Grouping::radixSort:
@@ -70,8 +48,8 @@ static std::string getElementName(const KernelSpec &spec) {
 }
 
 std::string KernelSpec::getFunctionName() const {
-  std::string text = getName(kind);
-  if (kind != KernelKind::findOutOfRange)
+  std::string text = getOperationName();
+  if (operation)
     text += "_" +
             (rowLength == kDynamic ? "" : std::to_string(rowLength) + "x") +
             getElementName(*this);
@@ -79,7 +57,7 @@ std::string KernelSpec::getFunctionName() const {
 }
 
 std::string KernelSpec::str() const {
-  std::string text = getName(kind);
+  std::string text = getOperationName();
   text += " out_of_range=";
   text += getName(outOfRange);
   text += lowering == EMBEDDING_LOWERING_NAIVE ? " lowering=naive"

@@ -10,27 +10,16 @@
 #define EMBEDDING_RUNTIME_LIB_KERNELSPEC_H
 
 #include "embedding-runtime/Runtime.h"
+#include "embedding/ABI/Operations.h"
 #include "embedding/Target/CostModel.h"
 
+#include <array>
 #include <string>
 
 namespace embedding::runtime {
 
 /// The name of `mode` in the dialect.
 const char *getName(EmbeddingOutOfRange mode);
-
-/// What a kernel does.
-enum class KernelKind : uint8_t {
-  lookup,
-  findOutOfRange,
-  renorm,
-  renormLookup,
-  denseGrad,
-  sparseGrad,
-  coalesce,
-  doubleBackward
-};
-const char *getName(KernelKind kind);
 
 namespace cost = mlir::embedding::cost;
 /// How positions of one row are brought together.
@@ -39,9 +28,10 @@ using Grouping = cost::Grouping;
 const char *getName(Grouping grouping);
 
 /// Everything that the code of a kernel depends on, apart from the CPU. Fields
-/// that do not matter to a kind keep their defaults.
+/// that do not matter to an operation keep their defaults.
 struct KernelSpec {
-  KernelKind kind = KernelKind::lookup;
+  /// Null for the kernel that finds indices out of range.
+  const mlir::embedding::OperationDesc *operation = nullptr;
   EmbeddingOutOfRange outOfRange = EMBEDDING_OUT_OF_RANGE_CHECK;
   EmbeddingLowering lowering = EMBEDDING_LOWERING_OPTIMIZED;
   /// 32 or 64.
@@ -76,7 +66,7 @@ struct KernelSpec {
   static constexpr int kManyDims = 4;
 
   bool operator==(const KernelSpec &other) const {
-    return kind == other.kind && outOfRange == other.outOfRange &&
+    return operation == other.operation && outOfRange == other.outOfRange &&
            lowering == other.lowering && indexBits == other.indexBits &&
            elementCode == other.elementCode &&
            elementBytes == other.elementBytes &&
@@ -93,13 +83,18 @@ struct KernelSpec {
     uint64_t bits = static_cast<uint64_t>(rowLength) * 0x9e3779b97f4a7c15;
     bits ^= static_cast<uint64_t>(outOfRange) | uint64_t(lowering) << 2 |
             uint64_t(indexBits) << 3 | uint64_t(elementBytes) << 10 |
-            uint64_t(isContiguous) << 16 | uint64_t(kind) << 17 |
+            uint64_t(isContiguous) << 16 | getNumber() << 17 |
             uint64_t(elementCode) << 21 | uint64_t(scalesGradByFreq) << 29 |
             uint64_t(grouping) << 30 | uint64_t(hasPadding) << 32 |
             uint64_t(isDense) << 33 | uint64_t(indexRank) << 34 |
             uint64_t(rowAlignment) << 37 | uint64_t(usesAtomics) << 42 |
             uint64_t(chip) << 43;
     return static_cast<size_t>(bits * 0xff51afd7ed558ccd >> 32);
+  }
+
+  /// In the dialect.
+  const char *getOperationName() const {
+    return operation ? operation->name : "find_out_of_range";
   }
 
   /// The spec as one line: its part of the key of a cached object.
@@ -109,9 +104,16 @@ struct KernelSpec {
   std::string getFunctionName() const;
   /// In the object, the functions that are called: itself, and the one that
   /// tells of its workspace.
-  std::string getSymbol() const { return "_mlir_ciface_" + getFunctionName(); }
+  std::string getSymbol() const {
+    return "embedding_kernel_" + getFunctionName();
+  }
   std::string getWorkspaceBytesSymbol() const {
     return getSymbol() + "_workspace_bytes";
+  }
+
+private:
+  uint64_t getNumber() const {
+    return operation ? 1 + static_cast<uint64_t>(operation->kind) : 0;
   }
 };
 
@@ -133,49 +135,23 @@ template <int Rank> struct MemRef : AnyMemRef {
 };
 template <> struct MemRef<0> : AnyMemRef {};
 
-/// Kernels of a range. `report` takes the position of the first bad index,
-/// counted from `begin`, the index found there, and the number of bad ones.
-using LookupKernel = void (*)(int64_t begin, int64_t end, MemRef<2> *table,
-                              MemRef<1> *indices, MemRef<2> *out,
-                              MemRef<1> *report);
-using FindOutOfRangeKernel = void (*)(int64_t begin, int64_t end,
-                                      MemRef<1> *indices, int64_t numRows,
-                                      MemRef<1> *report);
-
-/// Kernels of a whole operation: of rows [N, D], indices [N], vectors and a
-/// count; on a GPU of more dimensions in place of N, if `indexRank` says so.
-/// They call `embedding_parallel_for`, or on a GPU `embedding_launch_kernel`.
-/// On the CPU indices are in range, unless the mode is clamp or zero.
-/// `paddingIdx` does not matter unless the spec has padding. Each comes with a
-/// function of the same arguments that returns the bytes of `workspace` and
-/// reads nothing but shapes.
-template <typename R>
-using DeviceLookupKernel = R (*)(AnyMemRef *table, AnyMemRef *indices,
-                                 AnyMemRef *out, AnyMemRef *workspace);
-template <typename R>
-using RenormKernel = R (*)(AnyMemRef *indices, double maxNorm, AnyMemRef *table,
-                           AnyMemRef *workspace);
-template <typename R>
-using RenormLookupKernel = R (*)(AnyMemRef *indices, double maxNorm,
-                                 AnyMemRef *table, AnyMemRef *out,
-                                 AnyMemRef *workspace);
-template <typename R>
-using DenseGradKernel = R (*)(AnyMemRef *gradOutput, AnyMemRef *indices,
-                              int64_t paddingIdx, AnyMemRef *gradTable,
-                              AnyMemRef *workspace);
-template <typename R>
-using SparseGradKernel = R (*)(AnyMemRef *gradOutput, AnyMemRef *indices,
-                               int64_t numRows, int64_t paddingIdx,
-                               AnyMemRef *rows, AnyMemRef *values,
-                               AnyMemRef *count, AnyMemRef *workspace);
-template <typename R>
-using CoalesceKernel = R (*)(AnyMemRef *indices, AnyMemRef *values,
-                             int64_t numRows, AnyMemRef *rows, AnyMemRef *sums,
-                             AnyMemRef *count, AnyMemRef *workspace);
-template <typename R>
-using DoubleBackwardKernel = R (*)(AnyMemRef *gradGradTable, AnyMemRef *indices,
-                                   int64_t paddingIdx, AnyMemRef *out,
-                                   AnyMemRef *workspace);
+/// What a kernel takes: an array of pointers, to the memref of a tensor and to
+/// the value of a number, an int64_t or a double.
+///
+/// Kernels of an operation take its operands, then the workspace. Tensors of
+/// rows are [N, D], and indices [N]; on a GPU with more dimensions in place of
+/// N, if `indexRank` says so. They call `embedding_parallel_for`, or on a GPU
+/// `embedding_launch_kernel`. On the CPU indices are in range, unless the mode
+/// is clamp or zero. `padding_idx` does not matter unless the spec has padding.
+/// Each comes with a function that takes the same, returns the bytes of the
+/// workspace, and reads nothing but shapes.
+///
+/// On the CPU the kernels of a lookup, and that which finds indices out of
+/// range, are of ranges: they take begin, end, the operands (table, indices and
+/// out, or indices and the number of rows), and where an OutOfRangeReport goes.
+using KernelFunction = void (*)(void **arguments);
+using WorkspaceFunction = int64_t (*)(void **arguments);
+using KernelArguments = std::array<void *, mlir::embedding::kMaxOperands + 1>;
 
 } // namespace embedding::runtime
 

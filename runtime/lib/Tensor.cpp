@@ -51,6 +51,13 @@ std::string embedding::runtime::formatShape(const int64_t *sizes, int rank) {
 }
 
 Result<Tensor> Tensor::get(const DLTensor *tensor, const char *name) {
+  Tensor view;
+  if (Status valid = view.set(tensor, name); !valid)
+    return std::move(valid.failure());
+  return view;
+}
+
+Status Tensor::set(const DLTensor *tensor, const char *name) {
   auto fail = [&](const std::string &what) {
     return invalidArgument(std::string(name) + ": " + what);
   };
@@ -79,54 +86,51 @@ Result<Tensor> Tensor::get(const DLTensor *tensor, const char *name) {
     return fail("expected elements of whole bytes, but got " +
                 getName(tensor->dtype));
 
-  Tensor view;
-  view.type = tensor->dtype;
-  view.deviceId = isOnDevice ? device.device_id : -1;
-  view.numDims = tensor->ndim;
-  view.sizes = tensor->shape;
-  view.bytesPerElement = bits / 8;
+  type = tensor->dtype;
+  deviceId = isOnDevice ? device.device_id : -1;
+  numDims = tensor->ndim;
+  sizes = tensor->shape;
+  bytesPerElement = bits / 8;
   bool isEmpty = false;
-  for (int dim = 0; dim < view.numDims; ++dim) {
-    if (view.sizes[dim] < 0)
+  for (int dim = 0; dim < numDims; ++dim) {
+    if (sizes[dim] < 0)
       return fail("expected a size of at least 0 in dimension " +
                   std::to_string(dim) + ", but got " +
-                  std::to_string(view.sizes[dim]));
-    isEmpty |= view.sizes[dim] == 0;
+                  std::to_string(sizes[dim]));
+    isEmpty |= sizes[dim] == 0;
   }
   int64_t compactStride = 1;
-  for (int dim = view.numDims - 1; dim >= 0; --dim) {
+  for (int dim = numDims - 1; dim >= 0; --dim) {
     // Of what has no second element a stride says nothing.
-    view.strides[dim] = tensor->strides && view.sizes[dim] > 1 && !isEmpty
-                            ? tensor->strides[dim]
-                            : compactStride;
+    strides[dim] = tensor->strides && sizes[dim] > 1 && !isEmpty
+                       ? tensor->strides[dim]
+                       : compactStride;
     // The number of bytes must fit too; an empty tensor has none.
     int64_t bytes;
     if (!isEmpty &&
-        (__builtin_mul_overflow(compactStride, view.sizes[dim],
-                                &compactStride) ||
-         __builtin_mul_overflow(compactStride, view.bytesPerElement, &bytes)))
-      return fail("the shape " + formatShape(view.sizes, view.numDims) +
+        (__builtin_mul_overflow(compactStride, sizes[dim], &compactStride) ||
+         __builtin_mul_overflow(compactStride, bytesPerElement, &bytes)))
+      return fail("the shape " + formatShape(sizes, numDims) +
                   " has more bytes than 64 bits count");
   }
-  view.elements = isEmpty ? 0 : compactStride;
+  elements = isEmpty ? 0 : compactStride;
   // How far the elements lie apart must fit as well, in either direction.
   int64_t reach = 0;
-  for (int dim = 0; !isEmpty && dim < view.numDims; ++dim) {
-    int64_t steps = view.sizes[dim] - 1, bytes = 0;
+  for (int dim = 0; !isEmpty && dim < numDims; ++dim) {
+    int64_t steps = sizes[dim] - 1, bytes = 0;
     if (steps > 0 &&
-        (view.strides[dim] == INT64_MIN ||
-         __builtin_mul_overflow(std::abs(view.strides[dim]), steps, &bytes) ||
-         __builtin_mul_overflow(bytes, view.bytesPerElement, &bytes) ||
+        (strides[dim] == INT64_MIN ||
+         __builtin_mul_overflow(std::abs(strides[dim]), steps, &bytes) ||
+         __builtin_mul_overflow(bytes, bytesPerElement, &bytes) ||
          __builtin_add_overflow(reach, bytes, &reach)))
-      return fail("stride " + std::to_string(view.strides[dim]) +
-                  " in dimension " + std::to_string(dim) +
-                  " leads further than 64 bits count");
+      return fail("stride " + std::to_string(strides[dim]) + " in dimension " +
+                  std::to_string(dim) + " leads further than 64 bits count");
   }
   if (!tensor->data && !isEmpty)
     return fail("expected data, but got null");
   if (tensor->data)
-    view.address = static_cast<char *>(tensor->data) + tensor->byte_offset;
-  return view;
+    address = static_cast<char *>(tensor->data) + tensor->byte_offset;
+  return success();
 }
 
 bool Tensor::isContiguous() const {

@@ -11,6 +11,7 @@
 
 #include "Result.h"
 
+#include <algorithm>
 #include <array>
 
 namespace embedding::runtime {
@@ -22,8 +23,26 @@ public:
   /// More dimensions than this are refused.
   static constexpr int kMaxRank = 32;
 
+  /// None yet.
+  Tensor() {}
+  Tensor(const Tensor &other) { *this = other; }
+  Tensor &operator=(const Tensor &other) {
+    address = other.address;
+    type = other.type;
+    deviceId = other.deviceId;
+    numDims = other.numDims;
+    elements = other.elements;
+    bytesPerElement = other.bytesPerElement;
+    sizes = other.sizes;
+    // Those that there are.
+    std::copy_n(other.strides.begin(), numDims, strides.begin());
+    return *this;
+  }
+
   /// Validates `tensor`, which messages call `name`.
   static Result<Tensor> get(const DLTensor *tensor, const char *name);
+  /// The same, and becomes it.
+  Status set(const DLTensor *tensor, const char *name);
 
   int rank() const { return numDims; }
   int64_t size(int dim) const { return sizes[dim]; }
@@ -51,7 +70,8 @@ private:
   int64_t elements = 1;
   int64_t bytesPerElement = 0;
   const int64_t *sizes = nullptr;
-  std::array<int64_t, kMaxRank> strides{};
+  /// As many as there are dimensions.
+  std::array<int64_t, kMaxRank> strides;
 };
 
 /// Whether no two elements can share memory as far as strides tell: sorted by

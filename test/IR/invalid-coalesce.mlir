@@ -37,9 +37,9 @@ func.func @coalesce_c1_sums(%i: tensor<4xi64>, %v: tensor<4x3xf32>, %n: index, %
 
 // -----
 
-func.func @coalesce_c1_count(%i: tensor<4xi64>, %v: tensor<4x3xf32>, %n: index, %r: tensor<4xi64>,
+func.func @coalesce_c1_nnz(%i: tensor<4xi64>, %v: tensor<4x3xf32>, %n: index, %r: tensor<4xi64>,
     %s: tensor<4x3xf32>, %c: tensor<1xi64>) {
-  // expected-error@+1 {{expected count to have rank 0}}
+  // expected-error@+1 {{expected nnz to have rank 0}}
   %0:3 = embedding.coalesce num_rows(%n) ins(%i, %v : tensor<4xi64>, tensor<4x3xf32>) outs(%r, %s, %c : tensor<4xi64>, tensor<4x3xf32>, tensor<1xi64>) -> tensor<4xi64>, tensor<4x3xf32>, tensor<1xi64>
   return
 }
@@ -57,7 +57,7 @@ func.func @coalesce_c2(%i: memref<4xi64>, %v: tensor<4x3xf32>, %n: index, %r: te
 
 func.func @coalesce_c3(%i: tensor<4xi64>, %v: tensor<4x3xf64>, %n: index, %r: tensor<4xi64>,
     %s: tensor<4x3xf32>, %c: tensor<i64>) {
-  // expected-error@+1 {{expected elements of values to be those of sums, 'f32', but got 'f64'}}
+  // expected-error@+1 {{expected elements of sums to be those of values, 'f64', but got 'f32'}}
   %0:3 = embedding.coalesce num_rows(%n) ins(%i, %v : tensor<4xi64>, tensor<4x3xf64>) outs(%r, %s, %c : tensor<4xi64>, tensor<4x3xf32>, tensor<i64>) -> tensor<4xi64>, tensor<4x3xf32>, tensor<i64>
   return
 }

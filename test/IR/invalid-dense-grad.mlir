@@ -2,7 +2,7 @@
 // RUN: embedding-opt %s --split-input-file --verify-diagnostics
 
 func.func @dense_grad_c1(%dy: tensor<4x3xf32>, %i: tensor<4xi64>, %o: tensor<5x3x1xf32>) {
-  // expected-error@+1 {{expected init to have rank 2}}
+  // expected-error@+1 {{expected grad_table to have rank 2}}
   %0 = embedding.dense_grad ins(%dy, %i : tensor<4x3xf32>, tensor<4xi64>) outs(%o : tensor<5x3x1xf32>) -> tensor<5x3x1xf32>
   return
 }
@@ -18,7 +18,7 @@ func.func @dense_grad_c2(%dy: tensor<4x3xf32>, %i: memref<4xi64>, %o: tensor<5x3
 // -----
 
 func.func @dense_grad_c3(%dy: tensor<4x3xf16>, %i: tensor<4xi64>, %o: tensor<5x3xf32>) {
-  // expected-error@+1 {{expected elements of grad_output to be those of init, 'f32', but got 'f16'}}
+  // expected-error@+1 {{expected elements of grad_output to be those of grad_table, 'f32', but got 'f16'}}
   %0 = embedding.dense_grad ins(%dy, %i : tensor<4x3xf16>, tensor<4xi64>) outs(%o : tensor<5x3xf32>) -> tensor<5x3xf32>
   return
 }

@@ -18,7 +18,7 @@ func.func @double_backward_c2(%t: tensor<5x3xf32>, %i: memref<4xi64>, %o: tensor
 // -----
 
 func.func @double_backward_c3(%t: tensor<5x3xf32>, %i: tensor<4xi64>, %o: tensor<4x3xf64>) {
-  // expected-error@+1 {{expected elements of init to be those of grad_grad_table, 'f32', but got 'f64'}}
+  // expected-error@+1 {{expected elements of out to be those of grad_grad_table, 'f32', but got 'f64'}}
   %0 = embedding.double_backward ins(%t, %i : tensor<5x3xf32>, tensor<4xi64>) outs(%o : tensor<4x3xf64>) -> tensor<4x3xf64>
   return
 }
@@ -26,7 +26,7 @@ func.func @double_backward_c3(%t: tensor<5x3xf32>, %i: tensor<4xi64>, %o: tensor
 // -----
 
 func.func @double_backward_c4(%t: tensor<5x3xf32>, %i: tensor<4xi64>, %o: tensor<5x3xf32>) {
-  // expected-error@+1 {{expected init to have the shape of indices and a row}}
+  // expected-error@+1 {{expected out to have the shape of indices and a row}}
   %0 = embedding.double_backward ins(%t, %i : tensor<5x3xf32>, tensor<4xi64>) outs(%o : tensor<5x3xf32>) -> tensor<5x3xf32>
   return
 }

@@ -23,7 +23,7 @@ func.func @lookup_c2_width(%table: tensor<2x3xindex>, %indices: tensor<4xi64>,
 
 func.func @lookup_c2_same(%table: tensor<2x3xf32>, %indices: tensor<4xi64>,
                           %init: tensor<4x3xf16>) {
-  // expected-error@+1 {{expected elements of init to be those of table, 'f32', but got 'f16'}}
+  // expected-error@+1 {{expected elements of out to be those of table, 'f32', but got 'f16'}}
   %0 = embedding.lookup ins(%table, %indices : tensor<2x3xf32>, tensor<4xi64>)
          outs(%init : tensor<4x3xf16>) -> tensor<4x3xf16>
   return
@@ -33,7 +33,7 @@ func.func @lookup_c2_same(%table: tensor<2x3xf32>, %indices: tensor<4xi64>,
 
 func.func @lookup_c3(%table: tensor<2x3xf32>, %indices: tensor<4x5xi64>,
                      %init: tensor<4x3xf32>) {
-  // expected-error@+1 {{expected init to have rank 3, one more than indices, but got 2}}
+  // expected-error@+1 {{expected out to have the shape of indices and a row, as 'tensor<4x5x3xf32>' has, but got 'tensor<4x3xf32>'}}
   %0 = embedding.lookup ins(%table, %indices : tensor<2x3xf32>, tensor<4x5xi64>)
          outs(%init : tensor<4x3xf32>) -> tensor<4x3xf32>
   return
@@ -43,7 +43,7 @@ func.func @lookup_c3(%table: tensor<2x3xf32>, %indices: tensor<4x5xi64>,
 
 func.func @lookup_c4(%table: tensor<2x3xf32>, %indices: tensor<4x5xi64>,
                      %init: tensor<4x6x3xf32>) {
-  // expected-error@+1 {{expected dimension 1 of init to be that of indices, 5, but got 6}}
+  // expected-error@+1 {{expected out to have the shape of indices and a row, as 'tensor<4x5x3xf32>' has, but got 'tensor<4x6x3xf32>'}}
   %0 = embedding.lookup ins(%table, %indices : tensor<2x3xf32>, tensor<4x5xi64>)
          outs(%init : tensor<4x6x3xf32>) -> tensor<4x6x3xf32>
   return
@@ -53,7 +53,7 @@ func.func @lookup_c4(%table: tensor<2x3xf32>, %indices: tensor<4x5xi64>,
 
 func.func @lookup_c5(%table: memref<2x3xf32>, %indices: memref<4xi64>,
                      %out: memref<4x7xf32>) {
-  // expected-error@+1 {{expected last dimension of init to be the row length of table, 3, but got 7}}
+  // expected-error@+1 {{expected out to have the shape of indices and a row, as 'tensor<4x3xf32>' has, but got 'memref<4x7xf32>'}}
   embedding.lookup ins(%table, %indices : memref<2x3xf32>, memref<4xi64>)
     outs(%out : memref<4x7xf32>)
   return
@@ -95,7 +95,7 @@ func.func @lookup_c7_mixed(%table: tensor<2x3xf32>, %indices: memref<4xi64>,
 
 func.func @lookup_c7_no_result(%table: tensor<2x3xf32>, %indices: tensor<4xi64>,
                                %init: tensor<4x3xf32>) {
-  // expected-error@+1 {{expected one result on tensors}}
+  // expected-error@+1 {{expected the number of tensor results (0) to be equal to the number of output tensors (1)}}
   embedding.lookup ins(%table, %indices : tensor<2x3xf32>, tensor<4xi64>)
     outs(%init : tensor<4x3xf32>)
   return
@@ -115,7 +115,7 @@ func.func @lookup_c7_result_type(%table: tensor<2x3xf32>, %indices: tensor<4xi64
 
 func.func @lookup_c7_result_on_memrefs(%table: memref<2x3xf32>, %indices: memref<4xi64>,
                                        %out: memref<4x3xf32>) {
-  // expected-error@+1 {{expected no result on memrefs}}
+  // expected-error@+1 {{expected the number of tensor results (1) to be equal to the number of output tensors (0)}}
   %0 = embedding.lookup ins(%table, %indices : memref<2x3xf32>, memref<4xi64>)
          outs(%out : memref<4x3xf32>) -> tensor<4x3xf32>
   return

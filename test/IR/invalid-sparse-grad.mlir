@@ -19,9 +19,9 @@ func.func @sparse_grad_c1_values(%dy: tensor<4x3xf32>, %i: tensor<4xi64>, %n: in
 
 // -----
 
-func.func @sparse_grad_c1_count(%dy: tensor<4x3xf32>, %i: tensor<4xi64>, %n: index, %r: tensor<4xi64>,
+func.func @sparse_grad_c1_nnz(%dy: tensor<4x3xf32>, %i: tensor<4xi64>, %n: index, %r: tensor<4xi64>,
     %v: tensor<4x3xf32>, %c: tensor<1xi64>) {
-  // expected-error@+1 {{expected count to have rank 0}}
+  // expected-error@+1 {{expected nnz to have rank 0}}
   %0:3 = embedding.sparse_grad num_rows(%n) ins(%dy, %i : tensor<4x3xf32>, tensor<4xi64>) outs(%r, %v, %c : tensor<4xi64>, tensor<4x3xf32>, tensor<1xi64>) -> tensor<4xi64>, tensor<4x3xf32>, tensor<1xi64>
   return
 }

@@ -323,7 +323,7 @@ func.func @f(%weight: memref<?x?xf32>, %input: memref<?xi64>, %init: memref<?x?x
   return
 }"""
     weight, input = np.eye(3, dtype=np.float32), np.array([2, 0])
-    with pytest.raises(ValueError, match="expected dimension 0 of init to be"):
+    with pytest.raises(ValueError, match="expected dimension 0 of out to be"):
         embedding_mlir.compile(ir).f(weight, input, np.zeros((3, 3), np.float32))
     init = np.full((3, 3), 7, np.float32)
     assert embedding_mlir.compile(ir, assume_sizes=True).f(weight, input, init) is None

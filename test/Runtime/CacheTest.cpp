@@ -252,7 +252,7 @@ TEST(Cache, ObjectsThatDoNotLoad) {
   using Use = EmbeddingEngineStatistics (*)(const std::string &);
   const std::pair<Use, std::string> uses[] = {
       {[](const std::string &directory) { return lookupWith(directory); },
-       "_mlir_ciface_lookup"},
+       "embedding_kernel_lookup"},
       {callModuleWith, "embedding_entry_copy"}};
   for (const auto &[use, function] : uses) {
     TemporaryDirectory directory;

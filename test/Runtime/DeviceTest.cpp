@@ -774,7 +774,7 @@ TEST_F(OnDevice, InvalidArguments) {
           [&] { engine.lookup(table.onGPU(), indices.onCPU(), out.onGPU()); },
           &message),
       EMBEDDING_INVALID_ARGUMENT);
-  EXPECT_EQ(message, "table: expected the device of the other tensors, the "
+  EXPECT_EQ(message, "table: expected the device of indices, the "
                      "CPU, but got cuda:0");
   EXPECT_EQ(codeOf([&] {
               engine.denseGrad(out.onCPU(), indices.onCPU(), table.onGPU());

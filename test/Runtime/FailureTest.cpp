@@ -452,21 +452,21 @@ struct Mismatch {
 };
 
 const Mismatch kMismatches[] = {
-    {"lookup", 2, 0, 1, "dimension 0 of init to be dimension 0 of indices, 2"},
-    {"lookup", 2, 1, 5, "dimension 1 of init to be dimension 1 of indices, 4"},
-    {"lookup", 2, 2, 2, "dimension 2 of init to be dimension 1 of table, 3"},
+    {"lookup", 2, 0, 1, "dimension 0 of out to be dimension 0 of indices, 2"},
+    {"lookup", 2, 1, 5, "dimension 1 of out to be dimension 1 of indices, 4"},
+    {"lookup", 2, 2, 2, "dimension 2 of out to be dimension 1 of table, 3"},
     {"renorm_lookup", 2, 0, 1,
-     "dimension 0 of init to be dimension 0 of indices, 2"},
+     "dimension 0 of out to be dimension 0 of indices, 2"},
     {"renorm_lookup", 2, 1, 3,
-     "dimension 1 of init to be dimension 1 of indices, 4"},
+     "dimension 1 of out to be dimension 1 of indices, 4"},
     {"renorm_lookup", 2, 2, 4,
-     "dimension 2 of init to be dimension 1 of table, 3"},
+     "dimension 2 of out to be dimension 1 of table, 3"},
     {"dense_grad", 0, 0, 1,
      "dimension 0 of grad_output to be dimension 0 of indices, 2"},
     {"dense_grad", 0, 1, 5,
      "dimension 1 of grad_output to be dimension 1 of indices, 4"},
     {"dense_grad", 0, 2, 2,
-     "dimension 2 of grad_output to be dimension 1 of init, 3"},
+     "dimension 2 of grad_output to be dimension 1 of grad_table, 3"},
     {"sparse_grad", 0, 0, 3,
      "dimension 0 of grad_output to be dimension 0 of indices, 2"},
     {"sparse_grad", 0, 1, 3,
@@ -483,11 +483,11 @@ const Mismatch kMismatches[] = {
     {"coalesce", 3, 0, 7, "dimension 0 of sums to be the number of indices, 8"},
     {"coalesce", 3, 1, 2, "dimension 1 of sums to be dimension 1 of values, 3"},
     {"double_backward", 2, 0, 3,
-     "dimension 0 of init to be dimension 0 of indices, 2"},
+     "dimension 0 of out to be dimension 0 of indices, 2"},
     {"double_backward", 2, 1, 3,
-     "dimension 1 of init to be dimension 1 of indices, 4"},
+     "dimension 1 of out to be dimension 1 of indices, 4"},
     {"double_backward", 2, 2, 2,
-     "dimension 2 of init to be dimension 1 of grad_grad_table, 3"},
+     "dimension 2 of out to be dimension 1 of grad_grad_table, 3"},
     {"group", 1, 0, 7, "dimension 0 of rows to be the number of indices, 8"},
     {"group", 2, 0, 8,
      "dimension 0 of offsets to be the number of indices and 1, 9"},
@@ -604,7 +604,7 @@ func.func @add(%from: memref<?xf32>, %to: memref<?xf32>) {
   FunctionCall both{"both", {of.table, indices, good, bad}};
   EXPECT_EQ(
       both.fail(module, EMBEDDING_INVALID_ARGUMENT),
-      "embedding.lookup: expected dimension 1 of init to be dimension 1 of "
+      "embedding.lookup: expected dimension 1 of out to be dimension 1 of "
       "table, 3, but got 2");
   FunctionCall threads{"threads", {of.table, indices, bad}};
   EXPECT_THAT(threads.fail(module, EMBEDDING_INVALID_ARGUMENT),

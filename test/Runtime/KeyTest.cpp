@@ -19,6 +19,7 @@
 #include <set>
 
 using namespace embedding::runtime;
+using mlir::embedding::OperationDesc;
 
 namespace {
 
@@ -47,15 +48,12 @@ std::vector<KernelSpec> varySpec(int32_t forChip) {
   KernelSpec spec;
   spec.chip = forChip;
   Varied<KernelSpec> varied(spec);
-  auto &[kind, outOfRange, lowering, indexBits, elementCode, elementBytes,
+  auto &[operation, outOfRange, lowering, indexBits, elementCode, elementBytes,
          isContiguous, isDense, scalesGradByFreq, hasPadding, grouping,
          normType, rowLength, chip, indexRank, rowAlignment, usesAtomics] =
       spec;
-  varied.add(spec, kind,
-             {KernelKind::findOutOfRange, KernelKind::renorm,
-              KernelKind::renormLookup, KernelKind::denseGrad,
-              KernelKind::sparseGrad, KernelKind::coalesce,
-              KernelKind::doubleBackward});
+  for (const OperationDesc *other : mlir::embedding::kOperations)
+    varied.add(spec, operation, {other});
   varied.add(spec, outOfRange,
              {EMBEDDING_OUT_OF_RANGE_ASSUME, EMBEDDING_OUT_OF_RANGE_CLAMP,
               EMBEDDING_OUT_OF_RANGE_ZERO});

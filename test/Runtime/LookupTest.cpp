@@ -624,7 +624,7 @@ TEST(Lookup, InvalidArguments) {
                 "other",
                 t.get(), i.get(), TensorView(out.data(), {2, 3}, {0, 1}).get());
   expectFailure(kInvalid,
-                "out: expected memory apart from that of table and indices",
+                "out: expected memory apart from that of the other operands",
                 t.get(), i.get(), TensorView(table.data(), {2, 3}).get());
   expectFailure(kInvalid, "table: expected data, but got null",
                 with(t, [](DLTensor &x) { x.data = nullptr; }), i.get(),

@@ -700,7 +700,7 @@ TEST(TrainingEngines, InvalidArguments) {
                                  DLDataType{kDLInt, 64, 1}, {2}),
                       other.view());
   });
-  expectInvalid("values: expected dimension 0 to have size 2, but got 4", [&] {
+  expectInvalid("values: expected shape [2, 3], but got [4, 3]", [&] {
     engine.sparseGrad(rowsOf.view(), index(), 4, viewOf(rows), table.view());
   });
   expectInvalid("num_rows: expected at least 0, but got -1", [&] {

@@ -152,7 +152,7 @@ TEST_P(Unwind, FromWithinAKernel) {
   void *object = dlopen(file.c_str(), RTLD_NOW | RTLD_NOLOAD);
   ASSERT_TRUE(object) << file << ": " << dlerror();
   auto *kernel =
-      static_cast<char *>(dlsym(object, "_mlir_ciface_lookup_12xi8_i64"));
+      static_cast<char *>(dlsym(object, "embedding_kernel_lookup_12xi8_i64"));
   ASSERT_TRUE(kernel);
   dwarf_eh_bases bases;
   EXPECT_TRUE(_Unwind_Find_FDE(kernel + 1, &bases));

@@ -6,7 +6,7 @@
 // RUN: %{fail} %{lookup} | FileCheck %s --check-prefix=SIZES
 // RUN: %{fail} %{lookup} --naive | FileCheck %s --check-prefix=SIZES
 // RUN: %{cuda} %{lookup} | FileCheck %s --check-prefix=SIZES
-// SIZES: error: {{.*}}failing-calls.mlir:[[#@LINE+39]]:3: embedding.lookup: expected dimension 1 of init to be dimension 1 of table, 3, but got 5
+// SIZES: error: {{.*}}failing-calls.mlir:[[#@LINE+39]]:3: embedding.lookup: expected dimension 1 of out to be dimension 1 of table, 3, but got 5
 
 // Nothing is said of what is promised: more rows than are written.
 // RUN: embedding-run %s --assume-sizes --function=lookup --input=4x3xf32 --input=2xi64 --input=3x3xf32=7

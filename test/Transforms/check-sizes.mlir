@@ -7,10 +7,10 @@
 // CHECK-DAG:     %[[C1:.*]] = arith.constant 1 : index
 // CHECK-DAG:     %[[INIT0:.*]] = memref.dim %[[INIT]], %[[C0]]
 // CHECK-DAG:     %[[N:.*]] = memref.dim %[[INDICES]], %[[C0]] : memref<?xi64>
-// CHECK:         embedding.expect_size %[[INIT0]], %[[N]], "embedding.lookup: expected dimension 0 of init to be dimension 0 of indices,"
+// CHECK:         embedding.expect_size %[[INIT0]], %[[N]], "embedding.lookup: expected dimension 0 of out to be dimension 0 of indices,"
 // CHECK-DAG:     %[[INIT1:.*]] = memref.dim %[[INIT]], %[[C1]]
 // CHECK-DAG:     %[[D:.*]] = memref.dim %[[TABLE]], %[[C1]]
-// CHECK:         embedding.expect_size %[[INIT1]], %[[D]], "embedding.lookup: expected dimension 1 of init to be dimension 1 of table,"
+// CHECK:         embedding.expect_size %[[INIT1]], %[[D]], "embedding.lookup: expected dimension 1 of out to be dimension 1 of table,"
 // CHECK-NEXT:    embedding.lookup
 func.func @dynamic(%table: memref<?x?xf32>, %indices: memref<?xi64>,
                    %init: memref<?x?xf32>) {
@@ -254,7 +254,7 @@ func.func @follows(%t: tensor<?x8xf32>)
 
 // What they say is checked at the start, however many of them there are.
 // CHECK-LABEL: func.func @chain
-// CHECK:         expect_size {{.*}} "embedding.lookup: expected dimension 0 of init to be dimension 0 of indices,"
+// CHECK:         expect_size {{.*}} "embedding.lookup: expected dimension 0 of out to be dimension 0 of indices,"
 // CHECK:         memref.store
 // CHECK-NOT:     expect_size
 func.func @chain(%t: tensor<?x8xf32>, %indices: tensor<?xi64>, %to: memref<f32>,

@@ -22,6 +22,7 @@
 
 #include "embedding/InitAll.h"
 #include "embedding/Target/CPU.h"
+#include "embedding/Target/OperationText.h"
 
 #include "mlir/AsmParser/AsmParser.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -39,6 +40,8 @@ using namespace mlir;
 using ::embedding::tools::CFunction;
 using ::embedding::tools::OutputFiles;
 using mlir::embedding::CPUTarget;
+using mlir::embedding::OperandDesc;
+using mlir::embedding::OperationDesc;
 namespace cl = llvm::cl;
 
 //===----------------------------------------------------------------------===//
@@ -130,10 +133,10 @@ static FailureOr<SmallVector<int>> parseChips() {
 // Operations
 //===----------------------------------------------------------------------===//
 
-/// {0} is the name, {1} the arguments, {2} the rest of the operation.
+/// {0} is the name, {1} the arguments, {2} the operation.
 static constexpr char kOperationFunction[] = R"mlir(
 func.func @{0}({1}) {{
-  embedding.{0} {2}
+  {2}
   return
 }
 )mlir";
@@ -148,68 +151,36 @@ static FailureOr<std::string> getOperationIR(StringRef text) {
   if (rowLength < 0)
     return fail("--row-length: expected at least 0, but got " +
                 llvm::Twine(rowLength));
-  auto [name, attributes] = text.split(' ');
-  std::string length = rowLength == 0 ? "?" : std::to_string(rowLength);
-  std::string indexShape;
-  for (unsigned dim = 0; dim < indexRank; ++dim)
-    indexShape += "?x";
-  std::string table = llvm::formatv("memref<?x{0}x{1}>", length, elementType);
-  std::string rows =
-      llvm::formatv("memref<{0}{1}x{2}>", indexShape, length, elementType);
-  std::string indices = llvm::formatv("memref<{0}{1}>", indexShape, indexType);
-
-  using Operand = std::pair<StringRef, std::string>;
-  SmallVector<Operand> ins, outs, scalars;
-  std::string keywords;
-  if (name == "lookup") {
-    ins = {{"table", table}, {"indices", indices}};
-    outs = {{"out", rows}};
-  } else if (name == "renorm") {
-    ins = {{"indices", indices}};
-    outs = {{"table", table}};
-  } else if (name == "renorm_lookup") {
-    ins = {{"indices", indices}};
-    outs = {{"table", table}, {"out", rows}};
-  } else if (name == "dense_grad") {
-    ins = {{"grad_output", rows}, {"indices", indices}};
-    outs = {{"grad_table", table}};
-  } else if (name == "double_backward") {
-    ins = {{"grad_grad_table", table}, {"indices", indices}};
-    outs = {{"out", rows}};
-  } else if (name == "sparse_grad") {
-    ins = {{"grad_output", rows}, {"indices", indices}};
-    outs = {
-        {"rows", "memref<?xi64>"}, {"values", table}, {"nnz", "memref<i64>"}};
-  } else if (name == "coalesce") {
-    ins = {{"indices", indices}, {"values", table}};
-    outs = {{"rows", "memref<?xi64>"}, {"sums", table}, {"nnz", "memref<i64>"}};
-  } else {
+  StringRef name, attributes;
+  std::tie(name, attributes) = text.split(' ');
+  const auto *found = llvm::find_if(
+      mlir::embedding::kOperations,
+      [&](const OperationDesc *operation) { return name == operation->name; });
+  if (found == std::end(mlir::embedding::kOperations))
     return fail("--op: no operation named '" + name + "'");
-  }
-  if (name.starts_with("renorm")) {
-    scalars = {{"max_norm", "f64"}};
-    keywords = "max_norm(%max_norm) ";
-  } else if (name == "sparse_grad" || name == "coalesce") {
-    scalars = {{"num_rows", "index"}};
-    keywords = "num_rows(%num_rows) ";
-  }
-
-  auto join = [](ArrayRef<Operand> operands) {
-    std::string names, types;
-    for (const auto &[operand, type] : operands) {
-      names += (names.empty() ? "%" : ", %") + operand.str();
-      types += (types.empty() ? "" : ", ") + type;
-    }
-    return names + " : " + types;
+  const OperationDesc &operation = **found;
+  auto getType = [&](const OperandDesc &operand) -> std::string {
+    using mlir::embedding::Elements;
+    StringRef element =
+        operand.elements == Elements::indices  ? StringRef(indexType)
+        : operand.elements == Elements::int64s ? "i64"
+                                               : StringRef(elementType);
+    return llvm::formatv("memref<{0}{1}>",
+                         mlir::embedding::getSizesText(
+                             operand, indexRank, rowLength ? rowLength : -1),
+                         element);
   };
-  std::string arguments;
-  for (const auto *operands : {&ins, &scalars, &outs})
-    for (const auto &[operand, type] : *operands)
-      arguments +=
-          (arguments.empty() ? "%" : ", %") + operand.str() + ": " + type;
-  std::string operation = keywords + attributes.str() + " ins(" + join(ins) +
-                          ") outs(" + join(outs) + ")";
-  return llvm::formatv(kOperationFunction, name, arguments, operation).str();
+  // A padding_idx is an attribute.
+  auto isValue = [](const OperandDesc &operand) {
+    return !operand.isOptional ||
+           operand.kind == mlir::embedding::OperandKind::number;
+  };
+  return llvm::formatv(
+             kOperationFunction, name,
+             mlir::embedding::getArgumentsText(operation, getType, isValue),
+             mlir::embedding::getOperationText(operation, getType, isValue,
+                                               attributes))
+      .str();
 }
 
 /// Whether option `name` has a type that memory may be made of.

@@ -9,6 +9,8 @@
 #ifndef EMBEDDING_IR_EMBEDDING_H
 #define EMBEDDING_IR_EMBEDDING_H
 
+#include "embedding/ABI/Operations.h"
+
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Dialect.h"
@@ -52,6 +54,11 @@ std::string getObstacleToAddressing(Type type);
 
 namespace detail {
 LogicalResult verifyAddressableOperands(Operation *op);
+/// Operand `number` of `operation`, which `op` is; null if it is left out.
+Value getDescribedOperand(Operation *op, const OperationDesc &operation,
+                          int number);
+/// The operands that an operation with indices writes: the last ones.
+MutableOperandRange getDestinations(Operation *op);
 } // namespace detail
 
 /// Operands of operations of the dialect are memory, or can become it.

@@ -24,12 +24,22 @@ def Embedding_RowIndexingOpInterface : OpInterface<"RowIndexingOpInterface"> {
     InterfaceMethod<"Changes what happens to an index out of range.", "void",
                     "setOutOfRange",
                     (ins "::mlir::embedding::OutOfRange":$outOfRange)>,
-    InterfaceMethod<[{
-      The table whose rows the indices name, or the number of its rows, a value
-      of type `index`.
-    }], "::mlir::Value", "getTableOrNumRows">,
+    StaticInterfaceMethod<"What ODS says of its operands.",
+                          "const ::mlir::embedding::OperationDesc &",
+                          "getDescription">,
   ];
   let extraSharedClassDeclaration = [{
+    /// Operand `number` of the description; null if it is optional and left
+    /// out.
+    ::mlir::Value getDescribedOperand(int number) {
+      return ::mlir::embedding::detail::getDescribedOperand(
+          $_op, $_op.getDescription(), number);
+    }
+    /// The table whose rows the indices name, or the number of its rows, a
+    /// value of type `index`.
+    ::mlir::Value getTableOrNumRows() {
+      return getDescribedOperand($_op.getDescription().numRows);
+    }
     /// The number of rows V, if it is known.
     std::optional<int64_t> getStaticNumRows() {
       return ::mlir::embedding::getStaticNumRows($_op.getTableOrNumRows());

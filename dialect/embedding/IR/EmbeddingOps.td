@@ -13,29 +13,17 @@ include "embedding/IR/EmbeddingAttrs.td"
 include "embedding/IR/EmbeddingBase.td"
 include "embedding/IR/EmbeddingEnums.td"
 include "embedding/IR/EmbeddingInterfaces.td"
+include "embedding/IR/EmbeddingOperands.td"
 include "mlir/Interfaces/DestinationStyleOpInterface.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
 //===----------------------------------------------------------------------===//
-// Operand types
+// Operations with indices
 //===----------------------------------------------------------------------===//
 
-def Embedding_IndexElement : AnyTypeOf<[I32, I64]>;
-
-class Embedding_ShapedOf<list<Type> elements>
-    : AnyTypeOf<[RankedTensorOf<elements>, MemRefOf<elements>]>;
-
-def Embedding_Shaped : Embedding_ShapedOf<[AnyType]>;
-def Embedding_Indices : Embedding_ShapedOf<[Embedding_IndexElement]>;
-def Embedding_Floats : Embedding_ShapedOf<[F16, BF16, F32, F64]>;
-def Embedding_Int64s : Embedding_ShapedOf<[I64]>;
-
-//===----------------------------------------------------------------------===//
-// Operation classes
-//===----------------------------------------------------------------------===//
-
-/// An operation with indices that name rows.
+/// An operation with indices that name rows, in destination-passing style. What
+/// its operands are says nearly all of it.
 class Embedding_RowIndexingOp<string mnemonic>
     : Embedding_Op<mnemonic, [
         DestinationStyleOpInterface,
@@ -44,26 +32,48 @@ class Embedding_RowIndexingOp<string mnemonic>
                                   ["reifyResultShapes"]>,
         DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
         DeclareOpInterfaceMethods<ConditionallySpeculatable>]> {
+  let results = (outs Variadic<AnyRankedTensor>:$results);
   let hasVerifier = 1;
   let hasFolder = 1;
   let hasCanonicalizer = 1;
-}
 
-/// One whose last `numInits` operands are its destinations, each of which is a
-/// result on tensors.
-class Embedding_RowUpdatingOp<string mnemonic, int numInits>
-    : Embedding_RowIndexingOp<mnemonic> {
-  let results = (outs Variadic<AnyRankedTensor>:$results);
+  /// The type of the options of the operation's C function; empty if it has no
+  /// such function.
+  string cOptions = "";
 
-  code declareInits = [{
+  let extraClassDeclaration = [{
     MutableOperandRange getDpsInitsMutable() {
-      unsigned numInits = }] # numInits # [{;
-      return MutableOperandRange(
-          getOperation(), getOperation()->getNumOperands() - numInits,
-          numInits);
+      return ::mlir::embedding::detail::getDestinations(*this);
     }
   }];
-  let extraClassDeclaration = declareInits;
+  // RowIndexing.h has the functions.
+  let extraClassDefinition = [{
+    const ::mlir::embedding::OperationDesc &$cppClass::getDescription() {
+      return k$cppClass;
+    }
+    ::llvm::LogicalResult $cppClass::verify() {
+      return ::mlir::embedding::verifyRowIndexing(*this);
+    }
+    ::llvm::LogicalResult $cppClass::fold(
+        FoldAdaptor adaptor,
+        ::llvm::SmallVectorImpl<::mlir::OpFoldResult> &results) {
+      return ::mlir::embedding::foldRowIndexing(*this, adaptor, results);
+    }
+    ::llvm::LogicalResult $cppClass::reifyResultShapes(
+        ::mlir::OpBuilder &builder,
+        ::mlir::ReifiedRankedShapedTypeDims &reifiedShapes) {
+      return ::mlir::embedding::reifyDestinations(*this, builder,
+                                                  reifiedShapes);
+    }
+    void $cppClass::getEffects(
+        ::llvm::SmallVectorImpl<::mlir::SideEffects::EffectInstance<
+            ::mlir::MemoryEffects::Effect>> &effects) {
+      ::mlir::embedding::getRowIndexingEffects(*this, effects);
+    }
+    ::mlir::Speculation::Speculatability $cppClass::getSpeculatability() {
+      return ::mlir::embedding::getRowIndexingSpeculatability(*this);
+    }
+  }];
 }
 
 //===----------------------------------------------------------------------===//
@@ -73,7 +83,7 @@ class Embedding_RowUpdatingOp<string mnemonic, int numInits>
 def Embedding_LookupOp : Embedding_RowIndexingOp<"lookup"> {
   let summary = "copies the rows of a table that the indices name";
   let description = [{
-    `init[i..., :] = table[indices[i...], :]` for every position `i...` of
+    `out[i..., :] = table[indices[i...], :]` for every position `i...` of
     `indices`, bit for bit: NaN payloads and negative zeros survive. This is the
     forward half of `torch.nn.functional.embedding`.
 
@@ -98,13 +108,13 @@ def Embedding_LookupOp : Embedding_RowIndexingOp<"lookup"> {
     Constraints:
 
     - (C1) `table` has rank 2.
-    - (C2) the elements of `table` have a fixed width and are those of `init`.
-    - (C3) `rank(init) = rank(indices) + 1`.
-    - (C4) `shape(init)[:-1] = shape(indices)`.
-    - (C5) `shape(init)[-1] = shape(table)[1]`.
+    - (C2) the elements of `table` have a fixed width and are those of `out`.
+    - (C3) `rank(out) = rank(indices) + 1`.
+    - (C4) `shape(out)[:-1] = shape(indices)`.
+    - (C5) `shape(out)[-1] = shape(table)[1]`.
     - (C6) `-V <= padding_idx < V`, where V is static.
     - (C7) the operands are all tensors or all memrefs; on tensors there is one
-      result, of the type of `init`, and on memrefs there is none.
+      result, of the type of `out`, and on memrefs there is none.
 
     A dimension that is dynamic on either side satisfies C4 and C5; sizes that
     differ at run time are undefined behaviour, as in `linalg`.
@@ -123,43 +133,33 @@ def Embedding_LookupOp : Embedding_RowIndexingOp<"lookup"> {
   }];
 
   let arguments = (ins
-    Embedding_Shaped:$table,
+    Embedding_Table<Embedding_AnyElements>:$table,
     Embedding_Indices:$indices,
-    Embedding_Shaped:$init,
+    Embedding_Out<Embedding_IndexedRows<Embedding_AnyElements>>:$out,
     OptionalProp<I64Prop>:$padding_idx,
     Embedding_OutOfRangeProp:$out_of_range);
-  let results = (outs Optional<AnyRankedTensor>:$result);
+  let cOptions = "EmbeddingLookupOptions";
 
   let assemblyFormat = [{
     (`padding_idx` `(` $padding_idx^ `)`)?
     (`out_of_range` `(` $out_of_range^ `)`)?
     attr-dict
     `ins` `(` $table `,` $indices `:` type($table) `,` type($indices) `)`
-    `outs` `(` $init `:` type($init) `)` (`->` type($result)^)?
+    `outs` `(` $out `:` type($out) `)` (`->` type($results)^)?
   }];
 
   let builders = [
-    OpBuilder<(ins "Value":$table, "Value":$indices, "Value":$init,
+    OpBuilder<(ins "Value":$table, "Value":$indices, "Value":$out,
                    CArg<"OutOfRange", "OutOfRange::check">:$outOfRange,
                    CArg<"std::optional<int64_t>", "std::nullopt">:$paddingIdx)>
   ];
-
-  let extraClassDeclaration = [{
-    MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
-
-    ShapedType getTableType() { return cast<ShapedType>(getTable().getType()); }
-    ShapedType getIndicesType() {
-      return cast<ShapedType>(getIndices().getType());
-    }
-    ShapedType getInitType() { return cast<ShapedType>(getInit().getType()); }
-  }];
 }
 
 //===----------------------------------------------------------------------===//
 // RenormOp
 //===----------------------------------------------------------------------===//
 
-def Embedding_RenormOp : Embedding_RowUpdatingOp<"renorm", 1> {
+def Embedding_RenormOp : Embedding_RowIndexingOp<"renorm"> {
   let summary = "shortens the rows that the indices name to a norm";
   let description = [{
     In place: every distinct row of `table` that `indices` name, once each, whose
@@ -206,10 +206,11 @@ def Embedding_RenormOp : Embedding_RowUpdatingOp<"renorm", 1> {
   let arguments = (ins
     Embedding_Indices:$indices,
     Optional<F64>:$dynamic_max_norm,
-    Embedding_Floats:$table,
+    Embedding_InOut<Embedding_Table<Embedding_Floats>>:$table,
     OptionalAttr<F64Attr>:$max_norm,
     DefaultValuedAttr<F64Attr, "2.0">:$norm_type,
     Embedding_OutOfRangeProp:$out_of_range);
+  let cOptions = "EmbeddingRenormOptions";
 
   let assemblyFormat = [{
     `max_norm` `(` custom<StaticOrDynamicF64>($dynamic_max_norm, $max_norm) `)`
@@ -225,11 +226,11 @@ def Embedding_RenormOp : Embedding_RowUpdatingOp<"renorm", 1> {
 // RenormLookupOp
 //===----------------------------------------------------------------------===//
 
-def Embedding_RenormLookupOp : Embedding_RowUpdatingOp<"renorm_lookup", 2> {
+def Embedding_RenormLookupOp : Embedding_RowIndexingOp<"renorm_lookup"> {
   let summary = "shortens the rows that the indices name, then copies them";
   let description = [{
     `embedding.renorm` of `table` followed by `embedding.lookup` with the same
-    indices into `init`, in one pass over the rows: each distinct row is read
+    indices into `out`, in one pass over the rows: each distinct row is read
     once, scaled, written back if it changed, and copied to every position that
     names it. `embedding-fuse-renorm-lookup` makes it of the two.
 
@@ -239,8 +240,8 @@ def Embedding_RenormLookupOp : Embedding_RowUpdatingOp<"renorm_lookup", 2> {
     - (C2) the operands are all tensors or all memrefs; on tensors there is one
       result for each destination, of its type, and on memrefs there is none.
     - (C3) `max_norm` and `norm_type` are not NaN.
-    - (C4) the elements of `init` are those of `table`.
-    - (C5) `shape(init) = shape(indices) + [D]`.
+    - (C4) the elements of `out` are those of `table`.
+    - (C5) `shape(out) = shape(indices) + [D]`.
 
     Example:
 
@@ -255,8 +256,8 @@ def Embedding_RenormLookupOp : Embedding_RowUpdatingOp<"renorm_lookup", 2> {
   let arguments = (ins
     Embedding_Indices:$indices,
     Optional<F64>:$dynamic_max_norm,
-    Embedding_Floats:$table,
-    Embedding_Floats:$init,
+    Embedding_InOut<Embedding_Table<Embedding_Floats>>:$table,
+    Embedding_Out<Embedding_IndexedRows<Embedding_Floats>>:$out,
     OptionalAttr<F64Attr>:$max_norm,
     DefaultValuedAttr<F64Attr, "2.0">:$norm_type,
     Embedding_OutOfRangeProp:$out_of_range);
@@ -267,7 +268,7 @@ def Embedding_RenormLookupOp : Embedding_RowUpdatingOp<"renorm_lookup", 2> {
     (`out_of_range` `(` $out_of_range^ `)`)?
     attr-dict
     `ins` `(` $indices `:` type($indices) `)`
-    `outs` `(` $table `,` $init `:` type($table) `,` type($init) `)`
+    `outs` `(` $table `,` $out `:` type($table) `,` type($out) `)`
     (`->` type($results)^)?
   }];
 }
@@ -276,10 +277,10 @@ def Embedding_RenormLookupOp : Embedding_RowUpdatingOp<"renorm_lookup", 2> {
 // DenseGradOp
 //===----------------------------------------------------------------------===//
 
-def Embedding_DenseGradOp : Embedding_RowUpdatingOp<"dense_grad", 1> {
+def Embedding_DenseGradOp : Embedding_RowIndexingOp<"dense_grad"> {
   let summary = "the gradient of a lookup with respect to the table";
   let description = [{
-    `init[k, :] = sum of s_k * grad_output[i..., :]` over the positions `i...`
+    `grad_table[k, :] = sum of s_k * grad_output[i..., :]` over the positions `i...`
     with `indices[i...] = k` and `k != padding_idx`; zero where there is none.
     `s_k` is 1, or with `scale_grad_by_freq` 1 divided by how often k is among
     all indices, rounded to the accumulation type. What is at padded positions of
@@ -301,10 +302,10 @@ def Embedding_DenseGradOp : Embedding_RowUpdatingOp<"dense_grad", 1> {
 
     Constraints:
 
-    - (C1) `init` has rank 2.
+    - (C1) `grad_table` has rank 2.
     - (C2) the operands are all tensors or all memrefs; on tensors there is one
       result for each destination, of its type, and on memrefs there is none.
-    - (C3) the elements of `grad_output` are those of `init`.
+    - (C3) the elements of `grad_output` are those of `grad_table`.
     - (C4) `shape(grad_output) = shape(indices) + [D]`.
     - (C5) `-V <= padding_idx < V`, where both are static.
 
@@ -318,13 +319,14 @@ def Embedding_DenseGradOp : Embedding_RowUpdatingOp<"dense_grad", 1> {
   }];
 
   let arguments = (ins
-    Embedding_Floats:$grad_output,
+    Embedding_IndexedRows<Embedding_Floats>:$grad_output,
     Embedding_Indices:$indices,
     Optional<Index>:$dynamic_padding_idx,
-    Embedding_Floats:$init,
+    Embedding_Out<Embedding_Table<Embedding_Floats>>:$grad_table,
     OptionalProp<I64Prop>:$padding_idx,
     UnitProp:$scale_grad_by_freq,
     Embedding_OutOfRangeProp:$out_of_range);
+  let cOptions = "EmbeddingGradOptions";
 
   let assemblyFormat = [{
     (`padding_idx` `(`
@@ -334,22 +336,21 @@ def Embedding_DenseGradOp : Embedding_RowUpdatingOp<"dense_grad", 1> {
     attr-dict
     `ins` `(` $grad_output `,` $indices `:`
       type($grad_output) `,` type($indices) `)`
-    `outs` `(` $init `:` type($init) `)` (`->` type($results)^)?
+    `outs` `(` $grad_table `:` type($grad_table) `)` (`->` type($results)^)?
   }];
-
 }
 
 //===----------------------------------------------------------------------===//
 // SparseGradOp
 //===----------------------------------------------------------------------===//
 
-def Embedding_SparseGradOp : Embedding_RowUpdatingOp<"sparse_grad", 3> {
+def Embedding_SparseGradOp : Embedding_RowIndexingOp<"sparse_grad"> {
   let summary = "the gradient of a lookup in coordinate form";
   let description = [{
     One entry for each position `i...` in row-major order, apart from those that
     name `padding_idx`: `rows` holds `indices[i...]` and `values` holds
     `s_k * grad_output[i..., :]`, with `s_k` as in `embedding.dense_grad`, rounded
-    once. Duplicates are kept; `embedding.coalesce` adds them up. `count` holds
+    once. Duplicates are kept; `embedding.coalesce` adds them up. `nnz` holds
     the number of entries; what follows them in `rows` and `values` is
     unspecified.
 
@@ -359,7 +360,7 @@ def Embedding_SparseGradOp : Embedding_RowUpdatingOp<"sparse_grad", 3> {
 
     Constraints:
 
-    - (C1) `rows` has rank 1, `values` rank 2 and `count` rank 0.
+    - (C1) `rows` has rank 1, `values` rank 2 and `nnz` rank 0.
     - (C2) the operands are all tensors or all memrefs; on tensors there is one
       result for each destination, of its type, and on memrefs there is none.
     - (C3) the elements of `grad_output` are those of `values`.
@@ -378,16 +379,17 @@ def Embedding_SparseGradOp : Embedding_RowUpdatingOp<"sparse_grad", 3> {
   }];
 
   let arguments = (ins
-    Embedding_Floats:$grad_output,
+    Embedding_IndexedRows<Embedding_Floats>:$grad_output,
     Embedding_Indices:$indices,
     Index:$num_rows,
     Optional<Index>:$dynamic_padding_idx,
-    Embedding_Int64s:$rows,
-    Embedding_Floats:$values,
-    Embedding_Int64s:$count,
+    Embedding_Out<Embedding_Int64List>:$rows,
+    Embedding_Out<Embedding_RowList<Embedding_Floats>>:$values,
+    Embedding_Out<Embedding_Count>:$nnz,
     OptionalProp<I64Prop>:$padding_idx,
     UnitProp:$scale_grad_by_freq,
     Embedding_OutOfRangeProp:$out_of_range);
+  let cOptions = "EmbeddingGradOptions";
 
   let assemblyFormat = [{
     `num_rows` `(` $num_rows `)`
@@ -398,23 +400,22 @@ def Embedding_SparseGradOp : Embedding_RowUpdatingOp<"sparse_grad", 3> {
     attr-dict
     `ins` `(` $grad_output `,` $indices `:`
       type($grad_output) `,` type($indices) `)`
-    `outs` `(` $rows `,` $values `,` $count `:`
-      type($rows) `,` type($values) `,` type($count) `)`
+    `outs` `(` $rows `,` $values `,` $nnz `:`
+      type($rows) `,` type($values) `,` type($nnz) `)`
     (`->` type($results)^)?
   }];
-
 }
 
 //===----------------------------------------------------------------------===//
 // CoalesceOp
 //===----------------------------------------------------------------------===//
 
-def Embedding_CoalesceOp : Embedding_RowUpdatingOp<"coalesce", 3> {
+def Embedding_CoalesceOp : Embedding_RowIndexingOp<"coalesce"> {
   let summary = "adds up the entries of a sparse gradient that name one row";
   let description = [{
     `rows` holds the distinct `indices` in ascending order, and `sums` for each
     of them the sum of the `values` at its positions, in the order and the
-    accumulation type of `embedding.dense_grad`. `count` holds how many there
+    accumulation type of `embedding.dense_grad`. `nnz` holds how many there
     are; what follows them in `rows` and `sums` is unspecified.
 
     `num_rows` is V, the number of rows of the table. An index outside `[0, V)`
@@ -424,7 +425,7 @@ def Embedding_CoalesceOp : Embedding_RowUpdatingOp<"coalesce", 3> {
     Constraints:
 
     - (C1) `indices` and `rows` have rank 1, `values` and `sums` rank 2 and
-      `count` rank 0.
+      `nnz` rank 0.
     - (C2) the operands are all tensors or all memrefs; on tensors there is one
       result for each destination, of its type, and on memrefs there is none.
     - (C3) the elements of `values` are those of `sums`.
@@ -442,21 +443,22 @@ def Embedding_CoalesceOp : Embedding_RowUpdatingOp<"coalesce", 3> {
   }];
 
   let arguments = (ins
-    Embedding_Indices:$indices,
-    Embedding_Floats:$values,
+    Embedding_IndexList:$indices,
+    Embedding_RowList<Embedding_Floats>:$values,
     Index:$num_rows,
-    Embedding_Int64s:$rows,
-    Embedding_Floats:$sums,
-    Embedding_Int64s:$count,
+    Embedding_Out<Embedding_Int64List>:$rows,
+    Embedding_Out<Embedding_RowList<Embedding_Floats>>:$sums,
+    Embedding_Out<Embedding_Count>:$nnz,
     Embedding_OutOfRangeProp:$out_of_range);
+  let cOptions = "EmbeddingCoalesceOptions";
 
   let assemblyFormat = [{
     `num_rows` `(` $num_rows `)`
     (`out_of_range` `(` $out_of_range^ `)`)?
     attr-dict
     `ins` `(` $indices `,` $values `:` type($indices) `,` type($values) `)`
-    `outs` `(` $rows `,` $sums `,` $count `:`
-      type($rows) `,` type($sums) `,` type($count) `)`
+    `outs` `(` $rows `,` $sums `,` $nnz `:`
+      type($rows) `,` type($sums) `,` type($nnz) `)`
     (`->` type($results)^)?
   }];
 }
@@ -465,11 +467,11 @@ def Embedding_CoalesceOp : Embedding_RowUpdatingOp<"coalesce", 3> {
 // DoubleBackwardOp
 //===----------------------------------------------------------------------===//
 
-def Embedding_DoubleBackwardOp : Embedding_RowUpdatingOp<"double_backward", 1> {
+def Embedding_DoubleBackwardOp : Embedding_RowIndexingOp<"double_backward"> {
   let summary = "the derivative of the gradient of a lookup";
   let description = [{
     The gradient of `embedding.dense_grad` is linear in `grad_output`; this is
-    its transpose: `init[i..., :] = s_k * grad_grad_table[k, :]` with
+    its transpose: `out[i..., :] = s_k * grad_grad_table[k, :]` with
     `k = indices[i...]`, and zeros where k is `padding_idx`. `s_k` is as in
     `embedding.dense_grad`; the product is taken in the accumulation type and
     rounded once. Without `scale_grad_by_freq` rows are copied bit for bit.
@@ -485,8 +487,8 @@ def Embedding_DoubleBackwardOp : Embedding_RowUpdatingOp<"double_backward", 1> {
     - (C1) `grad_grad_table` has rank 2.
     - (C2) the operands are all tensors or all memrefs; on tensors there is one
       result for each destination, of its type, and on memrefs there is none.
-    - (C3) the elements of `grad_grad_table` are those of `init`.
-    - (C4) `shape(init) = shape(indices) + [D]`.
+    - (C3) the elements of `grad_grad_table` are those of `out`.
+    - (C4) `shape(out) = shape(indices) + [D]`.
     - (C5) `-V <= padding_idx < V`, where both are static.
 
     Example:
@@ -499,13 +501,14 @@ def Embedding_DoubleBackwardOp : Embedding_RowUpdatingOp<"double_backward", 1> {
   }];
 
   let arguments = (ins
-    Embedding_Floats:$grad_grad_table,
+    Embedding_Table<Embedding_Floats>:$grad_grad_table,
     Embedding_Indices:$indices,
     Optional<Index>:$dynamic_padding_idx,
-    Embedding_Floats:$init,
+    Embedding_Out<Embedding_IndexedRows<Embedding_Floats>>:$out,
     OptionalProp<I64Prop>:$padding_idx,
     UnitProp:$scale_grad_by_freq,
     Embedding_OutOfRangeProp:$out_of_range);
+  let cOptions = "EmbeddingGradOptions";
 
   let assemblyFormat = [{
     (`padding_idx` `(`
@@ -515,16 +518,15 @@ def Embedding_DoubleBackwardOp : Embedding_RowUpdatingOp<"double_backward", 1> {
     attr-dict
     `ins` `(` $grad_grad_table `,` $indices `:`
       type($grad_grad_table) `,` type($indices) `)`
-    `outs` `(` $init `:` type($init) `)` (`->` type($results)^)?
+    `outs` `(` $out `:` type($out) `)` (`->` type($results)^)?
   }];
-
 }
 
 //===----------------------------------------------------------------------===//
 // GroupOp
 //===----------------------------------------------------------------------===//
 
-def Embedding_GroupOp : Embedding_RowUpdatingOp<"group", 4> {
+def Embedding_GroupOp : Embedding_RowIndexingOp<"group"> {
   let summary = "sorts the positions of indices by the rows that they name";
   let description = [{
     The second of the four moves: a stable sort of the flat positions by the row
@@ -565,10 +567,10 @@ def Embedding_GroupOp : Embedding_RowUpdatingOp<"group", 4> {
     Embedding_Indices:$indices,
     Index:$num_rows,
     Optional<Index>:$dynamic_padding_idx,
-    Embedding_Int64s:$rows,
-    Embedding_Int64s:$offsets,
-    Embedding_Int64s:$positions,
-    Embedding_Int64s:$count,
+    Embedding_Out<Embedding_Int64List>:$rows,
+    Embedding_Out<Embedding_Offsets>:$offsets,
+    Embedding_Out<Embedding_Int64List>:$positions,
+    Embedding_Out<Embedding_Count>:$count,
     OptionalProp<I64Prop>:$padding_idx,
     Embedding_OutOfRangeProp:$out_of_range);
 
@@ -583,7 +585,6 @@ def Embedding_GroupOp : Embedding_RowUpdatingOp<"group", 4> {
       type($rows) `,` type($offsets) `,` type($positions) `,` type($count) `)`
     (`->` type($results)^)?
   }];
-
 }
 
 //===----------------------------------------------------------------------===//
@@ -671,7 +672,7 @@ def Embedding_ExpectSizeOp : Embedding_Op<"expect_size", [
 
     ```mlir
     embedding.expect_size %actual, %expected,
-      "embedding.lookup: expected dimension 0 of init to be dimension 0 of indices,"
+      "embedding.lookup: expected dimension 0 of out to be dimension 0 of indices,"
     embedding.expect_size %size_or_limit, %limit,
       "tensor.extract_slice: expected size of dimension 0 to be at most"
       from %offset of %source_size

@@ -22,6 +22,7 @@
 #define EMBEDDING_TARGET_ENTRY_H
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/BuiltinOps.h"
 
 namespace mlir {
@@ -32,6 +33,12 @@ namespace mlir::embedding {
 
 inline constexpr llvm::StringLiteral
     kTakeResultFunction("embedding_take_result");
+
+/// Adds to `module`, lowered to the LLVM dialect, a function `name` of an array
+/// of pointers that calls `function`, which was lowered with a C interface, and
+/// returns what that returns.
+LLVM::LLVMFuncOp addPackedFunction(ModuleOp module, StringRef function,
+                                   StringRef name);
 
 /// What a function that updates a tensor may do to an argument.
 enum class TensorArguments {
@@ -64,11 +71,7 @@ public:
   void finish(ModuleOp module, bool areExported) const;
 
 private:
-  struct Entry {
-    std::string name;
-    SmallVector<Type> argumentTypes;
-  };
-  SmallVector<Entry> entries;
+  SmallVector<std::string> entries;
 };
 
 } // namespace mlir::embedding

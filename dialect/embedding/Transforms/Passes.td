@@ -111,9 +111,9 @@ def EmbeddingCheckSizesPass
 
     ```mlir
     embedding.expect_size %out_0, %indices_0,
-      "embedding.lookup: expected dimension 0 of init to be dimension 0 of indices,"
+      "embedding.lookup: expected dimension 0 of out to be dimension 0 of indices,"
     embedding.expect_size %out_1, %table_1,
-      "embedding.lookup: expected dimension 1 of init to be dimension 1 of table,"
+      "embedding.lookup: expected dimension 1 of out to be dimension 1 of table,"
     embedding.lookup ...
     ```
   }];

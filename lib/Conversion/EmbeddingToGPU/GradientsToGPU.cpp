@@ -340,13 +340,14 @@ struct DenseGradToGPU : ToGPUPattern<DenseGradOp> {
 
   void lower(DenseGradOp op, LoopBuilder &host) const override {
     DeviceIndices indices = getMaskedIndices(host, op);
-    Type element = cast<MemRefType>(op.getInit().getType()).getElementType();
+    Type element =
+        cast<MemRefType>(op.getGradTable().getType()).getElementType();
     // Narrower types would be rounded each time.
     if (options.atomicGradients && !op.getScaleGradByFreq() &&
         element == getAccumulatorType(element))
       return addAtomically(op, host, indices);
     DeviceGroups groups(host, indices);
-    DeviceSums sums(host, op.getGradOutput(), op.getInit(), groups,
+    DeviceSums sums(host, op.getGradOutput(), op.getGradTable(), groups,
                     op.getScaleGradByFreq(), options.rowAlignment);
     sums.sumLongGroups();
 
@@ -395,7 +396,7 @@ private:
           Value first = k.add(k.mul(k.getBlock(), k.index(rowsPerBlock)),
                               lanes.getGroup(k));
           Buffer flags = k.use(isSummed, Access::read);
-          Buffer to = k.use(op.getInit(), Access::write);
+          Buffer to = k.use(op.getGradTable(), Access::write);
           SmallVector<Value> rows, flagsOfRows;
           for (int64_t i = 0; i < rowsInFlight; ++i) {
             rows.push_back(k.add(first, k.index(i * groupsPerBlock)));
@@ -413,7 +414,7 @@ private:
 
   void addAtomically(DenseGradOp op, LoopBuilder &host,
                      const DeviceIndices &indices) const {
-    Value from = op.getGradOutput(), to = op.getInit();
+    Value from = op.getGradOutput(), to = op.getGradTable();
     RowLanes lanes(embedding::getMixedSize(host, host.getLoc(), to, /*dim=*/1),
                    {from, to}, options.rowAlignment);
     launchForRows(
@@ -483,7 +484,7 @@ struct CoalesceToGPU : ToGPUPattern<CoalesceOp> {
     launchForEach(host, "coalesce_count", host.index(1),
                   [&](KernelBuilder &k, Value zero) {
                     storeFlat(k, k.toI64(groups.size(k)),
-                              k.use(op.getCount(), Access::write), zero);
+                              k.use(op.getNnz(), Access::write), zero);
                   });
     sums.deallocate();
     groups.deallocate(host);
@@ -540,7 +541,7 @@ struct DoubleBackwardToGPU : ToGPUPattern<DoubleBackwardOp> {
     DeviceIndices indices = getMaskedIndices(host, op);
     Value table = op.getGradGradTable();
     if (!op.getScaleGradByFreq())
-      return launchGather(host, "double_backward", indices, table, op.getInit(),
+      return launchGather(host, "double_backward", indices, table, op.getOut(),
                           options.rowAlignment);
     Type element = cast<MemRefType>(table.getType()).getElementType();
     FrequencyScales scales(host, indices, element);
@@ -549,7 +550,7 @@ struct DoubleBackwardToGPU : ToGPUPattern<DoubleBackwardOp> {
     };
     // The sort has checked.
     launchGather(host, "double_backward", indices.withoutChecks(), table,
-                 op.getInit(), options.rowAlignment, getScale);
+                 op.getOut(), options.rowAlignment, getScale);
     scales.deallocate(host);
   }
 };
@@ -606,7 +607,7 @@ struct SparseGradToGPU : ToGPUPattern<SparseGradOp> {
 
 private:
   static void storeCount(KernelBuilder &k, SparseGradOp op, Value count) {
-    storeFlat(k, count, k.use(op.getCount(), Access::write), k.index(0));
+    storeFlat(k, count, k.use(op.getNnz(), Access::write), k.index(0));
   }
 
   static Value numberEntries(LoopBuilder &host, SparseGradOp op,

@@ -111,7 +111,7 @@ struct LookupToGPU : ToGPUPattern<LookupOp> {
     DeviceIndices indices(host, op.getIndices(),
                           host.value(op.getMixedNumRows(host)),
                           op.getOutOfRange());
-    launchGather(host, "lookup", indices, op.getTable(), op.getInit(),
+    launchGather(host, "lookup", indices, op.getTable(), op.getOut(),
                  options.rowAlignment);
   }
 };

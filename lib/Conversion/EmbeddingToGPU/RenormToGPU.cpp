@@ -339,7 +339,7 @@ template <typename OpTy> struct RenormToGPU : ToGPUPattern<OpTy> {
                           op.getOutOfRange());
     RowShortener<OpTy> shortener(host, op, indices, this->options.rowAlignment);
     if constexpr (std::is_same_v<OpTy, RenormLookupOp>)
-      shortener.run(op.getInit());
+      shortener.run(op.getOut());
     else
       shortener.run();
   }

@@ -71,7 +71,7 @@ static NamedRow nameRow(OpBuilder &builder, LookupOp op, Value index) {
   Value last = arith::SubIOp::create(builder, loc, numRows, one);
   Value clamped = arith::MaxSIOp::create(
       builder, loc, arith::MinSIOp::create(builder, loc, row, last), zero);
-  if (ShapedType::isStatic(op.getTableType().getDimSize(0)))
+  if (ShapedType::isStatic(getShapedType(op.getTable()).getDimSize(0)))
     return {clamped, nullptr};
   // There is no nearest row in a table of none.
   Value exists = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne,
@@ -81,9 +81,10 @@ static NamedRow nameRow(OpBuilder &builder, LookupOp op, Value index) {
 
 /// The length of a row, a constant if the table or the destination has it so.
 static OpFoldResult getRowLength(OpBuilder &builder, LookupOp op) {
-  Value shaped = ShapedType::isStatic(op.getTableType().getDimSize(1))
-                     ? op.getTable()
-                     : op.getInit();
+  Value shaped =
+      ShapedType::isStatic(getShapedType(op.getTable()).getDimSize(1))
+          ? op.getTable()
+          : op.getOut();
   return embedding::getMixedSize(builder, op.getLoc(), shaped,
                                  cast<ShapedType>(shaped.getType()).getRank() -
                                      1);
@@ -96,13 +97,14 @@ static Value copyNamedRow(OpBuilder &builder, LookupOp op, ValueRange position,
   Location loc = op.getLoc();
   bool onTensors = isa<TensorType>(dest.getType());
   auto fillWithZeros = [&](OpBuilder &b) {
-    Value zero = createZero(b, loc, op.getTableType().getElementType());
+    Value zero =
+        createZero(b, loc, getShapedType(op.getTable()).getElementType());
     auto fill = linalg::FillOp::create(b, loc, zero, dest);
     copySchedule(op, fill);
     return onTensors ? fill.getResult(0) : Value();
   };
   // IR knows no slice of one row of a table of none.
-  if (op.getTableType().getDimSize(0) == 0)
+  if (getShapedType(op.getTable()).getDimSize(0) == 0)
     return fillWithZeros(builder);
 
   Value index = loadElement(builder, loc, op.getIndices(), position);
@@ -145,24 +147,26 @@ struct LookupOfOneRowToSlice : OpRewritePattern<LookupOp> {
   LogicalResult matchAndRewrite(LookupOp op,
                                 PatternRewriter &rewriter) const override {
     // The nearest row exists, if the table is known to have one.
-    bool isTotal = op.getOutOfRange() == OutOfRange::assume ||
-                   (op.getOutOfRange() == OutOfRange::clamp &&
-                    ShapedType::isStatic(op.getTableType().getDimSize(0)));
-    if (!isTotal || !op.getResult() || op.getTableType().getDimSize(0) == 0 ||
-        !isUninitialized(op.getInit()) ||
-        !llvm::all_of(op.getIndicesType().getShape(),
+    bool isTotal =
+        op.getOutOfRange() == OutOfRange::assume ||
+        (op.getOutOfRange() == OutOfRange::clamp &&
+         ShapedType::isStatic(getShapedType(op.getTable()).getDimSize(0)));
+    if (!isTotal || op->getNumResults() == 0 ||
+        getShapedType(op.getTable()).getDimSize(0) == 0 ||
+        !isUninitialized(op.getOut()) ||
+        !llvm::all_of(getShapedType(op.getIndices()).getShape(),
                       [](int64_t size) { return size == 1; }))
       return failure();
     Location loc = op.getLoc();
-    int64_t rank = op.getIndicesType().getRank();
+    int64_t rank = getShapedType(op.getIndices()).getRank();
     Value zero = arith::ConstantIndexOp::create(rewriter, loc, 0);
     Value index = loadElement(rewriter, loc, op.getIndices(),
                               SmallVector<Value>(rank, zero));
     NamedRow named = nameRow(rewriter, op, index);
-    auto resultType = cast<RankedTensorType>(op.getResult().getType());
+    auto resultType = cast<RankedTensorType>(op->getResult(0).getType());
     Value row =
         takeRow(rewriter, loc, op.getTable(), ArrayRef<OpFoldResult>{named.row},
-                embedding::getMixedSize(rewriter, loc, op.getInit(), rank));
+                embedding::getMixedSize(rewriter, loc, op.getOut(), rank));
     if (rank > 0) {
       ReassociationIndices all = llvm::to_vector(llvm::seq<int64_t>(rank + 1));
       row = tensor::ExpandShapeOp::create(rewriter, loc, resultType, row,
@@ -184,28 +188,28 @@ struct LookupToRowLoop : OpRewritePattern<LookupOp> {
       return rewriter.notifyMatchFailure(
           op, "run 'embedding-split-checks' first, which takes its check out");
     Location loc = op.getLoc();
-    bool onTensors = static_cast<bool>(op.getResult());
+    bool onTensors = op->getNumResults() > 0;
 
     OpFoldResult rowLength = getRowLength(rewriter, op);
     auto isEmpty = [](ShapedType type) {
       return llvm::is_contained(type.getShape(), 0);
     };
-    if (isZeroInteger(rowLength) || isEmpty(op.getIndicesType()) ||
-        isEmpty(op.getInitType())) {
+    if (isZeroInteger(rowLength) || isEmpty(getShapedType(op.getIndices())) ||
+        isEmpty(getShapedType(op.getOut()))) {
       // Nothing to copy, and no slice of a dimension of size 0.
       if (onTensors)
-        rewriter.replaceOp(op, op.getInit());
+        rewriter.replaceOp(op, op.getOut());
       else
         rewriter.eraseOp(op);
       return success();
     }
 
-    if (op.getIndicesType().getRank() == 0) {
-      Value dest = takeRow(rewriter, loc, op.getInit(), {}, rowLength);
+    if (getShapedType(op.getIndices()).getRank() == 0) {
+      Value dest = takeRow(rewriter, loc, op.getOut(), {}, rowLength);
       Value result = copyNamedRow(rewriter, op, {}, rowLength, dest);
       if (onTensors)
         rewriter.replaceOpWithNewOp<tensor::InsertSliceOp>(
-            op, result, op.getInit(), OpFoldResult(rewriter.getIndexAttr(0)),
+            op, result, op.getOut(), OpFoldResult(rewriter.getIndexAttr(0)),
             rowLength, OpFoldResult(rewriter.getIndexAttr(1)));
       else
         rewriter.eraseOp(op);
@@ -214,13 +218,13 @@ struct LookupToRowLoop : OpRewritePattern<LookupOp> {
 
     auto forall = scf::ForallOp::create(
         rewriter, loc, getMixedSizes(rewriter, loc, op.getIndices()),
-        onTensors ? ValueRange(op.getInit()) : ValueRange(),
+        onTensors ? ValueRange(op.getOut()) : ValueRange(),
         /*mapping=*/std::nullopt);
     rewriter.setInsertionPoint(forall.getTerminator());
     SmallVector<Value> position = forall.getInductionVars();
     SmallVector<OpFoldResult> mixedPosition = getAsOpFoldResult(position);
     Value out =
-        onTensors ? Value(forall.getRegionIterArgs().front()) : op.getInit();
+        onTensors ? Value(forall.getRegionIterArgs().front()) : op.getOut();
     Value dest = takeRow(rewriter, loc, out, mixedPosition, rowLength);
     Value result = copyNamedRow(rewriter, op, position, rowLength, dest);
     if (!onTensors) {

@@ -238,7 +238,7 @@ public:
               Value numRows, int64_t rowLength, const LoopsOptions &options)
       : b(b), names(names), numRows(numRows), rowLength(rowLength),
         options(options), values(b, op.getGradOutput(), /*numTrailingDims=*/1),
-        init(op.getInit()) {
+        init(op.getGradTable()) {
     auto elementType = cast<MemRefType>(init.getType()).getElementType();
     sumType = getAccumulatorType(elementType);
     auto sumsType = MemRefType::get({ShapedType::kDynamic, rowLength}, sumType);
@@ -443,7 +443,7 @@ struct DenseGradToLoops : OpRewritePattern<DenseGradOp> {
     if (failed(verifyReady(rewriter, op)))
       return failure();
     LoopBuilder b(op, rewriter);
-    Value init = op.getInit();
+    Value init = op.getGradTable();
     OpFoldResult rowLength =
         embedding::getMixedSize(rewriter, op.getLoc(), init, 1);
     if (llvm::is_contained(cast<MemRefType>(init.getType()).getShape(), 0)) {
@@ -510,7 +510,7 @@ private:
   /// gaps between them, so that every byte is written once.
   void sumGroups(LoopBuilder &b, DenseGradOp op, Value numRows,
                  Value paddingRow, OpFoldResult rowLength) const {
-    Value init = op.getInit();
+    Value init = op.getGradTable();
     Type element = cast<MemRefType>(init.getType()).getElementType();
     Groups groups(b, op.getIndices(), numRows, op.getOutOfRange(), paddingRow);
     GroupSums sums(b, op.getGradOutput(), groups, rowLength,
@@ -561,7 +561,7 @@ struct CoalesceToLoops : OpRewritePattern<CoalesceOp> {
       return failure();
     LoopBuilder b(op, rewriter);
     if (hasNoIndices(op.getIndices(), op.getValues())) {
-      b.store(b.i64(0), op.getCount());
+      b.store(b.i64(0), op.getNnz());
       rewriter.eraseOp(op);
       return success();
     }
@@ -574,7 +574,7 @@ struct CoalesceToLoops : OpRewritePattern<CoalesceOp> {
                    /*scalesByFrequency=*/false);
     sums.sumLongGroups();
     Value size = groups.size(b);
-    b.store(b.toI64(size), op.getCount());
+    b.store(b.toI64(size), op.getNnz());
     Blocks blocks(b, size, getRowBytes(b, rowLength, element),
                   cost::kMinBlockBytes, cost::kMaxBlocks);
     blocks.forEach(b, [&](Value, Value begin, Value end) {
@@ -655,7 +655,7 @@ struct SparseGradToLoops : OpRewritePattern<SparseGradOp> {
       return failure();
     LoopBuilder b(op, rewriter);
     if (hasNoIndices(op.getIndices(), op.getGradOutput())) {
-      b.store(b.i64(0), op.getCount());
+      b.store(b.i64(0), op.getNnz());
       rewriter.eraseOp(op);
       return success();
     }
@@ -694,7 +694,7 @@ struct SparseGradToLoops : OpRewritePattern<SparseGradOp> {
                  b.store(sum[0], starts, block);
                  return {b.add(sum[0], kept)};
                })[0];
-    b.store(b.toI64(total), op.getCount());
+    b.store(b.toI64(total), op.getNnz());
     blocks.forEach(b, [&](Value block, Value begin, Value end) {
       b.loop(begin, end, b.load(starts, block),
              [&](Value i, ValueRange entry) -> SmallVector<Value> {
@@ -732,7 +732,7 @@ struct DoubleBackwardToLoops : OpRewritePattern<DoubleBackwardOp> {
     OpFoldResult rowLength =
         embedding::getMixedSize(rewriter, op.getLoc(), table, 1);
     if (isZeroInteger(rowLength) ||
-        hasNoIndices(op.getIndices(), op.getInit())) {
+        hasNoIndices(op.getIndices(), op.getOut())) {
       rewriter.eraseOp(op);
       return success();
     }
@@ -743,7 +743,7 @@ struct DoubleBackwardToLoops : OpRewritePattern<DoubleBackwardOp> {
     FrequencyScales scales(
         b, op.getIndices(), numRows, op.getOutOfRange(), paddingRow,
         op.getScaleGradByFreq() ? getAccumulatorType(element) : Type());
-    Flattened out(b, op.getInit(), /*numTrailingDims=*/1);
+    Flattened out(b, op.getOut(), /*numTrailingDims=*/1);
     bool hasNoRows = op.getStaticNumRows() == 0;
     Blocks blocks(b, names.size(), getRowBytes(b, rowLength, element),
                   cost::kMinBlockBytes, cost::kMaxBlocks);

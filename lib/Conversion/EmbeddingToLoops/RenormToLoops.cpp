@@ -275,7 +275,7 @@ template <typename OpTy> struct RenormToLoops : OpRewritePattern<OpTy> {
     Value table = op.getTable();
     Value rowsOfIndices;
     if constexpr (kLooksUp)
-      rowsOfIndices = op.getInit();
+      rowsOfIndices = op.getOut();
     if (hasNoIndices(op.getIndices(), rowsOfIndices)) {
       rewriter.eraseOp(op);
       return success();
@@ -283,7 +283,7 @@ template <typename OpTy> struct RenormToLoops : OpRewritePattern<OpTy> {
     if (isEmpty(table)) {
       // What is left is a lookup in an empty table, or nothing.
       if constexpr (kLooksUp)
-        LookupOp::create(b, table, op.getIndices(), op.getInit(),
+        LookupOp::create(b, table, op.getIndices(), op.getOut(),
                          op.getOutOfRange());
       rewriter.eraseOp(op);
       return success();
@@ -299,7 +299,7 @@ template <typename OpTy> struct RenormToLoops : OpRewritePattern<OpTy> {
 
     std::optional<Flattened> out;
     if constexpr (kLooksUp)
-      out.emplace(b, op.getInit(), /*numTrailingDims=*/1);
+      out.emplace(b, op.getOut(), /*numTrailingDims=*/1);
     auto outRow = [&](Value position) {
       return out->row(b, position, b.getIndexAttr(0), rowLength);
     };

@@ -17,15 +17,23 @@
 #include "Linker.h"
 
 #include "embedding/Pipelines/Passes.h"
+#include "embedding/Target/Entry.h"
+#include "embedding/Target/OperationText.h"
+#include "embedding/Transforms/Passes.h"
 
 #include "mlir/IR/OwningOpRef.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
 using namespace ::embedding::runtime;
+using mlir::embedding::Elements;
+using mlir::embedding::OperandDesc;
+using mlir::embedding::OperationDesc;
+using mlir::embedding::OperationKind;
 
 //===----------------------------------------------------------------------===//
 // Kernels of a range: the runtime decides what runs where
@@ -136,134 +144,87 @@ static std::string getFindOutOfRangeIR(const KernelSpec &spec) {
 // code the runtime's launches
 //===----------------------------------------------------------------------===//
 
-/// {0} is its name, {1} its arguments, {2} the operation and {3} the rest of
-/// it.
+/// {0} is its name, {1} its arguments and {2} the operation.
 static constexpr char kOperationKernel[] = R"mlir(
 func.func @{0}({1}, %workspace: memref<?xi8> {{embedding.workspace})
     attributes {{llvm.emit_c_interface, llvm.linkage = #llvm.linkage<internal>} {{
-  embedding.{2} {3}
+  {2}
   return
 }
 )mlir";
 
-/// The type of rows in `numDims` dimensions, all of any size and stride.
-static std::string getRowsType(const KernelSpec &spec, int numDims) {
-  std::string sizes, strides;
-  for (int dim = 0; dim < numDims; ++dim) {
-    sizes += "?x";
-    strides += "?, ";
+/// The type of an operand: rows have any stride, and indices on a GPU; other
+/// memory is contiguous.
+static std::string getOperandType(const KernelSpec &spec,
+                                  const OperandDesc &operand) {
+  bool isOnDevice = spec.chip != 0;
+  std::string element;
+  switch (operand.elements) {
+  case Elements::fixedWidth:
+  case Elements::floats:
+    element = (spec.elementCode == kDLInt      ? "i"
+               : spec.elementCode == kDLBfloat ? "bf"
+                                               : "f") +
+              std::to_string(8 * spec.elementBytes);
+    break;
+  case Elements::indices:
+    element = "i" + std::to_string(spec.indexBits);
+    break;
+  case Elements::int64s:
+    element = "i64";
+    break;
   }
-  const char *prefix = spec.elementCode == kDLInt      ? "i"
-                       : spec.elementCode == kDLBfloat ? "bf"
-                                                       : "f";
-  return llvm::formatv(
-      "memref<{0}{1}x{2}{3}, strided<[{4}{5}]>>", sizes,
-      spec.rowLength == KernelSpec::kDynamic ? "?"
-                                             : std::to_string(spec.rowLength),
-      prefix, 8 * spec.elementBytes, strides, spec.isContiguous ? "1" : "?");
-}
-
-static std::string getIndicesType(const KernelSpec &spec) {
-  if (spec.chip == 0)
-    return llvm::formatv("memref<?xi{0}>", spec.indexBits);
-  std::string sizes, strides;
-  for (int dim = 0; dim < spec.indexRank; ++dim) {
-    sizes += "?x";
-    strides += dim ? ", ?" : "?";
-  }
-  return llvm::formatv("memref<{0}i{1}, strided<[{2}]>>", sizes, spec.indexBits,
-                       strides);
+  int64_t indexRank = isOnDevice ? spec.indexRank : 1;
+  std::string sizes =
+      mlir::embedding::getSizesText(operand, indexRank, spec.rowLength);
+  bool isIndices = operand.elements == Elements::indices;
+  if (!operand.hasRows() && !(isIndices && isOnDevice))
+    return llvm::formatv("memref<{0}{1}>", sizes, element);
+  SmallVector<StringRef> strides(StringRef(sizes).count('x'), "?");
+  if (operand.hasRows() && spec.isContiguous)
+    strides.back() = "1";
+  return llvm::formatv("memref<{0}{1}, strided<[{2}]>>", sizes, element,
+                       llvm::join(strides, ", "));
 }
 
 static std::string getOperationIR(const KernelSpec &spec) {
-  std::string rows = getRowsType(spec, /*numDims=*/1);
-  // What has the shape of the indices, and a dimension behind it.
-  std::string indexedRows = getRowsType(spec, spec.indexRank);
-  std::string indices = getIndicesType(spec);
-  std::string mode =
-      llvm::formatv("out_of_range({0})", getName(spec.outOfRange));
+  const OperationDesc &operation = *spec.operation;
+  std::string attributes;
+  if (operation.hasMaxNorm)
+    // As bits, since text has no infinity.
+    attributes += llvm::formatv("norm_type({0:x}) ",
+                                llvm::bit_cast<uint64_t>(spec.normType));
+  if (spec.scalesGradByFreq)
+    attributes += "scale_grad_by_freq ";
+  attributes += llvm::formatv("out_of_range({0})", getName(spec.outOfRange));
   if (spec.chip == 0)
-    mode += llvm::formatv(
+    attributes += llvm::formatv(
         " {{embedding.schedule = #embedding.schedule<grouping = {0}>}",
         getName(spec.grouping));
-  std::string normType;
-  if (spec.kind == KernelKind::renorm || spec.kind == KernelKind::renormLookup)
-    // As bits, since text has no infinity.
-    normType = llvm::formatv("norm_type({0:x})",
-                             llvm::bit_cast<uint64_t>(spec.normType));
-  std::string gradOptions = spec.hasPadding ? "padding_idx(%padding) " : "";
-  if (spec.scalesGradByFreq)
-    gradOptions += "scale_grad_by_freq ";
-  gradOptions += mode;
+  auto getType = [&](const OperandDesc &operand) {
+    return getOperandType(spec, operand);
+  };
+  auto isValue = [&](const OperandDesc &operand) {
+    return spec.hasPadding || operand.name != StringRef("padding_idx");
+  };
+  return llvm::formatv(
+      kOperationKernel, spec.getFunctionName(),
+      mlir::embedding::getArgumentsText(
+          operation, getType, [](const OperandDesc &) { return true; }),
+      mlir::embedding::getOperationText(operation, getType, isValue,
+                                        attributes));
+}
 
-  std::string arguments, operation;
-  switch (spec.kind) {
-  case KernelKind::renorm:
-    arguments = "%indices: " + indices + ", %max_norm: f64, %table: " + rows;
-    operation = "max_norm(%max_norm) " + normType + " " + mode +
-                " ins(%indices : " + indices + ") outs(%table : " + rows + ")";
-    break;
-  case KernelKind::renormLookup:
-    arguments = "%indices: " + indices + ", %max_norm: f64, %table: " + rows +
-                ", %out: " + indexedRows;
-    operation = "max_norm(%max_norm) " + normType + " " + mode +
-                " ins(%indices : " + indices + ") outs(%table, %out : " + rows +
-                ", " + indexedRows + ")";
-    break;
-  case KernelKind::lookup:
-    arguments =
-        "%table: " + rows + ", %indices: " + indices + ", %out: " + indexedRows;
-    operation = mode + " ins(%table, %indices : " + rows + ", " + indices +
-                ") outs(%out : " + indexedRows + ")";
-    break;
-  case KernelKind::denseGrad:
-  case KernelKind::doubleBackward: {
-    bool isGrad = spec.kind == KernelKind::denseGrad;
-    const std::string &from = isGrad ? indexedRows : rows;
-    const std::string &to = isGrad ? rows : indexedRows;
-    arguments = "%from: " + from + ", %indices: " + indices +
-                ", %padding: index, %to: " + to;
-    operation = gradOptions + " ins(%from, %indices : " + from + ", " +
-                indices + ") outs(%to : " + to + ")";
-    break;
-  }
-  case KernelKind::sparseGrad:
-    arguments = "%from: " + indexedRows + ", %indices: " + indices +
-                ", %num_rows: index, %padding: index, %rows: memref<?xi64>, "
-                "%values: " +
-                rows + ", %count: memref<i64>";
-    operation = "num_rows(%num_rows) " + gradOptions +
-                " ins(%from, %indices : " + indexedRows + ", " + indices +
-                ") outs(%rows, %values, %count : memref<?xi64>, " + rows +
-                ", memref<i64>)";
-    break;
-  case KernelKind::coalesce:
-    arguments = "%indices: " + indices + ", %values: " + rows +
-                ", %num_rows: index, %rows: memref<?xi64>, %sums: " + rows +
-                ", %count: memref<i64>";
-    operation = "num_rows(%num_rows) " + mode +
-                " ins(%indices, %values : " + indices + ", " + rows +
-                ") outs(%rows, %sums, %count : memref<?xi64>, " + rows +
-                ", memref<i64>)";
-    break;
-  case KernelKind::findOutOfRange:
-    llvm_unreachable("a kernel of a range");
-  }
-  return llvm::formatv(kOperationKernel, spec.getFunctionName(), arguments,
-                       getName(spec.kind), operation);
+/// Whether the kernel is one of a range of indices.
+static bool isOfRange(const KernelSpec &spec) {
+  return spec.chip == 0 &&
+         (!spec.operation || spec.operation->kind == OperationKind::lookup);
 }
 
 static std::string getIR(const KernelSpec &spec) {
-  if (spec.chip != 0)
+  if (!isOfRange(spec))
     return getOperationIR(spec);
-  switch (spec.kind) {
-  case KernelKind::lookup:
-    return getLookupIR(spec);
-  case KernelKind::findOutOfRange:
-    return getFindOutOfRangeIR(spec);
-  default:
-    return getOperationIR(spec);
-  }
+  return spec.operation ? getLookupIR(spec) : getFindOutOfRangeIR(spec);
 }
 
 //===----------------------------------------------------------------------===//
@@ -282,6 +243,7 @@ static LogicalResult compile(Compilation &compilation, const KernelSpec &spec,
     return failure();
 
   PassManager pm(&compilation.getContext());
+  bool isOptimized = spec.lowering == EMBEDDING_LOWERING_OPTIMIZED;
   if (spec.chip != 0) {
     mlir::embedding::NVVMPipelineOptions options;
     options.chip = "sm_" + std::to_string(spec.chip);
@@ -289,22 +251,24 @@ static LogicalResult compile(Compilation &compilation, const KernelSpec &spec,
     options.atomicGradients = spec.usesAtomics;
     options.launch = mlir::embedding::KernelLaunch::callback;
     mlir::embedding::buildEmbeddingToNVVMPipeline(pm, options);
-    if (failed(pm.run(*module)))
-      return failure();
-    return target->emit(*module, /*optLevel=*/2,
-                        mlir::embedding::CPUTarget::Output::object, object);
+  } else {
+    mlir::embedding::CPUPipelineOptions options;
+    options.vectorBytes = target->getVectorBytes();
+    options.vectorize = options.prefetch = isOptimized;
+    options.parallelism = isOfRange(spec)
+                              ? mlir::embedding::CPUParallelism::none
+                              : mlir::embedding::CPUParallelism::callback;
+    mlir::embedding::buildEmbeddingToCPUPipeline(pm, options);
   }
-  mlir::embedding::CPUPipelineOptions options;
-  options.vectorBytes = target->getVectorBytes();
-  bool isOptimized = spec.lowering == EMBEDDING_LOWERING_OPTIMIZED;
-  options.vectorize = options.prefetch = isOptimized;
-  bool isOfRange = spec.kind == KernelKind::lookup ||
-                   spec.kind == KernelKind::findOutOfRange;
-  options.parallelism = isOfRange ? mlir::embedding::CPUParallelism::none
-                                  : mlir::embedding::CPUParallelism::callback;
-  mlir::embedding::buildEmbeddingToCPUPipeline(pm, options);
   if (failed(pm.run(*module)))
     return failure();
+  mlir::embedding::addPackedFunction(*module, spec.getFunctionName(),
+                                     spec.getSymbol());
+  if (!isOfRange(spec))
+    mlir::embedding::addPackedFunction(
+        *module,
+        spec.getFunctionName() + mlir::embedding::kWorkspaceBytesSuffix.str(),
+        spec.getWorkspaceBytesSymbol());
   return target->emit(*module, isOptimized ? 2 : 0,
                       mlir::embedding::CPUTarget::Output::object, object);
 }

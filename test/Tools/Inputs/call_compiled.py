@@ -78,7 +78,7 @@ assert np.array_equal(out, table[indices])
 
 # Sizes that no type fixes are checked against each other, before anything is written.
 out = np.zeros((3001, 8), np.float32)
-fail(INVALID_ARGUMENT, "embedding.lookup: expected dimension 0 of init to be "
+fail(INVALID_ARGUMENT, "embedding.lookup: expected dimension 0 of out to be "
      "dimension 0 of indices, 3000, but got 3001", "lookup", table, indices, out)
 assert not out.any()
 

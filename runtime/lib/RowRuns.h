@@ -1,4 +1,4 @@
-//===- Arguments.h - Validation that operations share -----------*- C++ -*-===//
+//===- RowRuns.h - Tensors as runs of rows ----------------------*- C++ -*-===//
 //
 // Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -6,34 +6,15 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef EMBEDDING_RUNTIME_LIB_ARGUMENTS_H
-#define EMBEDDING_RUNTIME_LIB_ARGUMENTS_H
+#ifndef EMBEDDING_RUNTIME_LIB_ROWRUNS_H
+#define EMBEDDING_RUNTIME_LIB_ROWRUNS_H
 
-#include "Engine.h"
 #include "Tensor.h"
-
-#include <mutex>
-#include <optional>
 
 namespace embedding::runtime {
 
-/// Validates indices of any shape.
-Result<Tensor> getIndices(const DLTensor *indices);
-
 /// Whether the elements of a row are next to each other.
 bool hasContiguousRows(const Tensor &tensor);
-
-/// Whether all are on the CPU, or on one GPU.
-Status checkSameDevice(const char *name, const Tensor &tensor,
-                       std::initializer_list<const Tensor *> others);
-
-bool haveSameType(const Tensor &a, const Tensor &b);
-
-/// `rows` must have the shape of `indices` followed by `rowLength`.
-Status checkRowsOf(const char *name, const Tensor &rows, const Tensor &indices,
-                   int64_t rowLength);
-Status checkOutOfRangeMode(int32_t mode);
-Status checkPaddingIdx(int64_t paddingIdx, int64_t numRows);
 
 /// Copies between `tensor`, of any strides and alignment, and compact row-major
 /// memory.
@@ -81,28 +62,6 @@ private:
   int outer;
 };
 
-/// The indices out of range that the ranges of a call find.
-class OutOfRangeIndices {
-public:
-  /// Takes what a kernel of the range from `begin` on reports.
-  void add(int64_t begin, const int64_t (&report)[3]);
-  /// What the caller is told.
-  Status getStatus(int64_t numRows) const;
-
-private:
-  std::mutex mutex;
-  int64_t position = -1;
-  int64_t index = 0;
-  int64_t count = 0;
-};
-
-/// A lookup with max_norm. Its arguments are valid as those of a lookup. If
-/// `outWorkspaceBytes` is not null, it is all that is written.
-Status lookupWithRenorm(Engine &engine, const Tensor &table,
-                        const Tensor &indices, const Tensor &out,
-                        const EmbeddingLookupOptions &options,
-                        size_t *outWorkspaceBytes);
-
 } // namespace embedding::runtime
 
-#endif // EMBEDDING_RUNTIME_LIB_ARGUMENTS_H
+#endif // EMBEDDING_RUNTIME_LIB_ROWRUNS_H
