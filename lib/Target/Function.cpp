@@ -8,7 +8,6 @@
 
 #include "embedding/Target/Function.h"
 
-#include "embedding/Pipelines/Passes.h"
 #include "embedding/Target/Entry.h"
 #include "embedding/Target/Signature.h"
 
@@ -253,7 +252,7 @@ mlir::embedding::parseModule(const llvm::SourceMgr &sources,
 
 LogicalResult mlir::embedding::compileFunctions(
     ModuleOp module, ArrayRef<FunctionInterface> functions,
-    const CPUTarget &target, const FunctionCompilation &options,
+    const CPUTarget &target, const CompileOptions &options, bool areExported,
     SmallVectorImpl<char> &object) {
   OwningOpRef<ModuleOp> copy = module.clone();
   SmallVector<std::pair<func::FuncOp, std::string>> named;
@@ -266,27 +265,9 @@ LogicalResult mlir::embedding::compileFunctions(
     return failure();
   PassManager pm(module.getContext());
   Entries::addPasses(pm);
-  if (options.chip != 0) {
-    NVVMPipelineOptions nvvm;
-    nvvm.chip = "sm_" + std::to_string(options.chip);
-    nvvm.atomicGradients = options.atomicGradients;
-    nvvm.launch = KernelLaunch::callback;
-    nvvm.checkSizes = !options.assumesSizes;
-    buildEmbeddingToNVVMPipeline(pm, nvvm);
-  } else {
-    CPUPipelineOptions cpu;
-    cpu.vectorBytes = target.getVectorBytes();
-    cpu.vectorize = cpu.prefetch = !options.isNaive;
-    cpu.parallelism = CPUParallelism::callback;
-    cpu.numThreads = options.numThreads;
-    cpu.allocation = CPUAllocation::callback;
-    cpu.assertions = CPUAssertions::callback;
-    cpu.checkSizes = !options.assumesSizes;
-    buildEmbeddingToCPUPipeline(pm, cpu);
-  }
+  buildPipeline(pm, target, options);
   if (failed(pm.run(*copy)))
     return failure();
-  entries->finish(*copy, options.exportsEntries);
-  return target.emit(*copy, options.isNaive ? 0 : 2, CPUTarget::Output::object,
-                     object);
+  entries->finish(*copy, areExported);
+  return emitObject(*copy, target, options, object);
 }

@@ -201,21 +201,6 @@ Result<const Kernel *> Engine::getKernel(const KernelSpec &spec) {
   return made;
 }
 
-Result<const Kernel *> Engine::makeKernel(const KernelSpec &spec) {
-  Result<SharedObject> object = loadOrCompile(spec);
-  if (!object)
-    return object.failure();
-  auto run = reinterpret_cast<KernelFunction>(object->find(spec.getSymbol()));
-  auto getWorkspaceBytes = reinterpret_cast<WorkspaceFunction>(
-      object->find(spec.getWorkspaceBytesSymbol()));
-  std::lock_guard<std::mutex> lock(mutex);
-  auto &bucket = buckets[spec.hash() % buckets.size()];
-  kernels.push_back({spec, run, getWorkspaceBytes, std::move(*object),
-                     bucket.load(std::memory_order_relaxed)});
-  bucket.store(&kernels.back(), std::memory_order_release);
-  return &kernels.back();
-}
-
 /// Loads an object that has the function `name`.
 static Result<SharedObject> loadWith(std::string_view image,
                                      const std::string &file,
@@ -250,14 +235,17 @@ struct FromCompiler {
 
 } // namespace
 
-Result<SharedObject> Engine::loadOrCompile(const KernelSpec &spec) {
-  std::string key = std::string(kCompilerFingerprint) + "\n" + cpuKey + "\n" +
-                    spec.str() + "\n";
+template <typename Load, typename Compile>
+auto Engine::loadOrCompile(std::string_view described, const Load &load,
+                           const Compile &compile)
+    -> decltype(load(std::string_view(), std::string())) {
+  std::string key = std::string(kCompilerFingerprint) + "\n" + cpuKey + "\n";
+  key += described;
   std::string file = cache ? cache->getPath(key) : "";
   if (cache) {
     bool isRejected = false;
     if (std::optional<std::string> stored = cache->find(key, isRejected)) {
-      Result<SharedObject> loaded = loadWith(*stored, file, spec.getSymbol());
+      auto loaded = load(*stored, file);
       if (loaded) {
         ++kernelsLoaded;
         return loaded;
@@ -266,7 +254,16 @@ Result<SharedObject> Engine::loadOrCompile(const KernelSpec &spec) {
     }
     objectsRejected += isRejected;
   }
+  Result<std::string> code = compile();
+  if (!code)
+    return std::move(code.failure());
+  ++kernelsCompiled;
+  if (cache && !cache->insert(key, *code))
+    file.clear();
+  return load(*code, file);
+}
 
+Result<std::string> Engine::compile(const KernelSpec &spec) {
   Result<CompileKernel> compile = loadCompiler();
   if (!compile)
     return compile.failure();
@@ -285,10 +282,26 @@ Result<SharedObject> Engine::loadOrCompile(const KernelSpec &spec) {
   (*compile)(&spec, cpu ? cpu->c_str() : nullptr, &output);
   if (collected.failure)
     return std::move(*collected.failure);
-  ++kernelsCompiled;
-  if (cache && !cache->insert(key, collected.object))
-    file.clear();
-  return loadWith(collected.object, file, spec.getSymbol());
+  return std::move(collected.object);
+}
+
+Result<const Kernel *> Engine::makeKernel(const KernelSpec &spec) {
+  auto load = [&](std::string_view image, const std::string &file) {
+    return loadWith(image, file, spec.getSymbol());
+  };
+  Result<SharedObject> object =
+      loadOrCompile(spec.str() + "\n", load, [&] { return compile(spec); });
+  if (!object)
+    return object.failure();
+  auto run = reinterpret_cast<KernelFunction>(object->find(spec.getSymbol()));
+  auto getWorkspaceBytes = reinterpret_cast<WorkspaceFunction>(
+      object->find(spec.getWorkspaceBytesSymbol()));
+  std::lock_guard<std::mutex> lock(mutex);
+  auto &bucket = buckets[spec.hash() % buckets.size()];
+  kernels.push_back({spec, run, getWorkspaceBytes, std::move(*object),
+                     bucket.load(std::memory_order_relaxed)});
+  bucket.store(&kernels.back(), std::memory_order_release);
+  return &kernels.back();
 }
 
 /// The directory of this library, with a slash at its end.
@@ -354,35 +367,22 @@ Result<LoadedModule> Engine::getModule(std::string_view ir, int32_t chip,
                          chip != 0 ? 0
                                    : static_cast<int32_t>(std::min<int64_t>(
                                          getNumThreads(), cost::kManyThreads))};
-  std::string key = std::string(kCompilerFingerprint) + "\n" + cpuKey + "\n" +
-                    target.str() + "\n";
-  key += ir;
-  std::string file = cache ? cache->getPath(key) : "";
+  auto load = [](std::string_view bytes,
+                 const std::string &file) -> Result<LoadedModule> {
+    std::optional<ModuleCode> code = ModuleCode::read(bytes);
+    if (!code)
+      return Failure{EMBEDDING_INTERNAL, "object: damaged"};
+    return LoadedModule::load(std::move(*code), file);
+  };
+  auto compile = [&]() -> Result<std::string> {
+    Result<ModuleCode> code =
+        compileInProcess(getCompilerPath(), kCompilerFingerprint, ir, target);
+    if (!code)
+      return std::move(code.failure());
+    return code->write();
+  };
   NoForkScope noFork;
-  if (cache) {
-    bool isRejected = false;
-    if (std::optional<std::string> stored = cache->find(key, isRejected)) {
-      std::optional<ModuleCode> code = ModuleCode::read(*stored);
-      Result<LoadedModule> loaded =
-          code ? LoadedModule::load(std::move(*code), file)
-               : Failure{EMBEDDING_INTERNAL, "object: damaged"};
-      if (loaded) {
-        ++kernelsLoaded;
-        return loaded;
-      }
-      isRejected = true;
-    }
-    objectsRejected += isRejected;
-  }
-
-  Result<ModuleCode> code =
-      compileInProcess(getCompilerPath(), kCompilerFingerprint, ir, target);
-  if (!code)
-    return code.failure();
-  ++kernelsCompiled;
-  if (cache && !cache->insert(key, code->write()))
-    file.clear();
-  return LoadedModule::load(std::move(*code), file);
+  return loadOrCompile(target.str() + "\n" + std::string(ir), load, compile);
 }
 
 void Engine::keep(SharedObject object) {

@@ -102,7 +102,14 @@ private:
 
   const Kernel *findLoaded(const KernelSpec &spec) const;
   Result<const Kernel *> makeKernel(const KernelSpec &spec);
-  Result<SharedObject> loadOrCompile(const KernelSpec &spec);
+  /// Code that `described` describes, with what all code depends on: from disk
+  /// if `load` takes what is there, a view of bytes and the file that has them,
+  /// else what `compile` makes, which is kept there.
+  template <typename Load, typename Compile>
+  auto loadOrCompile(std::string_view described, const Load &load,
+                     const Compile &compile)
+      -> decltype(load(std::string_view(), std::string()));
+  Result<std::string> compile(const KernelSpec &spec);
   std::string getCompilerPath() const;
   Result<CompileKernel> loadCompiler();
 

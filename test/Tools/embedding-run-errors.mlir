@@ -24,7 +24,7 @@
 // RUN: env EMBEDDING_CUDA_LIBRARY=/nowhere/libcuda.so.1 not embedding-run %s --function=f --target=cuda --input=1x3xf32 2>&1 | FileCheck %s --check-prefix=NODRIVER
 // NODRIVER: error: cuda: no driver: /nowhere/libcuda.so.1: cannot open
 // RUN: not embedding-run %src_root/docs/examples/batch.mlir --target=cuda --emit=ptx --chip=sm_70 2>&1 | FileCheck %s --check-prefix=CHIP
-// CHIP: error: expected a chip from sm_80 on
+// CHIP: error: --chip: expected sm_80 or later, but got 'sm_70'
 // RUN: not embedding-run %s --function=f --emit=ptx 2>&1 | FileCheck %s --check-prefix=NOKERNELS
 // NOKERNELS: error: there are no kernels; is --target=cuda missing?
 

@@ -117,12 +117,10 @@ static std::string getSynchronizeName() {
 static FailureOr<SmallVector<int>> parseChips() {
   SmallVector<int> numbers;
   for (StringRef chip : chips) {
-    StringRef digits = chip;
-    int number = 0;
-    if (!digits.consume_front("sm_") || digits.getAsInteger(10, number) ||
-        number < 80)
+    std::optional<int> number = mlir::embedding::getChipNumber(chip);
+    if (!number)
       return fail("--chips: expected sm_80 or later, but got '" + chip + "'");
-    numbers.push_back(number);
+    numbers.push_back(*number);
   }
   llvm::sort(numbers);
   numbers.erase(llvm::unique(numbers), numbers.end());
@@ -254,13 +252,13 @@ static LogicalResult compile(ModuleOp module, ArrayRef<CFunction> functions,
   SmallVector<mlir::embedding::FunctionInterface> interfaces;
   for (const CFunction &function : functions)
     interfaces.push_back(function.getInterface());
-  mlir::embedding::FunctionCompilation options;
+  mlir::embedding::CompileOptions options;
   options.chip = chip;
   options.atomicGradients = atomicGradients;
-  options.assumesSizes = assumeSizes;
+  options.checksSizes = !assumeSizes;
   return makeObject(object, [&](SmallVectorImpl<char> &made) {
-    return mlir::embedding::compileFunctions(module, interfaces, target,
-                                             options, made);
+    return mlir::embedding::compileFunctions(
+        module, interfaces, target, options, /*areExported=*/false, made);
   });
 }
 

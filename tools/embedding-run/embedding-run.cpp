@@ -446,24 +446,19 @@ static LogicalResult compile(ModuleOp module, func::FuncOp function,
     entries = std::move(*created);
     mlir::embedding::Entries::addPasses(pm);
   }
+  mlir::embedding::CompileOptions options;
   if (targetKind == Target::cuda) {
-    mlir::embedding::NVVMPipelineOptions options;
-    if (!chip.empty())
-      options.chip = chip;
-    else if (device)
-      options.chip = "sm_" + std::to_string(device->getChip());
-    options.launch = mlir::embedding::KernelLaunch::callback;
-    options.checkSizes = !assumeSizes;
-    mlir::embedding::buildEmbeddingToNVVMPipeline(pm, options);
-  } else {
-    mlir::embedding::CPUPipelineOptions options;
-    options.vectorBytes = target.getVectorBytes();
-    options.vectorize = options.prefetch = !naive;
-    options.allocation = mlir::embedding::CPUAllocation::callback;
-    options.assertions = mlir::embedding::CPUAssertions::callback;
-    options.checkSizes = !assumeSizes;
-    mlir::embedding::buildEmbeddingToCPUPipeline(pm, options);
+    std::optional<int> number = mlir::embedding::getChipNumber(
+        chip.empty() && device ? "sm_" + std::to_string(device->getChip())
+                               : chip);
+    if (!number)
+      return fail("--chip: expected sm_80 or later, but got '" + chip + "'");
+    options.chip = *number;
   }
+  options.isNaive = naive;
+  options.checksSizes = !assumeSizes;
+  options.parallelism = mlir::embedding::CPUParallelism::none;
+  mlir::embedding::buildPipeline(pm, target, options);
   if (failed(pm.run(module)))
     return failure();
   if (emitKind == Emit::mlir) {

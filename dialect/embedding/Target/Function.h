@@ -16,7 +16,7 @@
 #ifndef EMBEDDING_TARGET_FUNCTION_H
 #define EMBEDDING_TARGET_FUNCTION_H
 
-#include "embedding/Target/CPU.h"
+#include "embedding/Target/Compile.h"
 
 #include "mlir/AsmParser/AsmParserState.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -64,29 +64,14 @@ std::string getCType(Type type);
 OwningOpRef<ModuleOp> parseModule(const llvm::SourceMgr &sources,
                                   MLIRContext &context, AsmParserState &state);
 
-struct FunctionCompilation {
-  /// The GPU, such as 90 for sm_90; 0 is the CPU.
-  int chip = 0;
-  /// Not vectorized and without prefetches, for comparison.
-  bool isNaive = false;
-  /// On GPUs, sums dense gradients by atomic additions.
-  bool atomicGradients = false;
-  /// Takes for granted that dynamic sizes agree.
-  bool assumesSizes = false;
-  /// As of CPUPipelineOptions.
-  int64_t numThreads = 0;
-  /// Whether entries are for whoever loads the object, and not for what is
-  /// linked to it.
-  bool exportsEntries = false;
-};
-
 /// Appends to `object` the code of a copy of `module`, with an entry for each
 /// of `functions`, which it has. Host code is for `target`. Entries call what
-/// the runtime has: see CompiledFunction.h there.
+/// the runtime has: see CompiledFunction.h there. They are for whoever loads
+/// the object if `areExported`, else for what is linked to it.
 LogicalResult compileFunctions(ModuleOp module,
                                ArrayRef<FunctionInterface> functions,
                                const CPUTarget &target,
-                               const FunctionCompilation &options,
+                               const CompileOptions &options, bool areExported,
                                SmallVectorImpl<char> &object);
 
 } // namespace mlir::embedding

@@ -16,7 +16,7 @@
 #include "CompilerFingerprint.h"
 #include "Linker.h"
 
-#include "embedding/Pipelines/Passes.h"
+#include "embedding/Target/Compile.h"
 #include "embedding/Target/Entry.h"
 #include "embedding/Target/OperationText.h"
 #include "embedding/Transforms/Passes.h"
@@ -242,24 +242,15 @@ static LogicalResult compile(Compilation &compilation, const KernelSpec &spec,
   if (!module)
     return failure();
 
+  mlir::embedding::CompileOptions options;
+  options.chip = spec.chip;
+  options.isNaive = spec.lowering == EMBEDDING_LOWERING_NAIVE;
+  options.atomicGradients = spec.usesAtomics;
+  options.rowAlignment = spec.rowAlignment;
+  if (isOfRange(spec))
+    options.parallelism = mlir::embedding::CPUParallelism::none;
   PassManager pm(&compilation.getContext());
-  bool isOptimized = spec.lowering == EMBEDDING_LOWERING_OPTIMIZED;
-  if (spec.chip != 0) {
-    mlir::embedding::NVVMPipelineOptions options;
-    options.chip = "sm_" + std::to_string(spec.chip);
-    options.rowAlignment = spec.rowAlignment;
-    options.atomicGradients = spec.usesAtomics;
-    options.launch = mlir::embedding::KernelLaunch::callback;
-    mlir::embedding::buildEmbeddingToNVVMPipeline(pm, options);
-  } else {
-    mlir::embedding::CPUPipelineOptions options;
-    options.vectorBytes = target->getVectorBytes();
-    options.vectorize = options.prefetch = isOptimized;
-    options.parallelism = isOfRange(spec)
-                              ? mlir::embedding::CPUParallelism::none
-                              : mlir::embedding::CPUParallelism::callback;
-    mlir::embedding::buildEmbeddingToCPUPipeline(pm, options);
-  }
+  mlir::embedding::buildPipeline(pm, *target, options);
   if (failed(pm.run(*module)))
     return failure();
   mlir::embedding::addPackedFunction(*module, spec.getFunctionName(),
@@ -269,8 +260,7 @@ static LogicalResult compile(Compilation &compilation, const KernelSpec &spec,
         *module,
         spec.getFunctionName() + mlir::embedding::kWorkspaceBytesSuffix.str(),
         spec.getWorkspaceBytesSymbol());
-  return target->emit(*module, isOptimized ? 2 : 0,
-                      mlir::embedding::CPUTarget::Output::object, object);
+  return mlir::embedding::emitObject(*module, *target, options, object);
 }
 
 extern "C" EMBEDDING_RUNTIME_EXPORT void

@@ -48,16 +48,16 @@ static LogicalResult compile(Compilation &compilation, StringRef ir,
     return emitError(UnknownLoc::get(&compilation.getContext()),
                      "there is no public function");
 
-  mlir::embedding::FunctionCompilation options;
+  mlir::embedding::CompileOptions options;
   options.chip = moduleTarget.chip;
   options.isNaive = moduleTarget.isNaive;
   options.atomicGradients = moduleTarget.atomicGradients;
-  options.assumesSizes = moduleTarget.assumesSizes;
+  options.checksSizes = !moduleTarget.assumesSizes;
   options.numThreads = moduleTarget.numThreads;
-  options.exportsEntries = true;
   mlir::embedding::ObjectFile object, linked;
   if (failed(mlir::embedding::compileFunctions(*module, functions, *target,
-                                               options, object)) ||
+                                               options, /*areExported=*/true,
+                                               object)) ||
       failed(mlir::embedding::linkToHost(
           UnknownLoc::get(&compilation.getContext()), object, linked)))
     return failure();
