@@ -30,10 +30,9 @@ getPosition(Operation *op, const OperationDesc &operation, int number) {
   if (op->getNumOperands() == static_cast<unsigned>(operation.numOperands))
     return number;
   // One operand is optional at most.
-  auto optional =
-      llvm::find_if(operation,
-                    [](const OperandDesc &desc) { return desc.isOptional; }) -
-      operation.begin();
+  int optional = 0;
+  while (!operation.operands[optional].isOptional)
+    ++optional;
   if (number == optional)
     return std::nullopt;
   return number > optional ? number - 1 : number;

@@ -44,8 +44,8 @@ static void appendRelations(RowIndexingOpInterface op, int number,
   Value operand = op.getDescribedOperand(number);
   Value indices = op.getIndices();
   int64_t dim = 0;
-  for (int i = 0; i < desc.numSizes; ++i)
-    switch (desc.sizes[i]) {
+  for (Size size : desc)
+    switch (size) {
     case Size::indexShape:
       for (; number != operation.indices &&
              dim < getShapedType(indices).getRank();
@@ -56,8 +56,7 @@ static void appendRelations(RowIndexingOpInterface op, int number,
     case Size::numOffsets:
       if (number != operation.indices)
         relations.push_back({desc.name, operand, dim, "indices", indices,
-                             /*otherDim=*/{},
-                             desc.sizes[i] == Size::numOffsets});
+                             /*otherDim=*/{}, size == Size::numOffsets});
       ++dim;
       break;
     case Size::rowLength:

@@ -159,7 +159,7 @@ Entries::create(ModuleOp module,
   for (auto function : module.getOps<func::FuncOp>())
     function.setPrivate();
   Entries result;
-  for (auto [function, name] : named) {
+  for (const auto &[function, name] : named) {
     addCaller(function, name, tensorArguments);
     result.entries.push_back(name);
   }

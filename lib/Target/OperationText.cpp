@@ -17,9 +17,9 @@ std::string mlir::embedding::getSizesText(const OperandDesc &operand,
                                           int64_t indexRank,
                                           int64_t rowLength) {
   std::string text;
-  for (int i = 0; i < operand.numSizes; ++i) {
-    bool isRow = operand.sizes[i] == Size::rowLength && rowLength >= 0;
-    int64_t numDims = operand.sizes[i] == Size::indexShape ? indexRank : 1;
+  for (Size size : operand) {
+    bool isRow = size == Size::rowLength && rowLength >= 0;
+    int64_t numDims = size == Size::indexShape ? indexRank : 1;
     for (int64_t dim = 0; dim < numDims; ++dim)
       text += isRow ? std::to_string(rowLength) + "x" : "?x";
   }

@@ -123,17 +123,20 @@ int64_t Operands::getSize(Size size) const {
 bool Operands::hasShape(int number) const {
   const OperandDesc &operand = operation.operands[number];
   const Tensor &tensor = getTensor(number), &indices = getIndices();
+  if (operand.hasIndexShape() &&
+      tensor.rank() != indices.rank() + operand.numSizes - 1)
+    return false;
   int dim = 0;
-  if (operand.hasIndexShape()) {
-    if (tensor.rank() != indices.rank() + operand.numSizes - 1)
-      return false;
+  for (Size size : operand) {
+    if (size != Size::indexShape) {
+      if (tensor.size(dim++) != getSize(size))
+        return false;
+      continue;
+    }
     for (; dim < indices.rank(); ++dim)
       if (tensor.size(dim) != indices.size(dim))
         return false;
   }
-  for (int i = operand.hasIndexShape(); i < operand.numSizes; ++i)
-    if (tensor.size(dim++) != getSize(operand.sizes[i]))
-      return false;
   return true;
 }
 
@@ -141,12 +144,12 @@ Failure Operands::reportShape(int number) const {
   const OperandDesc &operand = operation.operands[number];
   const Tensor &tensor = getTensor(number), &indices = getIndices();
   std::vector<int64_t> expected, actual;
-  for (int i = 0; i < operand.numSizes; ++i)
-    if (operand.sizes[i] == Size::indexShape)
+  for (Size size : operand)
+    if (size == Size::indexShape)
       for (int dim = 0; dim < indices.rank(); ++dim)
         expected.push_back(indices.size(dim));
     else
-      expected.push_back(getSize(operand.sizes[i]));
+      expected.push_back(getSize(size));
   for (int dim = 0; dim < tensor.rank(); ++dim)
     actual.push_back(tensor.size(dim));
   return fail(operand, "expected shape " +

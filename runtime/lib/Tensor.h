@@ -27,6 +27,8 @@ public:
   Tensor() {}
   Tensor(const Tensor &other) { *this = other; }
   Tensor &operator=(const Tensor &other) {
+    if (this == &other)
+      return *this;
     address = other.address;
     type = other.type;
     deviceId = other.deviceId;

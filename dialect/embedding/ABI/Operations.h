@@ -68,6 +68,8 @@ struct OperandDesc {
   uint8_t numSizes;
   Size sizes[2];
 
+  const Size *begin() const { return sizes; }
+  const Size *end() const { return sizes + numSizes; }
   constexpr bool isTensor() const { return kind == OperandKind::tensor; }
   constexpr bool isRead() const { return access != OperandAccess::write; }
   constexpr bool isWritten() const {
