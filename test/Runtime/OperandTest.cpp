@@ -597,7 +597,7 @@ std::vector<Defect> getDefects(const Operation &operation,
     defects.push_back({"float16", withType(kFloat16)});
   for (DLDeviceType type : {kDLCUDA, kDLCUDAManaged})
     defects.push_back(
-        {": expected the device of the other tensors, ",
+        {": expected the device of indices, ",
          [type](DLTensor &tensor) { tensor.device = {type, 1}; }});
   if (operand.isWritten() && operand.shape.size() > 1)
     defects.push_back({name + ": expected elements that do not share memory "
