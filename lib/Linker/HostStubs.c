@@ -10,7 +10,7 @@
 |*
 \*===----------------------------------------------------------------------===*/
 
-#include "embedding/Target/HostFunctions.h"
+#include "embedding/ABI/HostFunctions.h"
 
 #define STRING(x) #x
 #define EXPANDED_STRING(x) STRING(x)

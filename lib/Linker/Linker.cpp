@@ -8,8 +8,8 @@
 
 #include "Linker.h"
 
-#include "WriteFile.h"
-#include "embedding/Target/HostFunctions.h"
+#include "Support/WriteFile.h"
+#include "embedding/ABI/HostFunctions.h"
 
 #include "mlir/IR/Diagnostics.h"
 

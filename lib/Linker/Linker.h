@@ -26,7 +26,7 @@ namespace mlir::embedding {
 using ObjectFile = SmallVector<char, 0>;
 
 /// Links `object` to a shared object whose calls of host functions go through a
-/// table (see embedding/Target/HostFunctions.h). Emits an error if it needs
+/// table (see embedding/ABI/HostFunctions.h). Emits an error if it needs
 /// what neither that nor the C library nor one of `libraries` has, which this
 /// process has loaded by these names.
 LogicalResult linkToHost(Location loc, ArrayRef<char> object,

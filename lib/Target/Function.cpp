@@ -8,8 +8,8 @@
 
 #include "embedding/Target/Function.h"
 
+#include "embedding/ABI/Signature.h"
 #include "embedding/Target/Entry.h"
-#include "embedding/Target/Signature.h"
 
 #include "mlir/AsmParser/AsmParser.h"
 #include "mlir/Bytecode/BytecodeReader.h"

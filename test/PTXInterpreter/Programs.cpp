@@ -8,6 +8,8 @@
 
 #include "Programs.h"
 
+#include "Call/HostFunctions.h"
+
 #include "Linker.h"
 
 #include "embedding/InitAll.h"

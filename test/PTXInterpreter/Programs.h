@@ -17,7 +17,7 @@
 
 #include "Interpreter.h"
 
-#include "SharedObject.h"
+#include "Code/SharedObject.h"
 
 #include "mlir/IR/DialectRegistry.h"
 

@@ -6,8 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "BufferPool.h"
-#include "HugePages.h"
+#include "Host/BufferPool.h"
+#include "Host/HugePages.h"
 #include "TestUtils.h"
 
 #include <algorithm>

@@ -8,7 +8,7 @@
 
 #include "TestUtils.h"
 
-#include "ObjectCache.h"
+#include "Code/ObjectCache.h"
 
 #include <array>
 #include <csignal>

@@ -10,7 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Driver.h"
+#include "Device/Driver.h"
 
 #include <cstring>
 #include <dlfcn.h>

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Fork.h"
+#include "Host/Fork.h"
 #include "TestUtils.h"
 
 #include <algorithm>

@@ -12,7 +12,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "CompilerAPI.h"
+#include "Code/CompilerAPI.h"
 
 #include <gtest/gtest.h>
 #include <limits>

@@ -6,8 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "ModuleCode.h"
-#include "CompiledFunction.h"
+#include "Code/ModuleCode.h"
+#include "Call/CompiledFunction.h"
 
 #include <gtest/gtest.h>
 #include <random>

@@ -6,7 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "SharedObject.h"
+#include "Code/SharedObject.h"
+#include "Call/HostFunctions.h"
 #include "TestUtils.h"
 
 #include <atomic>

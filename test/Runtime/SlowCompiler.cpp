@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "CompilerAPI.h"
+#include "Code/CompilerAPI.h"
 #include "CompilerFingerprint.h"
 
 #include <atomic>

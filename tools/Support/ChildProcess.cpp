@@ -8,9 +8,9 @@
 
 #include "ChildProcess.h"
 
-#include "ChildEnd.h"
 #include "Errors.h"
-#include "WriteFile.h"
+#include "Support/ChildEnd.h"
+#include "Support/WriteFile.h"
 
 #include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"

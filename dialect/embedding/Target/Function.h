@@ -35,7 +35,7 @@ struct FunctionInterface {
   static FailureOr<FunctionInterface> get(func::FuncOp function,
                                           const AsmParserState *source);
 
-  /// Appends the signature, of embedding/Target/Signature.h, and its names.
+  /// Appends the signature, of embedding/ABI/Signature.h, and its names.
   void appendSignature(unsigned x86Level, ArrayRef<int> chips,
                        SmallVectorImpl<int64_t> &fields,
                        std::string &names) const;

@@ -11,7 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../CompilerAPI.h"
+#include "Code/CompilerAPI.h"
 #include "Compilation.h"
 #include "CompilerFingerprint.h"
 #include "Linker.h"

@@ -12,9 +12,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../CompilerProcess.h"
-#include "../WriteFile.h"
+#include "Code/CompilerProcess.h"
 #include "CompilerFingerprint.h"
+#include "Support/WriteFile.h"
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"

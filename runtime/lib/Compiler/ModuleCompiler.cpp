@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../CompilerAPI.h"
+#include "Code/CompilerAPI.h"
 #include "Compilation.h"
 #include "Linker.h"
 

@@ -13,8 +13,8 @@
 
 #include "Launcher.h"
 
-#include "CompiledFunction.h"
-#include "ThreadPool.h"
+#include "Call/CompiledFunction.h"
+#include "Host/ThreadPool.h"
 
 #include <charconv>
 #include <cstdlib>

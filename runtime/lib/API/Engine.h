@@ -1,0 +1,210 @@
+//===- Engine.h - Compiles, keeps and runs kernels --------------*- C++ -*-===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef EMBEDDING_RUNTIME_LIB_API_ENGINE_H
+#define EMBEDDING_RUNTIME_LIB_API_ENGINE_H
+
+#include "Call/GeneratedCall.h"
+#include "Code/CompilerAPI.h"
+#include "Code/KernelSpec.h"
+#include "Code/ModuleCode.h"
+#include "Code/ObjectCache.h"
+#include "Code/SharedObject.h"
+#include "Device/Device.h"
+#include "Host/BufferPool.h"
+#include "Host/ThreadPool.h"
+
+#include <array>
+#include <atomic>
+#include <deque>
+#include <future>
+#include <list>
+#include <mutex>
+#include <optional>
+
+namespace embedding::runtime {
+
+/// Memory from the engine's allocator, until destroyed or released.
+class Workspace;
+
+/// A kernel that has been loaded; never moved or removed while its engine
+/// lives.
+struct Kernel {
+  KernelSpec spec;
+  KernelFunction run;
+  /// Null if the kernel takes no workspace.
+  WorkspaceFunction getWorkspaceBytes;
+  SharedObject object;
+  const Kernel *next;
+};
+
+/// The functions of a module, and the object that has their entries.
+struct LoadedModule {
+  /// As SharedObject::load.
+  static Result<LoadedModule> load(ModuleCode code, const std::string &file);
+
+  std::vector<ModuleCode::Function> functions;
+  SharedObject object;
+};
+
+class Engine {
+public:
+  static Result<std::unique_ptr<Engine>>
+  create(const EmbeddingEngineOptions &options);
+  ~Engine();
+
+  /// The kernel of `spec`: from memory without a lock, else from disk, else
+  /// compiled. Several threads that want one wait for the first of them, and
+  /// nobody waits for another kernel.
+  Result<const Kernel *> getKernel(const KernelSpec &spec);
+
+  /// The functions of `ir` for the GPU `chip`, or the CPU if that is 0: from
+  /// disk if that loads, else compiled.
+  Result<LoadedModule> getModule(std::string_view ir, int32_t chip,
+                                 bool atomicGradients, bool assumesSizes);
+  /// Keeps code that work on a GPU may need, for as long as the engine lives.
+  void keep(SharedObject object);
+
+  void parallelFor(int64_t size, int64_t grain, EmbeddingRangeFunction function,
+                   void *context);
+
+  Result<Workspace> allocate(size_t size);
+  void deallocate(void *memory, size_t size) noexcept;
+  /// Has the system make the pages of what is about to be written whole, if it
+  /// lies in a buffer of the pool that has none yet.
+  void touch(void *memory, size_t size);
+  /// As the option; the caller's allocator keeps what it likes.
+  void setMaxIdleBufferBytes(uint64_t bytes);
+
+  /// The GPU `id`, whose driver is loaded if need be.
+  Result<Device *> getDevice(int32_t id) { return devices->get(id); }
+  /// Memory of the GPU whose context is current, for work in `stream`.
+  Result<void *> allocateOnDevice(Device &device, void *stream, size_t size);
+  void deallocateOnDevice(Device &device, void *stream, void *memory,
+                          size_t size);
+
+  EmbeddingLowering getLowering() const { return lowering; }
+  /// Threads of the pool, or those that the caller says theirs has.
+  int32_t getNumThreads() const { return numThreads; }
+  /// Empty if there is no cache on disk.
+  const char *getCacheDirectory() const {
+    return cache ? cache->getDirectory().c_str() : "";
+  }
+  void getStatistics(EmbeddingEngineStatistics &statistics) const;
+
+private:
+  Engine() = default;
+
+  const Kernel *findLoaded(const KernelSpec &spec) const;
+  Result<const Kernel *> makeKernel(const KernelSpec &spec);
+  /// Code that `described` describes, with what all code depends on: from disk
+  /// if `load` takes what is there, a view of bytes and the file that has them,
+  /// else what `compile` makes, which is kept there.
+  template <typename Load, typename Compile>
+  auto loadOrCompile(std::string_view described, const Load &load,
+                     const Compile &compile)
+      -> decltype(load(std::string_view(), std::string()));
+  Result<std::string> compile(const KernelSpec &spec);
+  std::string getCompilerPath() const;
+  Result<CompileKernel> loadCompiler();
+
+  EmbeddingLowering lowering = EMBEDDING_LOWERING_OPTIMIZED;
+  int32_t numThreads = 1;
+  std::optional<std::string> cpu;
+  std::string cpuKey;
+  std::optional<ObjectCache> cache;
+  std::optional<std::string> compilerLibrary;
+  ThreadPool::Pointer pool;
+  std::optional<BufferPool> buffers;
+  EmbeddingParallelFor callerParallelFor = nullptr;
+  void *parallelForContext = nullptr;
+  EmbeddingDeviceAllocate deviceAllocate = nullptr;
+  EmbeddingDeviceDeallocate deviceDeallocate = nullptr;
+  void *deviceAllocatorContext = nullptr;
+  std::optional<Devices> devices;
+  EmbeddingAllocate allocateFunction = nullptr;
+  EmbeddingDeallocate deallocateFunction = nullptr;
+  void *allocatorContext = nullptr;
+
+  /// A hash table of lists. Lists grow at the head, under the mutex, and are
+  /// read without one.
+  std::array<std::atomic<const Kernel *>, 256> buckets{};
+  std::deque<Kernel> kernels;
+  /// Those that a thread is making now.
+  using Made = Result<const Kernel *>;
+  std::list<std::pair<KernelSpec, std::shared_future<Made>>> inMaking;
+  std::deque<SharedObject> kept;
+  /// Locked within a NoForkScope, and never while something is compiled.
+  std::mutex mutex;
+  CompileKernel compileKernel = nullptr;
+  /// Of the above, while that is loaded.
+  std::mutex compilerMutex;
+
+  std::atomic<int64_t> kernelsCompiled{0};
+  std::atomic<int64_t> kernelsLoaded{0};
+  std::atomic<int64_t> objectsRejected{0};
+};
+
+/// A call of a kernel whose loops run on `engine`. It allocates nothing, has no
+/// results, and no body of a loop of it fails.
+class KernelCall final : public GeneratedCall {
+public:
+  explicit KernelCall(Engine &engine) : engine(engine) {}
+
+private:
+  void runLoop(int64_t size, EmbeddingRangeFunction function,
+               void *context) override {
+    engine.parallelFor(size, /*grain=*/1, function, context);
+  }
+  Result<void *> allocateMemory(size_t) override {
+    return unexpected("asks for memory");
+  }
+  void deallocateMemory(void *, size_t) override {}
+  Status take(int64_t, const int64_t *) override {
+    return unexpected("has a result");
+  }
+
+  static Failure unexpected(const char *what) {
+    return {EMBEDDING_INTERNAL, std::string("a kernel ") + what};
+  }
+
+  Engine &engine;
+};
+
+class Workspace {
+public:
+  Workspace(Engine &engine, void *memory, size_t size)
+      : engine(&engine), memory(memory), size(size) {}
+  Workspace(Workspace &&other) noexcept
+      : engine(other.engine), memory(std::exchange(other.memory, nullptr)),
+        size(other.size) {}
+  Workspace &operator=(Workspace &&) = delete;
+  ~Workspace() {
+    if (memory)
+      engine->deallocate(memory, size);
+  }
+
+  char *data() const { return static_cast<char *>(memory); }
+  /// Leaves the memory to the caller.
+  void *release() { return std::exchange(memory, nullptr); }
+
+  static constexpr size_t kAlignment = BufferPool::kAlignment;
+
+private:
+  Engine *engine;
+  void *memory;
+  size_t size;
+};
+
+} // namespace embedding::runtime
+
+struct EmbeddingEngine {
+  std::unique_ptr<embedding::runtime::Engine> engine;
+};
+
+#endif // EMBEDDING_RUNTIME_LIB_API_ENGINE_H

@@ -1,0 +1,262 @@
+//===- Module.cpp - Functions of IR ---------------------------------------===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "embedding-runtime/Module.h"
+
+#include "API/Engine.h"
+#include "Call/CompiledFunction.h"
+
+#include <cstring>
+#include <deque>
+
+using namespace embedding::runtime;
+
+//===----------------------------------------------------------------------===//
+// Modules
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// A function, and what a caller may ask of it.
+struct Function {
+  Function(ModuleCode::Function &&described, void *entry)
+      : code(std::move(described)),
+        signature(code.fields.data(), code.names.data()), entry(entry) {
+    describe(signature.arguments);
+    describe(signature.results);
+  }
+  Function(const Function &) = delete;
+  Function &operator=(const Function &) = delete;
+
+  EmbeddingFunction getDescription() const {
+    return {signature.name, static_cast<int32_t>(signature.arguments.size()),
+            static_cast<int32_t>(signature.results.size()), operands.data(),
+            operands.data() + signature.arguments.size()};
+  }
+
+  ModuleCode::Function code;
+  Signature signature;
+  void *entry;
+  std::vector<EmbeddingOperand> operands;
+  std::deque<std::vector<int64_t>> shapes;
+
+private:
+  void describe(const std::vector<Operand> &described) {
+    for (const Operand &operand : described) {
+      std::vector<int64_t> &shape = shapes.emplace_back();
+      for (int64_t dim = 0; dim < operand.rank; ++dim)
+        shape.push_back(
+            operand.sizes[dim] == signature::kAny ? -1 : operand.sizes[dim]);
+      operands.push_back({operand.name, static_cast<int32_t>(operand.rank),
+                          operand.isMemRef, operand.dtype(), shape.data()});
+    }
+  }
+};
+
+/// Results that the caller makes when their shapes are known.
+class MadeResults : public Results {
+public:
+  MadeResults(const Signature &signature, EmbeddingMakeResult make,
+              void *context)
+      : signature(signature), make(make), context(context) {}
+
+  const std::vector<Tensor> &getKnown() const override {
+    static const std::vector<Tensor> none;
+    return none;
+  }
+  Result<Tensor> getTensor(int64_t number, const DLTensor &like) override {
+    const Operand &operand = signature.results[number];
+    DLTensor made = like;
+    if (make(context, number, &like, &made) != 0)
+      return Failure{EMBEDDING_OUT_OF_MEMORY,
+                     std::string(operand.name) + ": no memory was made"};
+    Result<Tensor> tensor = CompiledCall::getTensor(
+        &made, operand, like.device.device_type == kDLCUDA);
+    if (!tensor)
+      return tensor;
+    for (int dim = 0; dim < like.ndim; ++dim)
+      if (tensor->size(dim) != like.shape[dim])
+        return invalidArgument(std::string(operand.name) +
+                               ": expected memory of shape " +
+                               formatShape(like.shape, like.ndim));
+    return tensor;
+  }
+
+private:
+  const Signature &signature;
+  EmbeddingMakeResult make;
+  void *context;
+};
+
+} // namespace
+
+struct EmbeddingModule final : Machine {
+  explicit EmbeddingModule(Engine &engine) : engine(engine) {}
+
+  Status compile(std::string_view ir, const EmbeddingModuleOptions &options);
+  Status call(const char *name, const void *const *arguments,
+              const EmbeddingCallOptions &options);
+
+  const std::vector<EmbeddingFunction> &getFunctions() const {
+    return descriptions;
+  }
+
+  void parallelFor(int64_t size, EmbeddingRangeFunction function,
+                   void *context) override {
+    engine.parallelFor(size, /*grain=*/1, function, context);
+  }
+  Result<void *> allocate(size_t size) override {
+    Result<Workspace> memory = engine.allocate(size);
+    if (!memory)
+      return std::move(memory.failure());
+    return memory->release();
+  }
+  void deallocate(void *memory, size_t size) override {
+    engine.deallocate(memory, size);
+  }
+  Result<Device *> getDevice(int32_t id) override {
+    return engine.getDevice(id);
+  }
+  Result<void *> allocate(Device &device, CUstream stream,
+                          size_t size) override {
+    return engine.allocateOnDevice(device, stream, size);
+  }
+  void deallocate(Device &device, CUstream stream, void *memory,
+                  size_t size) override {
+    engine.deallocateOnDevice(device, stream, memory, size);
+  }
+
+private:
+  Engine &engine;
+  /// That of a GPU, or -1.
+  int32_t deviceId = -1;
+  std::deque<Function> functions;
+  std::vector<EmbeddingFunction> descriptions;
+  /// Code for the CPU.
+  std::optional<SharedObject> code;
+};
+
+Status EmbeddingModule::compile(std::string_view ir,
+                                const EmbeddingModuleOptions &options) {
+  int32_t chip = 0;
+  if (options.device.device_type == kDLCUDA) {
+    deviceId = options.device.device_id;
+    Result<Device *> device = engine.getDevice(deviceId);
+    if (!device)
+      return device.failure();
+    chip = (*device)->getChip();
+  } else if (options.device.device_type != kDLCPU) {
+    return invalidArgument("options: expected a device of type kDLCPU or "
+                           "kDLCUDA, but got " +
+                           std::to_string(options.device.device_type));
+  }
+
+  Result<LoadedModule> module = engine.getModule(
+      ir, chip, options.allow_nondeterministic != 0, options.assume_sizes != 0);
+  if (!module)
+    return module.failure();
+  for (ModuleCode::Function &described : module->functions) {
+    void *entry = module->object.find(described.entry);
+    Function &function = functions.emplace_back(std::move(described), entry);
+    descriptions.push_back(function.getDescription());
+  }
+  if (deviceId >= 0)
+    engine.keep(std::move(module->object));
+  else
+    code.emplace(std::move(module->object));
+  return success();
+}
+
+Status EmbeddingModule::call(const char *name, const void *const *arguments,
+                             const EmbeddingCallOptions &options) {
+  const Function *function = nullptr;
+  for (const Function &known : functions)
+    if (std::strcmp(known.signature.name, name) == 0)
+      function = &known;
+  if (!function)
+    return invalidArgument("module: no function '" + std::string(name) + "'");
+  const Signature &signature = function->signature;
+  MadeResults made(signature, options.make_result, options.make_result_context);
+  GivenResults given(signature);
+  CallDevice device;
+  device.id = deviceId;
+  if (!options.make_result)
+    if (Status taken =
+            given.take(arguments + signature.arguments.size(), device);
+        !taken)
+      return taken;
+  CompiledCall call(*this, signature,
+                    options.make_result ? static_cast<Results &>(made) : given,
+                    static_cast<CUstream>(options.stream));
+  return call.run(&function->entry, arguments, device);
+}
+
+//===----------------------------------------------------------------------===//
+// C API
+//===----------------------------------------------------------------------===//
+
+void embedding_module_options_init(EmbeddingModuleOptions *options,
+                                   size_t struct_size) {
+  EmbeddingModuleOptions defaults{};
+  defaults.device = {kDLCPU, 0};
+  initOptions(options, struct_size, defaults);
+}
+
+EmbeddingStatusCode
+embedding_module_compile(EmbeddingEngine *engine, const char *ir, size_t size,
+                         const EmbeddingModuleOptions *options,
+                         EmbeddingModule **out_module,
+                         EmbeddingStatus *out_status) {
+  return callAtBoundary(out_status, [&]() -> Status {
+    if (!out_module)
+      return invalidArgument("expected out_module not to be null");
+    *out_module = nullptr;
+    if (!engine || !ir)
+      return invalidArgument("expected engine and ir not to be null");
+    EmbeddingModuleOptions given;
+    embedding_module_options_init(&given, sizeof(given));
+    if (Status copied = copyOptions(options, given); !copied)
+      return copied;
+    auto module = std::make_unique<EmbeddingModule>(*engine->engine);
+    if (Status compiled = module->compile({ir, size}, given); !compiled)
+      return compiled;
+    *out_module = module.release();
+    return success();
+  });
+}
+
+void embedding_module_destroy(EmbeddingModule *module) { delete module; }
+
+size_t embedding_module_get_functions(const EmbeddingModule *module,
+                                      const EmbeddingFunction **out_functions) {
+  if (out_functions)
+    *out_functions = module ? module->getFunctions().data() : nullptr;
+  return module ? module->getFunctions().size() : 0;
+}
+
+void embedding_call_options_init(EmbeddingCallOptions *options,
+                                 size_t struct_size) {
+  initOptions(options, struct_size, EmbeddingCallOptions{});
+}
+
+EmbeddingStatusCode embedding_module_call(EmbeddingModule *module,
+                                          const char *function,
+                                          const void *const *arguments,
+                                          const EmbeddingCallOptions *options,
+                                          EmbeddingStatus *out_status) {
+  return callAtBoundary(out_status, [&]() -> Status {
+    if (!module || !function || !arguments)
+      return invalidArgument(
+          "expected module, function and arguments not to be null");
+    EmbeddingCallOptions given;
+    embedding_call_options_init(&given, sizeof(given));
+    if (Status copied = copyOptions(options, given); !copied)
+      return copied;
+    return module->call(function, arguments, given);
+  });
+}

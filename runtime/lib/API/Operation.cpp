@@ -1,0 +1,553 @@
+//===- Operation.cpp - Calls of operations --------------------------------===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What is around the kernel of an operation, whichever it is: its choice,
+// workspace, copies of tensors that it cannot take as they are, and the check
+// of indices before anything is written.
+//
+//===----------------------------------------------------------------------===//
+
+#include "API/Operation.h"
+
+#include "Call/DeviceOperands.h"
+#include "Call/OutOfRangeIndices.h"
+#include "Support/RowRuns.h"
+
+using namespace embedding::runtime;
+using mlir::embedding::Elements;
+
+static size_t alignSize(size_t size) {
+  return roundUp(size, Workspace::kAlignment);
+}
+
+/// Whether the kernel writes every row of `operand`, and not only the first
+/// ones.
+static bool isWrittenInFull(const OperandDesc &operand) {
+  return operand.isWritten() && operand.hasRows() &&
+         operand.sizes[0] != mlir::embedding::Size::numIndices;
+}
+
+//===----------------------------------------------------------------------===//
+// Choices
+//===----------------------------------------------------------------------===//
+
+/// What the kernel of a call depends on, apart from its tensors.
+static KernelSpec getSpec(const Operands &operands,
+                          EmbeddingLowering lowering) {
+  const Attributes &attributes = operands.attributes;
+  const Tensor &indices = operands.getIndices();
+  KernelSpec spec;
+  spec.operation = &operands.operation;
+  spec.outOfRange = static_cast<EmbeddingOutOfRange>(attributes.outOfRange);
+  // On the CPU indices are checked before the kernel runs.
+  if (spec.outOfRange == EMBEDDING_OUT_OF_RANGE_CHECK && !indices.isOnDevice())
+    spec.outOfRange = EMBEDDING_OUT_OF_RANGE_ASSUME;
+  spec.lowering =
+      indices.isOnDevice() ? EMBEDDING_LOWERING_OPTIMIZED : lowering;
+  spec.indexBits = indices.dtype().bits;
+  if (operands.operation.hasMaxNorm)
+    spec.normType = attributes.normType;
+  if (operands.operation.hasScaleGradByFreq) {
+    spec.hasPadding = attributes.paddingIdx.has_value();
+    spec.scalesGradByFreq = attributes.scaleGradByFreq;
+  }
+  return spec;
+}
+
+/// How the kernel of `spec`, which knows its rows, brings positions of one row
+/// together on the CPU.
+static Grouping chooseGrouping(const KernelSpec &spec, int64_t numIndices,
+                               int64_t numRows, int32_t numThreads) {
+  switch (spec.operation->kind) {
+  case OperationKind::renorm:
+  case OperationKind::renormLookup:
+    return cost::chooseDistinct(numIndices, numRows);
+  case OperationKind::denseGrad:
+    // The kernel of a scatter knows the length of its rows, and no scales.
+    if (spec.rowLength != KernelSpec::kDynamic && !spec.scalesGradByFreq)
+      return cost::chooseReduction(
+          numIndices, numRows, spec.rowLength * spec.elementBytes, numThreads);
+    return cost::chooseSort(numIndices, numRows);
+  case OperationKind::coalesce:
+  case OperationKind::group:
+    return cost::chooseSort(numIndices, numRows);
+  case OperationKind::sparseGrad:
+  case OperationKind::doubleBackward:
+    // They sort for nothing but frequencies.
+    return spec.scalesGradByFreq ? cost::chooseSort(numIndices, numRows)
+                                 : Grouping::radixSort;
+  case OperationKind::lookup:
+    return Grouping::radixSort;
+  }
+  return Grouping::radixSort;
+}
+
+/// A tensor that is not made of rows, as a list. That of a number of entries,
+/// which has no dimension, begins in the same way.
+static MemRef<1> describeVector(const Operands &operands, int number) {
+  MemRef<1> vector;
+  if (!operands.isTensor(number))
+    return vector;
+  vector.aligned = operands.getTensor(number).data();
+  vector.sizes[0] = operands.getTensor(number).numElements();
+  vector.strides[0] = 1;
+  return vector;
+}
+
+/// Positions and rows fit into 64 bits together, as `embedding.group` has it.
+static Status checkIndexCount(int64_t numIndices, int64_t numRows) {
+  auto bitsOf = [](int64_t value) {
+    return value > 0 ? 64 - __builtin_clzll(static_cast<uint64_t>(value)) : 0;
+  };
+  if (bitsOf(numIndices - 1) + bitsOf(numRows) <= 64)
+    return success();
+  return Failure{EMBEDDING_UNSUPPORTED,
+                 "indices: expected positions and rows of 64 bits together, "
+                 "but got " +
+                     std::to_string(numIndices) + " positions and " +
+                     std::to_string(numRows) + " rows"};
+}
+
+//===----------------------------------------------------------------------===//
+// On the CPU
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// A call on the CPU. Tensors of rows that do not lie at one stride are copied
+/// to the workspace, and from there if they are written; so are indices that
+/// are not contiguous.
+class CPUCall {
+public:
+  CPUCall(Engine &engine, Operands &operands)
+      : engine(engine), operands(operands), indices(operands.getIndices()),
+        spec(getSpec(operands, engine.getLowering())),
+        copiesIndices(!indices.isContiguous() || !indices.isAligned()) {}
+
+  Status run(size_t *outWorkspaceBytes);
+
+private:
+  struct Rows {
+    const Tensor *tensor = nullptr;
+    MemRef<2> ref;
+    size_t copyOffset = 0;
+    bool isRead = false;
+    bool isWritten = false;
+    bool isCopied = false;
+  };
+
+  void describeOperands();
+  void describeRows(int number);
+  size_t planCopies(size_t offset);
+  Status checkIndices();
+
+  Engine &engine;
+  Operands &operands;
+  const Tensor &indices;
+  KernelSpec spec;
+  bool copiesIndices;
+  size_t indexCopyOffset = 0;
+  std::array<Rows, mlir::embedding::kMaxRowOperands> rows;
+  int numRowOperands = 0;
+  std::array<MemRef<1>, kMaxOperands> vectors;
+  KernelArguments arguments{};
+};
+
+} // namespace
+
+/// A tensor [..., D] as one of two dimensions.
+void CPUCall::describeRows(int number) {
+  const Tensor &tensor = operands.getTensor(number);
+  const OperandDesc &operand = operands.operation.operands[number];
+  Rows &to = rows[numRowOperands++];
+  RowRuns runs(tensor);
+  int last = tensor.rank() - 1;
+  int64_t rowLength = tensor.size(last);
+  to.tensor = &tensor;
+  to.isRead = operand.isRead();
+  to.isWritten = operand.isWritten();
+  to.isCopied = !runs.isSingle();
+  to.ref.aligned = tensor.data();
+  to.ref.sizes[0] = 1;
+  for (int dim = 0; dim < last; ++dim)
+    to.ref.sizes[0] *= tensor.size(dim);
+  to.ref.sizes[1] = rowLength;
+  to.ref.strides[0] = to.isCopied ? rowLength : runs.getStride();
+  to.ref.strides[1] =
+      to.isCopied || hasContiguousRows(tensor) ? 1 : tensor.stride(last);
+  arguments[number] = &to.ref;
+  spec.isContiguous &= to.ref.strides[1] == 1;
+  spec.elementCode = static_cast<DLDataTypeCode>(tensor.dtype().code);
+  spec.elementBytes = static_cast<int32_t>(tensor.elementBytes());
+  // IR knows no slice of a dimension of size 0.
+  spec.rowLength =
+      rowLength > 0 && rowLength * spec.elementBytes <= cost::kMaxStaticRowBytes
+          ? rowLength
+          : KernelSpec::kDynamic;
+}
+
+void CPUCall::describeOperands() {
+  const OperationDesc &operation = operands.operation;
+  for (int number = 0; number < operation.numOperands; ++number) {
+    const OperandDesc &operand = operation.operands[number];
+    if (!operand.isTensor()) {
+      arguments[number] = operands.getNumber(number);
+      continue;
+    }
+    if (operand.hasRows()) {
+      describeRows(number);
+      continue;
+    }
+    vectors[number] = describeVector(operands, number);
+    arguments[number] = &vectors[number];
+  }
+}
+
+/// Places the copies behind the first `offset` bytes; returns where they end.
+size_t CPUCall::planCopies(size_t offset) {
+  auto place = [&](const Tensor &tensor) {
+    size_t at = offset;
+    offset += alignSize(tensor.numElements() * tensor.elementBytes());
+    return at;
+  };
+  if (copiesIndices)
+    indexCopyOffset = place(indices);
+  for (Rows &each : rows)
+    if (each.isCopied)
+      each.copyOffset = place(*each.tensor);
+  return offset;
+}
+
+Status CPUCall::checkIndices() {
+  KernelSpec finding;
+  finding.outOfRange = EMBEDDING_OUT_OF_RANGE_CHECK;
+  finding.lowering = spec.lowering;
+  finding.indexBits = spec.indexBits;
+  Result<const Kernel *> kernel = engine.getKernel(finding);
+  if (!kernel)
+    return kernel.failure();
+  struct Check {
+    const Kernel *kernel;
+    MemRef<1> *indices;
+    int64_t numRows;
+    OutOfRangeIndices found;
+  } check{
+      *kernel, &vectors[operands.operation.indices], operands.getNumRows(), {}};
+  engine.parallelFor(
+      indices.numElements(), cost::kGrainBytes / indices.elementBytes(),
+      [](void *context, int64_t begin, int64_t end) {
+        auto &check = *static_cast<Check *>(context);
+        OutOfRangeReport report;
+        void *arguments[] = {&begin, &end, check.indices, &check.numRows,
+                             &report.ref};
+        check.kernel->run(arguments);
+        check.found.add(begin, report);
+      },
+      &check);
+  return check.found.getStatus(check.numRows);
+}
+
+Status CPUCall::run(size_t *outWorkspaceBytes) {
+  describeOperands();
+  spec.grouping = chooseGrouping(spec, indices.numElements(),
+                                 operands.getNumRows(), engine.getNumThreads());
+  Result<const Kernel *> kernel = engine.getKernel(spec);
+  if (!kernel)
+    return kernel.failure();
+  MemRef<1> workspace;
+  workspace.strides[0] = 1;
+  arguments[operands.operation.numOperands] = &workspace;
+  size_t kernelBytes = alignSize(
+      static_cast<size_t>((*kernel)->getWorkspaceBytes(arguments.data())));
+  size_t totalBytes = planCopies(kernelBytes);
+  if (outWorkspaceBytes) {
+    *outWorkspaceBytes = totalBytes;
+    return success();
+  }
+
+  std::optional<Workspace> memory;
+  if (totalBytes > 0) {
+    Result<Workspace> allocated = engine.allocate(totalBytes);
+    if (!allocated)
+      return allocated.failure();
+    memory.emplace(std::move(*allocated));
+    workspace.aligned = memory->data();
+    workspace.sizes[0] = static_cast<int64_t>(kernelBytes);
+  }
+  if (copiesIndices) {
+    copyToCompact(indices, memory->data() + indexCopyOffset);
+    vectors[operands.operation.indices].aligned =
+        memory->data() + indexCopyOffset;
+  }
+  if (operands.attributes.outOfRange == EMBEDDING_OUT_OF_RANGE_CHECK)
+    if (Status inRange = checkIndices(); !inRange)
+      return inRange;
+  for (Rows &each : rows)
+    if (each.isCopied) {
+      each.ref.aligned = memory->data() + each.copyOffset;
+      if (each.isRead)
+        copyToCompact(*each.tensor, memory->data() + each.copyOffset);
+    }
+  for (int number = 0; number < operands.operation.numOperands; ++number)
+    if (isWrittenInFull(operands.operation.operands[number]))
+      if (const Tensor &tensor = operands.getTensor(number);
+          tensor.isContiguous())
+        engine.touch(tensor.data(),
+                     tensor.numElements() * tensor.elementBytes());
+  KernelCall call(engine);
+  call.enter([&] { (*kernel)->run(arguments.data()); });
+  if (Status done = call.getStatus(); !done)
+    return done;
+  for (const Rows &each : rows)
+    if (each.isCopied && each.isWritten)
+      copyFromCompact(memory->data() + each.copyOffset, *each.tensor);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// On a GPU
+//===----------------------------------------------------------------------===//
+
+/// Runs the kernel of `spec` in `stream` of GPU `id` with the first
+/// `numOperands` of `arguments` and a workspace. If `outWorkspaceBytes` is not
+/// null, it is all that is written.
+static Status runOnDevice(Engine &engine, int32_t id, void *stream,
+                          KernelSpec &spec, KernelArguments &arguments,
+                          int numOperands, size_t *outWorkspaceBytes) {
+  Result<Device *> device = engine.getDevice(id);
+  if (!device)
+    return device.failure();
+  spec.chip = (*device)->getChip();
+  Result<const Kernel *> kernel = engine.getKernel(spec);
+  if (!kernel)
+    return kernel.failure();
+  MemRef<1> workspace;
+  workspace.strides[0] = 1;
+  arguments[numOperands] = &workspace;
+  auto bytes =
+      static_cast<size_t>((*kernel)->getWorkspaceBytes(arguments.data()));
+  if (outWorkspaceBytes) {
+    *outWorkspaceBytes = bytes;
+    return success();
+  }
+  DeviceCall call(**device, static_cast<CUstream>(stream));
+  if (Status ready = call.getStatus(); !ready)
+    return ready;
+  if (bytes > 0) {
+    Result<void *> memory = engine.allocateOnDevice(**device, stream, bytes);
+    if (!memory)
+      return memory.failure();
+    workspace.aligned = *memory;
+    workspace.sizes[0] = static_cast<int64_t>(bytes);
+  }
+  (*kernel)->run(arguments.data());
+  if (bytes > 0)
+    engine.deallocateOnDevice(**device, stream, workspace.aligned, bytes);
+  return call.getStatus();
+}
+
+static Status callOnDevice(Engine &engine, Operands &operands,
+                           size_t *outWorkspaceBytes) {
+  const OperationDesc &operation = operands.operation;
+  const Tensor &indices = operands.getIndices();
+  KernelSpec spec = getSpec(operands, engine.getLowering());
+  // Others would change nothing but the name of the kernel.
+  spec.usesAtomics = operation.kind == OperationKind::denseGrad &&
+                     operands.attributes.allowNondeterministic &&
+                     !spec.scalesGradByFreq &&
+                     operands.getTensor(operation.rows).dtype().bits >= 32;
+  KernelArguments arguments{};
+  DeviceOperands onDevice(indices);
+  std::array<MemRef<1>, kMaxOperands> vectors;
+  for (int number = 0; number < operation.numOperands; ++number) {
+    const OperandDesc &operand = operation.operands[number];
+    if (!operand.isTensor()) {
+      arguments[number] = operands.getNumber(number);
+    } else if (number == operation.indices) {
+      arguments[number] = onDevice.getIndices();
+    } else if (operand.hasRows()) {
+      arguments[number] =
+          onDevice.add(operands.getTensor(number), operand.hasIndexShape());
+    } else {
+      vectors[number] = describeVector(operands, number);
+      arguments[number] = &vectors[number];
+    }
+  }
+  bool areBytes =
+      operation.operands[operation.rows].elements == Elements::fixedWidth;
+  if (Status finished = onDevice.finish(spec, areBytes); !finished)
+    return finished;
+  return runOnDevice(engine, indices.device(), operands.attributes.stream, spec,
+                     arguments, operation.numOperands, outWorkspaceBytes);
+}
+
+//===----------------------------------------------------------------------===//
+// Calls
+//===----------------------------------------------------------------------===//
+
+Status embedding::runtime::callOperation(Engine &engine, Operands &operands,
+                                         size_t *outWorkspaceBytes) {
+  bool isOnDevice = operands.getIndices().isOnDevice();
+  if (operands.operation.kind == OperationKind::lookup) {
+    if (!isOnDevice)
+      return lookupOnCPU(engine, operands, outWorkspaceBytes);
+    if (outWorkspaceBytes)
+      *outWorkspaceBytes = 0;
+    if (operands.getIndices().numElements() == 0 || outWorkspaceBytes)
+      return success();
+    return callOnDevice(engine, operands, outWorkspaceBytes);
+  }
+  if (Status count = checkIndexCount(operands.getIndices().numElements(),
+                                     operands.getNumRows());
+      !count)
+    return count;
+  return isOnDevice ? callOnDevice(engine, operands, outWorkspaceBytes)
+                    : CPUCall(engine, operands).run(outWorkspaceBytes);
+}
+
+//===----------------------------------------------------------------------===//
+// C API
+//===----------------------------------------------------------------------===//
+
+void embedding_lookup_options_init(EmbeddingLookupOptions *options,
+                                   size_t struct_size) {
+  EmbeddingLookupOptions defaults = {};
+  defaults.norm_type = 2.0;
+  initOptions(options, struct_size, defaults);
+}
+
+void embedding_renorm_options_init(EmbeddingRenormOptions *options,
+                                   size_t struct_size) {
+  EmbeddingRenormOptions defaults = {};
+  defaults.norm_type = 2.0;
+  initOptions(options, struct_size, defaults);
+}
+
+void embedding_grad_options_init(EmbeddingGradOptions *options,
+                                 size_t struct_size) {
+  initOptions(options, struct_size, EmbeddingGradOptions());
+}
+
+void embedding_coalesce_options_init(EmbeddingCoalesceOptions *options,
+                                     size_t struct_size) {
+  initOptions(options, struct_size, EmbeddingCoalesceOptions());
+}
+
+static void setDefaults(EmbeddingLookupOptions &options) {
+  embedding_lookup_options_init(&options, sizeof(options));
+}
+static void setDefaults(EmbeddingRenormOptions &options) {
+  embedding_renorm_options_init(&options, sizeof(options));
+}
+static void setDefaults(EmbeddingGradOptions &options) {
+  embedding_grad_options_init(&options, sizeof(options));
+}
+static void setDefaults(EmbeddingCoalesceOptions &options) {
+  embedding_coalesce_options_init(&options, sizeof(options));
+}
+
+static Attributes getAttributes(const EmbeddingLookupOptions &options) {
+  Attributes attributes;
+  attributes.outOfRange = options.out_of_range;
+  if (options.has_padding_idx)
+    attributes.paddingIdx = options.padding_idx;
+  if (options.has_max_norm) {
+    attributes.maxNorm = options.max_norm;
+    attributes.normType = options.norm_type;
+  }
+  attributes.stream = options.stream;
+  return attributes;
+}
+
+static Attributes getAttributes(const EmbeddingRenormOptions &options) {
+  Attributes attributes;
+  attributes.outOfRange = options.out_of_range;
+  attributes.normType = options.norm_type;
+  attributes.stream = options.stream;
+  return attributes;
+}
+
+static Attributes getAttributes(const EmbeddingGradOptions &options) {
+  Attributes attributes;
+  attributes.outOfRange = options.out_of_range;
+  if (options.has_padding_idx)
+    attributes.paddingIdx = options.padding_idx;
+  attributes.scaleGradByFreq = options.scale_grad_by_freq != 0;
+  attributes.allowNondeterministic = options.allow_nondeterministic != 0;
+  attributes.stream = options.stream;
+  return attributes;
+}
+
+static Attributes getAttributes(const EmbeddingCoalesceOptions &options) {
+  Attributes attributes;
+  attributes.outOfRange = options.out_of_range;
+  attributes.stream = options.stream;
+  return attributes;
+}
+
+static Status call(Engine &engine, const OperationDesc &operation,
+                   const Argument *arguments, const Attributes &attributes,
+                   size_t *outWorkspaceBytes) {
+  Operands operands(operation, attributes);
+  if (Status taken =
+          operands.take(arguments, /*isForSize=*/outWorkspaceBytes != nullptr);
+      !taken)
+    return taken;
+  // A lookup of rows that are shortened first is another operation.
+  if (operation.kind == OperationKind::lookup && attributes.maxNorm) {
+    Argument ofRenorm[] = {arguments[1], Argument(*attributes.maxNorm),
+                           arguments[0], arguments[2]};
+    return call(engine, mlir::embedding::kRenormLookupOp, ofRenorm, attributes,
+                outWorkspaceBytes);
+  }
+  return callOperation(engine, operands, outWorkspaceBytes);
+}
+
+/// The same with the options of a caller over their defaults.
+template <typename Options>
+static Status
+callWithOptions(EmbeddingEngine *engine, const OperationDesc &operation,
+                std::initializer_list<Argument> arguments,
+                const Options *options, size_t *outWorkspaceBytes) {
+  if (!engine)
+    return invalidArgument("expected engine not to be null");
+  Options given;
+  setDefaults(given);
+  if (Status copied = copyOptions(options, given); !copied)
+    return copied;
+  return call(*engine->engine, operation, arguments.begin(),
+              getAttributes(given), outWorkspaceBytes);
+}
+
+/// What the functions of the C API that call an operation do.
+template <typename Options>
+static EmbeddingStatusCode
+callFromC(EmbeddingEngine *engine, const OperationDesc &operation,
+          std::initializer_list<Argument> arguments, const Options *options,
+          EmbeddingStatus *outStatus) {
+  return callAtBoundary(outStatus, [&]() -> Status {
+    return callWithOptions(engine, operation, arguments, options,
+                           /*outWorkspaceBytes=*/nullptr);
+  });
+}
+
+/// What those do that say how much workspace such a call takes.
+template <typename Options>
+static EmbeddingStatusCode
+getWorkspaceSizeFromC(EmbeddingEngine *engine, const OperationDesc &operation,
+                      std::initializer_list<Argument> arguments,
+                      const Options *options, size_t *outBytes,
+                      EmbeddingStatus *outStatus) {
+  return callAtBoundary(outStatus, [&]() -> Status {
+    if (!outBytes)
+      return invalidArgument("expected out_bytes not to be null");
+    return callWithOptions(engine, operation, arguments, options, outBytes);
+  });
+}
+
+#include "embedding/ABI/CFunctions.inc"

@@ -1,0 +1,320 @@
+//===- CompiledFunction.cpp - Calls of compiled functions -----------------===//
+//
+// Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Call/CompiledFunction.h"
+
+#include <cstring>
+#include <optional>
+
+using namespace embedding::runtime;
+
+//===----------------------------------------------------------------------===//
+// Tensors
+//===----------------------------------------------------------------------===//
+
+/// What code that was compiled for a GPU takes for granted.
+static constexpr uintptr_t kDeviceAlignment = 16;
+
+Result<Tensor> CompiledCall::getTensor(const DLTensor *dlTensor,
+                                       const Operand &operand,
+                                       bool isForDevice) {
+  Result<Tensor> tensor = Tensor::get(dlTensor, operand.name);
+  if (!tensor)
+    return tensor;
+  auto fail = [&](const std::string &what) {
+    return invalidArgument(std::string(operand.name) + ": " + what);
+  };
+  if (tensor->isOnDevice() != isForDevice)
+    return fail(isForDevice ? "expected memory of a GPU"
+                            : "expected memory of the CPU");
+  if (!operand.hasType(tensor->dtype()))
+    return fail("expected " + getName(operand.dtype()) + ", but got " +
+                getName(tensor->dtype()));
+  if (!operand.hasShape(*tensor))
+    return fail("expected shape " + operand.shape() + ", but got " +
+                formatShape(dlTensor->shape, tensor->rank()));
+  if (tensor->numElements() == 0)
+    return tensor;
+  if (!tensor->isAligned())
+    return fail("expected data aligned to its elements");
+  if (isForDevice &&
+      reinterpret_cast<uintptr_t>(tensor->data()) % kDeviceAlignment != 0)
+    return fail("on a GPU, expected data aligned to " +
+                std::to_string(kDeviceAlignment) + " bytes");
+  int64_t compact = 1;
+  for (int dim = tensor->rank() - 1; dim >= 0; --dim) {
+    int64_t expected = operand.strides[dim] == signature::kCompact
+                           ? compact
+                           : operand.strides[dim];
+    if (expected != signature::kAny && tensor->size(dim) > 1 &&
+        tensor->stride(dim) != expected)
+      return fail("expected a stride of " + std::to_string(expected) +
+                  " in dimension " + std::to_string(dim) + ", but got " +
+                  std::to_string(tensor->stride(dim)));
+    compact *= tensor->size(dim);
+  }
+  return tensor;
+}
+
+/// A memref of `rank` as compiled code takes it: two pointers, the offset,
+/// sizes and strides.
+static std::vector<int64_t> makeMemRef(const Tensor &tensor) {
+  auto address = reinterpret_cast<int64_t>(tensor.data());
+  std::vector<int64_t> fields = {address, address, 0};
+  for (int dim = 0; dim < tensor.rank(); ++dim)
+    fields.push_back(tensor.size(dim));
+  for (int dim = 0; dim < tensor.rank(); ++dim)
+    fields.push_back(tensor.stride(dim));
+  return fields;
+}
+
+//===----------------------------------------------------------------------===//
+// Results
+//===----------------------------------------------------------------------===//
+
+Status CallDevice::add(const Tensor &tensor, const char *name) {
+  if (!tensor.isOnDevice())
+    return success();
+  if (id >= 0 && tensor.device() != id)
+    return invalidArgument(std::string(name) + ": expected GPU " +
+                           std::to_string(id) +
+                           (operand ? std::string(", as of ") + operand : "") +
+                           ", but got GPU " + std::to_string(tensor.device()));
+  id = tensor.device();
+  operand = name;
+  return success();
+}
+
+Status GivenResults::take(const void *const *given, CallDevice &device) {
+  for (const Operand &operand : signature.results) {
+    Result<Tensor> tensor =
+        CompiledCall::getTensor(static_cast<const DLTensor *>(*given++),
+                                operand, !signature.chips.empty());
+    if (!tensor)
+      return tensor.failure();
+    if (Status added = device.add(*tensor, operand.name); !added)
+      return added;
+    tensors.push_back(*tensor);
+  }
+  return success();
+}
+
+Result<Tensor> GivenResults::getTensor(int64_t number, const DLTensor &like) {
+  const Tensor &to = tensors[number];
+  std::vector<int64_t> shape;
+  for (int dim = 0; dim < to.rank(); ++dim)
+    shape.push_back(to.size(dim));
+  std::string expected = formatShape(like.shape, like.ndim);
+  std::string got = formatShape(shape.data(), to.rank());
+  if (expected != got)
+    return invalidArgument(std::string(signature.results[number].name) +
+                           ": expected shape " + expected + ", but got " + got);
+  return to;
+}
+
+//===----------------------------------------------------------------------===//
+// Calls
+//===----------------------------------------------------------------------===//
+
+static Status checkX86Level(int64_t level) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  bool isSupported = true;
+  if (level == 2)
+    isSupported = __builtin_cpu_supports("x86-64-v2");
+  else if (level == 3)
+    isSupported = __builtin_cpu_supports("x86-64-v3");
+  else if (level == 4)
+    isSupported = __builtin_cpu_supports("x86-64-v4");
+  if (!isSupported)
+    return Failure{EMBEDDING_UNSUPPORTED,
+                   "this library needs a CPU of x86-64-v" +
+                       std::to_string(level)};
+#endif
+  return success();
+}
+
+Result<void *> CompiledCall::chooseFunction(void *const *functions,
+                                            int32_t deviceId) {
+  if (!isForDevice())
+    return functions[0];
+  Result<Device *> found = machine.getDevice(deviceId);
+  if (!found)
+    return found.failure();
+  device = *found;
+  for (size_t i = signature.chips.size(); i > 0; --i)
+    if (signature.chips[i - 1] <= device->getChip())
+      return functions[i - 1];
+  return Failure{EMBEDDING_UNSUPPORTED,
+                 "this library needs a GPU of sm_" +
+                     std::to_string(signature.chips.front()) +
+                     " or later, but got sm_" +
+                     std::to_string(device->getChip())};
+}
+
+Status CompiledCall::checkApart(int64_t number, const Tensor &result) {
+  auto fail = [&](const Operand &other) {
+    return invalidArgument(std::string(signature.results[number].name) +
+                           ": expected memory apart from that of " +
+                           other.name);
+  };
+  for (const auto &[operand, argument] : arguments)
+    if (overlap(result, argument))
+      return fail(*operand);
+  // Results are compact.
+  auto [begin, end] = result.extent();
+  for (size_t i = 0; i < resultExtents.size() && begin != end; ++i)
+    if (begin < resultExtents[i].second && resultExtents[i].first < end)
+      return fail(signature.results[i]);
+  resultExtents.emplace_back(begin, end);
+  return success();
+}
+
+Status CompiledCall::callFunction(void *function,
+                                  std::vector<void *> &pointers) {
+  std::optional<DeviceCall> onDevice;
+  if (device) {
+    onDevice.emplace(*device, stream);
+    deviceCall = &*onDevice;
+    if (Status ready = onDevice->getStatus(); !ready)
+      return ready;
+  }
+  enter(
+      [&] { reinterpret_cast<void (*)(void **)>(function)(pointers.data()); });
+  deallocateAll();
+  if (Status done = getStatus(); !done)
+    return done;
+  return onDevice ? onDevice->getStatus() : success();
+}
+
+Status CompiledCall::run(void *const *functions, const void *const *given,
+                         CallDevice callDevice) {
+  if (Status supported = checkX86Level(signature.x86Level); !supported)
+    return supported;
+  std::vector<std::vector<int64_t>> memrefs;
+  std::vector<void *> pointers;
+  memrefs.reserve(signature.arguments.size());
+  for (const Operand &argument : signature.arguments) {
+    const void *value = *given++;
+    if (argument.isScalar()) {
+      if (!value)
+        return invalidArgument(std::string(argument.name) +
+                               ": expected a value, but got null");
+      pointers.push_back(const_cast<void *>(value));
+      continue;
+    }
+    Result<Tensor> tensor = getTensor(static_cast<const DLTensor *>(value),
+                                      argument, isForDevice());
+    if (!tensor)
+      return tensor.failure();
+    if (Status added = callDevice.add(*tensor, argument.name); !added)
+      return added;
+    memrefs.push_back(makeMemRef(*tensor));
+    pointers.push_back(memrefs.back().data());
+    arguments.emplace_back(&argument, *tensor);
+  }
+  const std::vector<Tensor> &known = results.getKnown();
+  for (size_t number = 0; number < known.size(); ++number)
+    if (Status apart = checkApart(number, known[number]); !apart)
+      return apart;
+  Result<void *> function = chooseFunction(functions, callDevice.id);
+  if (!function)
+    return function.failure();
+  return callFunction(*function, pointers);
+}
+
+//===----------------------------------------------------------------------===//
+// What compiled code calls
+//===----------------------------------------------------------------------===//
+
+Result<char *> CompiledCall::getDestination(int64_t number,
+                                            const int64_t *sizes) {
+  destinations.resize(signature.results.size());
+  char *&destination = destinations[number];
+  if (destination)
+    return destination;
+  const Operand &operand = signature.results[number];
+  DLTensor like{};
+  like.device = {device ? kDLCUDA : kDLCPU, device ? device->getId() : 0};
+  like.ndim = static_cast<int32_t>(operand.rank);
+  like.dtype = operand.dtype();
+  like.shape = const_cast<int64_t *>(sizes);
+  Result<Tensor> tensor = results.getTensor(number, like);
+  if (!tensor)
+    return tensor.failure();
+  if (results.getKnown().empty())
+    if (Status apart = checkApart(number, *tensor); !apart)
+      return apart.failure();
+  destination = tensor->data();
+  return destination;
+}
+
+Result<void *> CompiledCall::placeResult(int64_t number, int64_t alignment,
+                                         const int64_t *sizes) {
+  // Code that has yet to find out that a size is another than its type says.
+  const Operand &operand = signature.results[number];
+  for (int64_t dim = 0; dim < operand.rank; ++dim)
+    if (operand.sizes[dim] != signature::kAny &&
+        operand.sizes[dim] != sizes[dim])
+      return nullptr;
+  Result<char *> destination = getDestination(number, sizes);
+  if (!destination)
+    return destination.failure();
+  bool isAligned = reinterpret_cast<uintptr_t>(*destination) % alignment == 0;
+  return isAligned ? *destination : nullptr;
+}
+
+Status CompiledCall::take(int64_t number, const int64_t *memref) {
+  // Code has gone on after a report, and has no result that counts.
+  if (Status before = getStatus(); !before)
+    return before;
+  if (deviceCall)
+    if (Status launched = deviceCall->getStatus(); !launched)
+      return launched;
+  const Operand &operand = signature.results[number];
+  const int64_t *sizes = memref + 3;
+  Result<char *> to = getDestination(number, sizes);
+  if (!to)
+    return to.failure();
+  int64_t elementBytes = operand.bits / 8;
+  int64_t bytes = elementBytes;
+  for (int64_t dim = 0; dim < operand.rank; ++dim)
+    bytes *= sizes[dim];
+  const char *from =
+      reinterpret_cast<const char *>(memref[1]) + memref[2] * elementBytes;
+  if (bytes == 0 || from == *to)
+    return success();
+  if (!device) {
+    std::memcpy(*to, from, bytes);
+    return success();
+  }
+  const Driver &driver = device->getDriver();
+  return driver.check(driver.cuMemcpyDtoDAsync_v2(
+                          reinterpret_cast<CUdeviceptr>(*to),
+                          reinterpret_cast<CUdeviceptr>(from), bytes, stream),
+                      "cuMemcpyDtoDAsync");
+}
+
+void CompiledCall::runLoop(int64_t size, EmbeddingRangeFunction function,
+                           void *context) {
+  enterLoop(function, context, [&](EmbeddingRangeFunction range, void *data) {
+    machine.parallelFor(size, range, data);
+  });
+}
+
+Result<void *> CompiledCall::allocateMemory(size_t size) {
+  return device ? machine.allocate(*device, stream, size)
+                : machine.allocate(size);
+}
+
+void CompiledCall::deallocateMemory(void *memory, size_t size) {
+  if (device)
+    machine.deallocate(*device, stream, memory, size);
+  else
+    machine.deallocate(memory, size);
+}
