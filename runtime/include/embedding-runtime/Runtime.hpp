@@ -200,10 +200,7 @@ public:
 
   void lookup(const DLTensor &table, const DLTensor &indices,
               const DLTensor &out, const LookupOptions &options = {}) {
-    EmbeddingStatus status;
-    check(embedding_lookup(engine.get(), &table, &indices, &options, &out,
-                           &status),
-          status);
+    call(embedding_lookup, &table, &indices, &options, &out);
   }
   void lookup(const TensorView &table, const TensorView &indices,
               const TensorView &out, const LookupOptions &options = {}) {
@@ -227,21 +224,12 @@ public:
 
   void renorm(const TensorView &table, const TensorView &indices,
               double maxNorm, const RenormOptions &options = {}) {
-    DLTensor dlTable = table.get(), dlIndices = indices.get();
-    EmbeddingStatus status;
-    check(embedding_renorm(engine.get(), &dlTable, &dlIndices, maxNorm,
-                           &options, &status),
-          status);
+    call(embedding_renorm, table, indices, maxNorm, &options);
   }
 
   void denseGrad(const TensorView &gradOutput, const TensorView &indices,
                  const TensorView &gradTable, const GradOptions &options = {}) {
-    DLTensor dlGradOutput = gradOutput.get(), dlIndices = indices.get(),
-             dlGradTable = gradTable.get();
-    EmbeddingStatus status;
-    check(embedding_dense_grad(engine.get(), &dlGradOutput, &dlIndices,
-                               &options, &dlGradTable, &status),
-          status);
+    call(embedding_dense_grad, gradOutput, indices, &options, gradTable);
   }
 
   /// Into a buffer of this engine, for a table of `numRows`.
@@ -266,13 +254,8 @@ public:
                   int64_t numRows, const TensorView &rows,
                   const TensorView &values, int64_t *nnz,
                   const GradOptions &options = {}) {
-    DLTensor dlGradOutput = gradOutput.get(), dlIndices = indices.get(),
-             dlRows = rows.get(), dlValues = values.get();
-    EmbeddingStatus status;
-    check(embedding_sparse_grad(engine.get(), &dlGradOutput, &dlIndices,
-                                numRows, &options, &dlRows, &dlValues, nnz,
-                                &status),
-          status);
+    call(embedding_sparse_grad, gradOutput, indices, numRows, &options, rows,
+         values, nnz);
   }
   /// Returns the number of entries; for tensors on the CPU.
   int64_t sparseGrad(const TensorView &gradOutput, const TensorView &indices,
@@ -289,12 +272,8 @@ public:
   void coalesce(const TensorView &indices, const TensorView &values,
                 int64_t numRows, const TensorView &rows, const TensorView &sums,
                 int64_t *nnz, const CoalesceOptions &options = {}) {
-    DLTensor dlIndices = indices.get(), dlValues = values.get(),
-             dlRows = rows.get(), dlSums = sums.get();
-    EmbeddingStatus status;
-    check(embedding_coalesce(engine.get(), &dlIndices, &dlValues, numRows,
-                             &options, &dlRows, &dlSums, nnz, &status),
-          status);
+    call(embedding_coalesce, indices, values, numRows, &options, rows, sums,
+         nnz);
   }
   /// Returns the number of distinct rows; for tensors on the CPU.
   int64_t coalesce(const TensorView &indices, const TensorView &values,
@@ -309,19 +288,12 @@ public:
   void doubleBackward(const TensorView &gradGradTable,
                       const TensorView &indices, const TensorView &out,
                       const GradOptions &options = {}) {
-    DLTensor dlTable = gradGradTable.get(), dlIndices = indices.get(),
-             dlOut = out.get();
-    EmbeddingStatus status;
-    check(embedding_double_backward(engine.get(), &dlTable, &dlIndices,
-                                    &options, &dlOut, &status),
-          status);
+    call(embedding_double_backward, gradGradTable, indices, &options, out);
   }
 
   /// Waits for work on a GPU, and throws if it has met bad indices.
   void synchronize(int32_t deviceId = 0, void *stream = nullptr) {
-    EmbeddingStatus status;
-    check(embedding_synchronize(engine.get(), deviceId, stream, &status),
-          status);
+    call(embedding_synchronize, deviceId, stream);
   }
 
   EmbeddingEngineStatistics statistics() const {
@@ -340,6 +312,22 @@ public:
   EmbeddingEngine *get() const { return engine.get(); }
 
 private:
+  /// A view for the time of a call.
+  struct Borrowed {
+    DLTensor tensor;
+    operator const DLTensor *() const { return &tensor; }
+  };
+  static Borrowed pass(const TensorView &view) { return {view.get()}; }
+  template <typename T> static const T &pass(const T &value) { return value; }
+
+  /// Calls a function of the C API, which takes the engine first and a status
+  /// last.
+  template <typename Function, typename... Arguments>
+  void call(Function *function, const Arguments &...arguments) {
+    EmbeddingStatus status;
+    check(function(engine.get(), pass(arguments)..., &status), status);
+  }
+
   static void check(EmbeddingStatusCode code, const EmbeddingStatus &status) {
     if (code != EMBEDDING_OK)
       throw Error(status);
