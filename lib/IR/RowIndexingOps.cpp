@@ -24,18 +24,16 @@ using namespace mlir::embedding;
 //===----------------------------------------------------------------------===//
 
 /// The position among the operands of `op` of the one that is `number` in its
-/// description, or nothing if it is left out.
-static std::optional<unsigned>
-getPosition(Operation *op, const OperationDesc &operation, int number) {
+/// description, and not optional.
+static unsigned getPosition(Operation *op, const OperationDesc &operation,
+                            int number) {
   if (op->getNumOperands() == static_cast<unsigned>(operation.numOperands))
     return number;
-  // One operand is optional at most.
-  int optional = 0;
-  while (!operation.operands[optional].isOptional)
-    ++optional;
-  if (number == optional)
-    return std::nullopt;
-  return number > optional ? number - 1 : number;
+  // One operand is optional at most, and left out.
+  int leftOut = 0;
+  while (!operation.operands[leftOut].isOptional)
+    ++leftOut;
+  return number > leftOut ? number - 1 : number;
 }
 
 /// Calls `visit` with each tensor or memref of `op`, and its description.
@@ -45,14 +43,13 @@ static void forEachTensor(RowIndexingOpInterface op, const Visit &visit) {
   for (int number = 0; number < operation.numOperands; ++number)
     if (operation.operands[number].isTensor())
       visit(operation.operands[number],
-            op->getOpOperand(*getPosition(op, operation, number)));
+            op->getOpOperand(getPosition(op, operation, number)));
 }
 
 Value embedding::detail::getDescribedOperand(Operation *op,
                                              const OperationDesc &operation,
                                              int number) {
-  std::optional<unsigned> position = getPosition(op, operation, number);
-  return position ? op->getOperand(*position) : Value();
+  return op->getOperand(getPosition(op, operation, number));
 }
 
 MutableOperandRange embedding::detail::getDestinations(Operation *op) {

@@ -54,7 +54,7 @@ std::string getObstacleToAddressing(Type type);
 
 namespace detail {
 LogicalResult verifyAddressableOperands(Operation *op);
-/// Operand `number` of `operation`, which `op` is; null if it is left out.
+/// Operand `number`, not an optional one, of `operation`, which `op` is.
 Value getDescribedOperand(Operation *op, const OperationDesc &operation,
                           int number);
 /// The operands that an operation with indices writes: the last ones.

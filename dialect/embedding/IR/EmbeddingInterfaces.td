@@ -29,8 +29,7 @@ def Embedding_RowIndexingOpInterface : OpInterface<"RowIndexingOpInterface"> {
                           "getDescription">,
   ];
   let extraSharedClassDeclaration = [{
-    /// Operand `number` of the description; null if it is optional and left
-    /// out.
+    /// Operand `number` of the description, not an optional one.
     ::mlir::Value getDescribedOperand(int number) {
       return ::mlir::embedding::detail::getDescribedOperand(
           $_op, $_op.getDescription(), number);
