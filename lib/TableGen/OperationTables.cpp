@@ -48,6 +48,8 @@ struct Operand {
   std::vector<std::string> sizes;
 
   bool isTensor() const { return kind == "tensor"; }
+  /// Whether it holds a number of entries, which C takes as a pointer.
+  bool isCount() const { return isTensor() && sizes.empty(); }
   bool hasSize(StringRef size) const { return llvm::is_contained(sizes, size); }
 };
 
@@ -64,7 +66,7 @@ public:
   /// The C type of its C function's options, or empty without one.
   std::string cOptions;
   std::vector<Operand> operands;
-  bool hasMaxNorm, hasPaddingIdx, hasScaleGradByFreq;
+  bool hasMaxNorm, hasScaleGradByFreq;
 
   /// The number of the first operand that `matches`, or -1.
   template <typename Predicate> int find(const Predicate &matches) const {
@@ -123,7 +125,6 @@ Operation::Operation(const Record &record) {
            });
   };
   hasMaxNorm = hasAttribute("max_norm");
-  hasPaddingIdx = hasAttribute("padding_idx");
   hasScaleGradByFreq = hasAttribute("scale_grad_by_freq");
 }
 
@@ -168,8 +169,7 @@ static void writeDescription(const Operation &operation, raw_ostream &os) {
   os << "    },\n    /*numOperands=*/" << operation.operands.size()
      << ",\n    /*indices=*/" << indices << ",\n    /*rows=*/" << rows
      << ",\n    /*numRows=*/" << numRows << ",\n    /*hasMaxNorm=*/"
-     << toBool(operation.hasMaxNorm) << ",\n    /*hasPaddingIdx=*/"
-     << toBool(operation.hasPaddingIdx) << ",\n    /*hasScaleGradByFreq=*/"
+     << toBool(operation.hasMaxNorm) << ",\n    /*hasScaleGradByFreq=*/"
      << toBool(operation.hasScaleGradByFreq) << ",\n};\n\n";
 }
 
@@ -204,14 +204,13 @@ static void writeTables(const RecordKeeper &records, raw_ostream &os) {
 
 /// What an operand is called in C.
 static std::string getParameterName(const Operand &operand) {
-  bool isCount = operand.isTensor() && operand.sizes.empty();
-  return isCount ? "out_" + operand.name : operand.name;
+  return operand.isCount() ? "out_" + operand.name : operand.name;
 }
 
 static std::string getParameter(const Operand &operand) {
   const char *type = operand.kind == "number"  ? "double "
                      : operand.kind == "index" ? "int64_t "
-                     : operand.sizes.empty()   ? "int64_t *"
+                     : operand.isCount()       ? "int64_t *"
                                                : "const DLTensor *";
   return type + getParameterName(operand);
 }
@@ -237,7 +236,7 @@ static void writeParameters(const Operation &operation, bool withCounts,
   writeThose([](const Operand &o) { return !o.isTensor(); });
   os << ",\n    const " << operation.cOptions << " *options";
   writeThose([&](const Operand &o) {
-    return o.access == "write" && (withCounts || !o.sizes.empty());
+    return o.access == "write" && (withCounts || !o.isCount());
   });
   os << last << ", EmbeddingStatus *out_status)";
 }
@@ -246,7 +245,7 @@ static void writeParameters(const Operation &operation, bool withCounts,
 static void writeArguments(const Operation &operation, bool withCounts,
                            raw_ostream &os) {
   llvm::interleaveComma(operation.operands, os, [&](const Operand &operand) {
-    bool isLeftOut = operand.isTensor() && operand.sizes.empty() && !withCounts;
+    bool isLeftOut = operand.isCount() && !withCounts;
     os << (!isParameter(operand) ? "Argument()"
            : isLeftOut ? "Argument(static_cast<int64_t *>(nullptr))"
                        : "Argument(" + getParameterName(operand) + ")");
@@ -259,18 +258,20 @@ static void writeFunctions(const RecordKeeper &records, raw_ostream &os) {
     if (operation.cOptions.empty())
       continue;
     std::string description = "mlir::embedding::k" + operation.cppClass;
+    std::string init =
+        llvm::convertToSnakeFromCamelCase(operation.cOptions) + "_init";
     os << "EmbeddingStatusCode embedding_" << operation.name << "(\n";
     writeParameters(operation, /*withCounts=*/true, "", os);
     os << " {\n  return callFromC(engine, " << description << ", {";
     writeArguments(operation, /*withCounts=*/true, os);
-    os << "}, options, out_status);\n}\n\n";
+    os << "}, options, " << init << ", out_status);\n}\n\n";
 
     os << "EmbeddingStatusCode embedding_" << operation.name
        << "_workspace_size(\n";
     writeParameters(operation, /*withCounts=*/false, ", size_t *out_bytes", os);
     os << " {\n  return getWorkspaceSizeFromC(engine, " << description << ", {";
     writeArguments(operation, /*withCounts=*/false, os);
-    os << "}, options, out_bytes, out_status);\n}\n\n";
+    os << "}, options, " << init << ", out_bytes, out_status);\n}\n\n";
   }
 }
 

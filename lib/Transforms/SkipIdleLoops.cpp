@@ -1,4 +1,4 @@
-//===- SkipIdleLoops.cpp - Loops whose turns do nothing -------------------===//
+//===- SkipIdleLoops.cpp - Loops that do nothing -------------------------===//
 //
 // Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -78,23 +78,25 @@ public:
   }
 
   Value getOf(scf::ForOp loop) { return get(*loop.getBody()); }
-  /// A dimension without turns leaves the others none.
+  /// A dimension without iterations leaves the others none.
   Value getOf(scf::ParallelOp loop) { return get(*loop.getOperation()); }
 
 private:
   Value get(Operation &op) {
     if (auto inner = dyn_cast<scf::ForOp>(op)) {
-      Value turns = hasTurns(inner.getLowerBound(), inner.getUpperBound(),
-                             inner.getUnsignedCmp());
-      return keepsValues(inner) ? both(turns, get(*inner.getBody())) : turns;
+      Value iterates = hasIterations(
+          inner.getLowerBound(), inner.getUpperBound(), inner.getUnsignedCmp());
+      return keepsValues(inner) ? both(iterates, get(*inner.getBody()))
+                                : iterates;
     }
     if (auto inner = dyn_cast<scf::ParallelOp>(op)) {
-      Value turns = b.flag(true);
+      Value iterates = b.flag(true);
       for (auto [lower, upper] :
            llvm::zip_equal(inner.getLowerBound(), inner.getUpperBound()))
-        turns = both(turns, hasTurns(lower, upper, /*isUnsigned=*/false));
-      return op.getNumResults() == 0 ? both(turns, get(*inner.getBody()))
-                                     : turns;
+        iterates =
+            both(iterates, hasIterations(lower, upper, /*isUnsigned=*/false));
+      return op.getNumResults() == 0 ? both(iterates, get(*inner.getBody()))
+                                     : iterates;
     }
     if (auto branch = dyn_cast<scf::IfOp>(op)) {
       Value then = get(*branch.thenBlock());
@@ -120,7 +122,7 @@ private:
 
   Value both(Value x, Value y) { return b.createOrFold<arith::AndIOp>(x, y); }
 
-  Value hasTurns(Value lower, Value upper, bool isUnsigned) {
+  Value hasIterations(Value lower, Value upper, bool isUnsigned) {
     lower = getBefore(lower);
     upper = getBefore(upper);
     if (!lower || !upper)
@@ -151,7 +153,7 @@ std::pair<Value, OpOperand *> getBounds(scf::ParallelOp loop) {
   return {loop.getLowerBound().front(), &loop.getUpperBoundMutable()[0]};
 }
 
-/// Lets `loop` have no turn if nothing is done in it.
+/// Lets `loop` have no iteration if nothing is done in it.
 template <typename LoopTy> void skipIfIdle(LoopTy loop) {
   if (!isCandidate(loop))
     return;

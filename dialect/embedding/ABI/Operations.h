@@ -75,6 +75,8 @@ struct OperandDesc {
   constexpr bool isWritten() const {
     return isTensor() && access != OperandAccess::read;
   }
+  /// Whether it holds a number of entries, which C takes as a pointer.
+  constexpr bool isCount() const { return isTensor() && numSizes == 0; }
   /// Whether it is made of rows of the table's length.
   constexpr bool hasRows() const {
     return numSizes == 2 && sizes[1] == Size::rowLength;
@@ -104,7 +106,7 @@ struct OperationDesc {
   int8_t rows;
   /// The one that has V rows, or the number V.
   int8_t numRows;
-  bool hasMaxNorm, hasPaddingIdx, hasScaleGradByFreq;
+  bool hasMaxNorm, hasScaleGradByFreq;
 
   const OperandDesc *begin() const { return operands; }
   const OperandDesc *end() const { return operands + numOperands; }

@@ -34,10 +34,7 @@ static Result<KernelSpec> getSpec(const Operands &operands,
   int64_t elementBytes = table.elementBytes();
   if (hasContiguousRows(table) && hasContiguousRows(out)) {
     int64_t rowBytes = table.size(1) * elementBytes;
-    // IR knows no slice of a dimension of size 0.
-    spec.rowLength = rowBytes > 0 && rowBytes <= cost::kMaxStaticRowBytes
-                         ? rowBytes
-                         : KernelSpec::kDynamic;
+    spec.rowLength = getSpecRowLength(rowBytes, spec.elementBytes);
     auto address = reinterpret_cast<uintptr_t>(table.data());
     spec.isDense = spec.rowLength != KernelSpec::kDynamic &&
                    table.isContiguous() && out.isContiguous() &&
@@ -118,11 +115,6 @@ static MemRef<2> getRows(char *data, int64_t numRows, int64_t rowStride,
   return rows;
 }
 
-/// Whether the indices are first copied to where they are contiguous.
-static bool copiesIndices(const Tensor &indices) {
-  return !indices.isContiguous() || !indices.isAligned();
-}
-
 Status embedding::runtime::lookupOnCPU(Engine &engine, const Operands &operands,
                                        size_t *outWorkspaceBytes) {
   const Tensor &table = operands.getTensor(kTable);
@@ -131,7 +123,7 @@ Status embedding::runtime::lookupOnCPU(Engine &engine, const Operands &operands,
   int64_t numIndices = indices.numElements();
   if (outWorkspaceBytes) {
     *outWorkspaceBytes =
-        copiesIndices(indices) ? numIndices * indices.elementBytes() : 0;
+        isCopied(indices) ? numIndices * indices.elementBytes() : 0;
     return success();
   }
   if (numIndices == 0)
@@ -145,7 +137,7 @@ Status embedding::runtime::lookupOnCPU(Engine &engine, const Operands &operands,
 
   std::optional<Workspace> copied;
   const char *indexData = indices.data();
-  if (copiesIndices(indices)) {
+  if (isCopied(indices)) {
     Result<Workspace> memory =
         engine.allocate(numIndices * indices.elementBytes());
     if (!memory)

@@ -18,6 +18,8 @@
 #include "Call/OutOfRangeIndices.h"
 #include "Support/RowRuns.h"
 
+#include <initializer_list>
+
 using namespace embedding::runtime;
 using mlir::embedding::Elements;
 
@@ -127,7 +129,7 @@ public:
   CPUCall(Engine &engine, Operands &operands)
       : engine(engine), operands(operands), indices(operands.getIndices()),
         spec(getSpec(operands, engine.getLowering())),
-        copiesIndices(!indices.isContiguous() || !indices.isAligned()) {}
+        copiesIndices(isCopied(indices)) {}
 
   Status run(size_t *outWorkspaceBytes);
 
@@ -184,11 +186,7 @@ void CPUCall::describeRows(int number) {
   spec.isContiguous &= to.ref.strides[1] == 1;
   spec.elementCode = static_cast<DLDataTypeCode>(tensor.dtype().code);
   spec.elementBytes = static_cast<int32_t>(tensor.elementBytes());
-  // IR knows no slice of a dimension of size 0.
-  spec.rowLength =
-      rowLength > 0 && rowLength * spec.elementBytes <= cost::kMaxStaticRowBytes
-          ? rowLength
-          : KernelSpec::kDynamic;
+  spec.rowLength = getSpecRowLength(rowLength, spec.elementBytes);
 }
 
 void CPUCall::describeOperands() {
@@ -438,19 +436,6 @@ void embedding_coalesce_options_init(EmbeddingCoalesceOptions *options,
   initOptions(options, struct_size, EmbeddingCoalesceOptions());
 }
 
-static void setDefaults(EmbeddingLookupOptions &options) {
-  embedding_lookup_options_init(&options, sizeof(options));
-}
-static void setDefaults(EmbeddingRenormOptions &options) {
-  embedding_renorm_options_init(&options, sizeof(options));
-}
-static void setDefaults(EmbeddingGradOptions &options) {
-  embedding_grad_options_init(&options, sizeof(options));
-}
-static void setDefaults(EmbeddingCoalesceOptions &options) {
-  embedding_coalesce_options_init(&options, sizeof(options));
-}
-
 static Attributes getAttributes(const EmbeddingLookupOptions &options) {
   Attributes attributes;
   attributes.outOfRange = options.out_of_range;
@@ -493,11 +478,6 @@ static Attributes getAttributes(const EmbeddingCoalesceOptions &options) {
 static Status call(Engine &engine, const OperationDesc &operation,
                    const Argument *arguments, const Attributes &attributes,
                    size_t *outWorkspaceBytes) {
-  Operands operands(operation, attributes);
-  if (Status taken =
-          operands.take(arguments, /*isForSize=*/outWorkspaceBytes != nullptr);
-      !taken)
-    return taken;
   // A lookup of rows that are shortened first is another operation.
   if (operation.kind == OperationKind::lookup && attributes.maxNorm) {
     Argument ofRenorm[] = {arguments[1], Argument(*attributes.maxNorm),
@@ -505,6 +485,11 @@ static Status call(Engine &engine, const OperationDesc &operation,
     return call(engine, mlir::embedding::kRenormLookupOp, ofRenorm, attributes,
                 outWorkspaceBytes);
   }
+  Operands operands(operation, attributes);
+  if (Status taken =
+          operands.take(arguments, /*isForSize=*/outWorkspaceBytes != nullptr);
+      !taken)
+    return taken;
   return callOperation(engine, operands, outWorkspaceBytes);
 }
 
@@ -513,11 +498,12 @@ template <typename Options>
 static Status
 callWithOptions(EmbeddingEngine *engine, const OperationDesc &operation,
                 std::initializer_list<Argument> arguments,
-                const Options *options, size_t *outWorkspaceBytes) {
+                const Options *options, void (*init)(Options *, size_t),
+                size_t *outWorkspaceBytes) {
   if (!engine)
     return invalidArgument("expected engine not to be null");
   Options given;
-  setDefaults(given);
+  init(&given, sizeof(given));
   if (Status copied = copyOptions(options, given); !copied)
     return copied;
   return call(*engine->engine, operation, arguments.begin(),
@@ -529,9 +515,9 @@ template <typename Options>
 static EmbeddingStatusCode
 callFromC(EmbeddingEngine *engine, const OperationDesc &operation,
           std::initializer_list<Argument> arguments, const Options *options,
-          EmbeddingStatus *outStatus) {
+          void (*init)(Options *, size_t), EmbeddingStatus *outStatus) {
   return callAtBoundary(outStatus, [&]() -> Status {
-    return callWithOptions(engine, operation, arguments, options,
+    return callWithOptions(engine, operation, arguments, options, init,
                            /*outWorkspaceBytes=*/nullptr);
   });
 }
@@ -541,12 +527,13 @@ template <typename Options>
 static EmbeddingStatusCode
 getWorkspaceSizeFromC(EmbeddingEngine *engine, const OperationDesc &operation,
                       std::initializer_list<Argument> arguments,
-                      const Options *options, size_t *outBytes,
-                      EmbeddingStatus *outStatus) {
+                      const Options *options, void (*init)(Options *, size_t),
+                      size_t *outBytes, EmbeddingStatus *outStatus) {
   return callAtBoundary(outStatus, [&]() -> Status {
     if (!outBytes)
       return invalidArgument("expected out_bytes not to be null");
-    return callWithOptions(engine, operation, arguments, options, outBytes);
+    return callWithOptions(engine, operation, arguments, options, init,
+                           outBytes);
   });
 }
 

@@ -117,9 +117,7 @@ Status DeviceOperands::finish(KernelSpec &spec, bool asBytes) {
   spec.elementCode =
       asBytes ? kDLInt : static_cast<DLDataTypeCode>(first.dtype().code);
   spec.elementBytes = static_cast<int32_t>(unitBytes);
-  spec.rowLength = rowBytes > 0 && rowBytes <= cost::kMaxStaticRowBytes
-                       ? rowBytes / unitBytes
-                       : KernelSpec::kDynamic;
+  spec.rowLength = getSpecRowLength(rowBytes / unitBytes, unitBytes);
   spec.rowAlignment = static_cast<int32_t>(alignment);
   spec.indexRank = rank;
   spec.indexBits = indices.dtype().bits;

@@ -16,9 +16,14 @@ using mlir::embedding::Elements;
 using mlir::embedding::OperandKind;
 using mlir::embedding::Size;
 
+/// What an operand is called in C.
+static std::string getOperandName(const OperandDesc &operand) {
+  return (operand.isCount() ? "out_" : "") + std::string(operand.name);
+}
+
 /// A failure that names an operand.
 static Failure fail(const OperandDesc &operand, const std::string &what) {
-  return invalidArgument(std::string(operand.name) + ": " + what);
+  return invalidArgument(getOperandName(operand) + ": " + what);
 }
 
 //===----------------------------------------------------------------------===//
@@ -89,8 +94,9 @@ Status Operands::takeCount(int number, int64_t *count, bool isForSize) {
   if (isForSize)
     return success();
   if (!count)
-    return invalidArgument(std::string("expected out_") +
-                           operation.operands[number].name + " not to be null");
+    return invalidArgument("expected " +
+                           getOperandName(operation.operands[number]) +
+                           " not to be null");
   DLTensor tensor = {};
   tensor.data = count;
   int32_t device = getIndices().device();
@@ -190,18 +196,16 @@ Status Operands::checkTogether(int number) const {
 Status Operands::checkWritten(int number) const {
   const OperandDesc &operand = operation.operands[number];
   const Tensor &tensor = getTensor(number);
-  auto failMemory = [&](const char *what) {
-    return invalidArgument((operand.numSizes == 0 ? "out_" : "") +
-                           std::string(operand.name) + ": expected " + what);
-  };
   if (!hasDistinctElements(tensor))
-    return failMemory("elements that do not share memory with each other");
+    return fail(operand, "expected elements that do not share memory with each "
+                         "other");
   for (int other = 0; other < operation.numOperands; ++other) {
     // Two that are written are compared once.
     bool isDone = other == number ||
                   (other > number && operation.operands[other].isWritten());
     if (isTensor(other) && !isDone && overlap(tensor, getTensor(other)))
-      return failMemory("memory apart from that of the other operands");
+      return fail(operand,
+                  "expected memory apart from that of the other operands");
   }
   return success();
 }
@@ -217,8 +221,7 @@ Status Operands::checkAttributes() const {
     return invalidArgument("num_rows: expected at least 0, but got " +
                            std::to_string(numRows));
   std::optional<int64_t> padding = attributes.paddingIdx;
-  if (operation.hasPaddingIdx && padding &&
-      (*padding < -numRows || *padding >= numRows))
+  if (padding && (*padding < -numRows || *padding >= numRows))
     return invalidArgument("padding_idx: expected it to be in [" +
                            std::to_string(-numRows) + ", " +
                            std::to_string(numRows) + "), but got " +
@@ -234,9 +237,9 @@ Status Operands::take(const Argument *arguments, bool isForSize) {
     switch (operand.kind) {
     case OperandKind::tensor:
       if (Status taken =
-              operand.numSizes > 0
-                  ? takeTensor(number, arguments[number].tensor)
-                  : takeCount(number, arguments[number].count, isForSize);
+              operand.isCount()
+                  ? takeCount(number, arguments[number].count, isForSize)
+                  : takeTensor(number, arguments[number].tensor);
           !taken)
         return taken;
       break;

@@ -13,7 +13,6 @@
 #include "embedding/ABI/Operations.h"
 
 #include <array>
-#include <initializer_list>
 #include <optional>
 
 namespace embedding::runtime {
@@ -42,7 +41,8 @@ private:
   double number = 0;
 };
 
-/// What the options of a call say. An operation looks at those that it has.
+/// What the options of a call say, if they have a field for it. An operation
+/// looks at those that it has.
 struct Attributes {
   int32_t outOfRange = EMBEDDING_OUT_OF_RANGE_CHECK;
   std::optional<int64_t> paddingIdx;

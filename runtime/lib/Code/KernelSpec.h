@@ -123,6 +123,14 @@ inline int64_t getRowAlignment(int64_t rowBytes) {
   return std::min(rowBytes & -rowBytes, cost::kLineBytes);
 }
 
+/// The row length of a spec, of rows of `rowLength` elements: that, if the
+/// kernel knows it. IR knows no slice of a dimension of size 0.
+inline int64_t getSpecRowLength(int64_t rowLength, int64_t elementBytes) {
+  bool isKnown =
+      rowLength > 0 && rowLength <= cost::kMaxStaticRowBytes / elementBytes;
+  return isKnown ? rowLength : KernelSpec::kDynamic;
+}
+
 /// A memref as MLIR's C interface passes it: one of any rank, and of `Rank`.
 struct AnyMemRef {
   void *allocated = nullptr;
