@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "../Utils/LoopBuilder.h"
+#include "embedding/Target/CostModel.h"
 #include "embedding/Transforms/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -20,6 +21,57 @@ namespace mlir::embedding {
 
 using namespace mlir;
 using namespace mlir::embedding;
+
+/// The bytes of the longest row that an iteration of `forall` writes, before
+/// the loop; null if an iteration is more work than rows, or is none that is
+/// known.
+static Value getRowBytes(LoopBuilder &b, scf::ForallOp forall) {
+  SmallVector<Value> outputs;
+  WalkResult rowsAlone = forall.getBody()->walk([&](Operation *op) {
+    if (auto linalg = dyn_cast<linalg::LinalgOp>(op)) {
+      if (!linalg.hasPureBufferSemantics() || linalg.getNumDpsInits() != 1 ||
+          linalg.getNumLoops() != linalg.getNumParallelLoops())
+        return WalkResult::interrupt();
+      outputs.push_back(linalg.getDpsInits()[0]);
+      return WalkResult::skip();
+    }
+    return isa<LoopLikeOpInterface, CallOpInterface>(op)
+               ? WalkResult::interrupt()
+               : WalkResult::advance();
+  });
+  if (rowsAlone.wasInterrupted() || outputs.empty())
+    return nullptr;
+  Value longest = b.index(1);
+  for (Value output : outputs) {
+    auto type = cast<MemRefType>(output.getType());
+    int64_t elementBytes = getElementBytes(type.getElementType());
+    auto view = output.getDefiningOp<memref::SubViewOp>();
+    if (elementBytes == 0 || (!type.hasStaticShape() && !view))
+      return nullptr;
+    Value bytes = b.index(elementBytes);
+    for (OpFoldResult size :
+         view ? view.getMixedSizes()
+              : getAsIndexOpFoldResult(b.getContext(), type.getShape())) {
+      auto value = dyn_cast<Value>(size);
+      if (value && !forall.isDefinedOutsideOfLoop(value))
+        return nullptr;
+      bytes = b.mul(bytes, b.value(size));
+    }
+    longest = b.max(longest, bytes);
+  }
+  return longest;
+}
+
+/// How many of `total` iterations a thread takes at once, each of which writes
+/// `rowBytes`: as the runtime has it for a lookup.
+static Value getGrain(LoopBuilder &b, Value total, Value rowBytes) {
+  Value some = b.max(total, b.index(1));
+  Value isSmall =
+      b.less(rowBytes, b.div(b.index(cost::kMinParallelBytes), some));
+  return b.select(
+      isSmall, some,
+      b.max(b.div(b.index(cost::kGrainBytes), rowBytes), b.index(1)));
+}
 
 /// Makes `forall`, which has no results, a call of a function of a range of its
 /// iterations.
@@ -40,10 +92,18 @@ static void outline(scf::ForallOp forall, func::FuncOp parent,
   for (Value size : sizes)
     total = b.mul(total, size);
 
-  // begin, end, the sizes, and what is captured.
-  SmallVector<Value> arguments = {b.index(0), total};
+  // A range of blocks of so many iterations, if an iteration is too little.
+  Value grain, rowBytes = getRowBytes(b, forall);
+  if (rowBytes)
+    grain = getGrain(b, total, rowBytes);
+
+  // begin, end, the sizes, what is captured, and of blocks what they are of.
+  SmallVector<Value> arguments = {b.index(0),
+                                  grain ? b.divUp(total, grain) : total};
   llvm::append_range(arguments, sizes);
   llvm::append_range(arguments, captured);
+  if (grain)
+    arguments.append({total, grain});
   auto type = b.getFunctionType(ValueRange(arguments).getTypes(), {});
   OpBuilder moduleBuilder(parent);
   auto function = func::FuncOp::create(
@@ -62,8 +122,15 @@ static void outline(scf::ForallOp forall, func::FuncOp parent,
   auto parameters = entry->getArguments();
   for (Value constant : constants)
     b.clone(*constant.getDefiningOp(), mapping);
-  mapping.map(captured, parameters.drop_front(2 + sizes.size()));
-  b.loop(parameters[0], parameters[1], [&](Value iteration) {
+  mapping.map(captured, parameters.slice(2 + sizes.size(), captured.size()));
+  Value begin = parameters[0], end = parameters[1];
+  if (grain) {
+    Value blockTotal = parameters.drop_back(1).back(),
+          blockSize = parameters.back();
+    begin = b.mul(begin, blockSize);
+    end = b.min(b.mul(end, blockSize), blockTotal);
+  }
+  b.loop(begin, end, [&](Value iteration) {
     SmallVector<Value> position = {iteration};
     if (sizes.size() > 1)
       position = SmallVector<Value>(

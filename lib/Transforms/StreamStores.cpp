@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "../Utils/LoopBuilder.h"
+#include "../Utils/Results.h"
 #include "embedding/IR/Embedding.h"
 #include "embedding/Target/CostModel.h"
 #include "embedding/Transforms/Passes.h"
@@ -214,22 +215,26 @@ struct EmbeddingStreamStores
     return Destination{output, /*alignment=*/0};
   }
 
-  /// Whether `width` is `memref.dim %output, 1`.
+  /// Whether `width` is `memref.dim %output, 1`, or what that folds to.
   static bool isRowLength(OpFoldResult width, Value output) {
     auto value = dyn_cast<Value>(width);
+    if (auto allocation = output.getDefiningOp<memref::AllocOp>())
+      return ShapedType::isDynamic(allocation.getType().getDimSize(1)) &&
+             value == allocation.getDynamicSizes().back();
     auto dim = value ? value.getDefiningOp<memref::DimOp>() : nullptr;
     return dim && dim.getSource() == output && dim.getConstantIndex() == 1;
   }
 
   /// Whether `memref` outlives the function: an argument, or an allocation that
-  /// nobody frees here. What does not is about to be read.
+  /// is a result or that nobody frees here. What does not is about to be read.
   static bool isOutput(Value memref) {
     if (auto argument = dyn_cast<BlockArgument>(memref))
       return isa<func::FuncOp>(argument.getOwner()->getParentOp());
-    return memref.getDefiningOp<memref::AllocOp>() &&
-           llvm::none_of(memref.getUsers(), [](Operation *user) {
-             return isa<memref::DeallocOp>(user);
-           });
+    auto allocation = memref.getDefiningOp<memref::AllocOp>();
+    return allocation && (getResultNumber(allocation) ||
+                          llvm::none_of(memref.getUsers(), [](Operation *user) {
+                            return isa<memref::DeallocOp>(user);
+                          }));
   }
 
   /// Whether `output` has at least `bound` bytes, and its rows are aligned, or

@@ -43,3 +43,83 @@ func.func @on_tensors(%t: tensor<4xf32>) -> tensor<4xf32> {
   }
   return %0 : tensor<4xf32>
 }
+
+// Rows are given away in blocks: of all of them if they have less than 1 MiB, else
+// of 128 KiB.
+// CHECK-LABEL: func private @rows_parallel_0
+// CHECK-SAME: %[[FIRST:.*]]: index, %[[LAST:.*]]: index, %{{.*}}: index, %{{.*}}: memref<?x64xf32>, %{{.*}}: memref<?x64xf32>, %[[TOTAL:.*]]: index, %[[GRAIN:.*]]: index)
+// CHECK: %[[BEGIN:.*]] = arith.muli %[[FIRST]], %[[GRAIN]]
+// CHECK: %[[END:.*]] = arith.muli %[[LAST]], %[[GRAIN]]
+// CHECK: %[[STOP:.*]] = arith.minsi %[[END]], %[[TOTAL]]
+// CHECK: scf.for %{{.*}} = %[[BEGIN]] to %[[STOP]]
+// CHECK-LABEL: func @rows(
+// CHECK-SAME: %[[N:[a-z0-9]*]]: index
+// CHECK-DAG: %[[BLOCK:.*]] = arith.constant 512 : index
+// CHECK-DAG: %[[PARALLEL:.*]] = arith.constant 1048576 : index
+// CHECK: %[[SOME:.*]] = arith.maxsi %[[N]], %c1
+// CHECK: %[[SHARE:.*]] = arith.divui %[[PARALLEL]], %[[SOME]]
+// CHECK: %[[SMALL:.*]] = arith.cmpi sgt, %[[SHARE]], %c256
+// CHECK: %[[SIZE:.*]] = arith.select %[[SMALL]], %[[SOME]], %[[BLOCK]]
+// CHECK: %[[BLOCKS:.*]] = arith.ceildivui %[[N]], %[[SIZE]]
+// CHECK: call @rows_parallel_0(%c0, %[[BLOCKS]], %[[N]], {{.*}}, %[[N]], %[[SIZE]])
+func.func @rows(%n: index, %from: memref<?x64xf32>, %to: memref<?x64xf32>) {
+  scf.forall (%i) in (%n) {
+    %0 = memref.subview %from[%i, 0] [1, 64] [1, 1] : memref<?x64xf32> to memref<64xf32, strided<[1], offset: ?>>
+    %1 = memref.subview %to[%i, 0] [1, 64] [1, 1] : memref<?x64xf32> to memref<64xf32, strided<[1], offset: ?>>
+    linalg.copy ins(%0 : memref<64xf32, strided<[1], offset: ?>>) outs(%1 : memref<64xf32, strided<[1], offset: ?>>)
+  }
+  return
+}
+
+// Of dynamic length too, in either branch.
+// CHECK-LABEL: func @branches(
+// CHECK-SAME: %[[N:[a-z0-9]*]]: index, %[[D:[a-z0-9]*]]: index
+// CHECK: %[[BYTES:.*]] = arith.muli %[[D]], %c4
+// CHECK: arith.ceildivui %[[N]]
+// CHECK: call @branches_parallel_0
+func.func @branches(%n: index, %d: index, %zero: f32, %from: memref<?x?xf32>, %to: memref<?x?xf32>, %flags: memref<?xi1>) {
+  scf.forall (%i) in (%n) {
+    %0 = memref.subview %from[%i, 0] [1, %d] [1, 1] : memref<?x?xf32> to memref<?xf32, strided<[1], offset: ?>>
+    %1 = memref.subview %to[%i, 0] [1, %d] [1, 1] : memref<?x?xf32> to memref<?xf32, strided<[1], offset: ?>>
+    %flag = memref.load %flags[%i] : memref<?xi1>
+    scf.if %flag {
+      linalg.copy ins(%0 : memref<?xf32, strided<[1], offset: ?>>) outs(%1 : memref<?xf32, strided<[1], offset: ?>>)
+    } else {
+      linalg.fill ins(%zero : f32) outs(%1 : memref<?xf32, strided<[1], offset: ?>>)
+    }
+  }
+  return
+}
+
+// Iterations of loops, of sums, or of rows whose length is each time another one,
+// are given away one by one.
+// CHECK-LABEL: func @more_than_rows(
+// CHECK-SAME: %[[N:[a-z0-9]*]]: index
+// CHECK: call @more_than_rows_parallel_0(%c0, %[[N]],
+// CHECK: call @more_than_rows_parallel_1(%c0, %[[N]],
+// CHECK: call @more_than_rows_parallel_2(%c0, %[[N]],
+func.func @more_than_rows(%n: index, %zero: f32, %to: memref<?x?xf32>, %sums: memref<?xf32>, %lengths: memref<?xindex>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  scf.forall (%i) in (%n) {
+    scf.for %j = %c0 to %n step %c1 {
+      %0 = memref.subview %to[%j, 0] [1, 4] [1, 1] : memref<?x?xf32> to memref<4xf32, strided<[1], offset: ?>>
+      linalg.fill ins(%zero : f32) outs(%0 : memref<4xf32, strided<[1], offset: ?>>)
+    }
+  }
+  scf.forall (%i) in (%n) {
+    %0 = memref.subview %to[%i, 0] [1, 4] [1, 1] : memref<?x?xf32> to memref<4xf32, strided<[1], offset: ?>>
+    %1 = memref.subview %sums[%i] [1] [1] : memref<?xf32> to memref<f32, strided<[], offset: ?>>
+    linalg.reduce ins(%0 : memref<4xf32, strided<[1], offset: ?>>) outs(%1 : memref<f32, strided<[], offset: ?>>) dimensions = [0]
+      (%in: f32, %sum: f32) {
+        %s = arith.addf %in, %sum : f32
+        linalg.yield %s : f32
+      }
+  }
+  scf.forall (%i) in (%n) {
+    %length = memref.load %lengths[%i] : memref<?xindex>
+    %0 = memref.subview %to[%i, 0] [1, %length] [1, 1] : memref<?x?xf32> to memref<?xf32, strided<[1], offset: ?>>
+    linalg.fill ins(%zero : f32) outs(%0 : memref<?xf32, strided<[1], offset: ?>>)
+  }
+  return
+}

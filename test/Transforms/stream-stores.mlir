@@ -269,3 +269,38 @@ func.func @dynamic_gap(%out: memref<?x?xf32>, %n: index, %d: index) {
   }
   return
 }
+
+// -----
+
+// What becomes a result is not read here either, though its buffer is freed.
+// CHECK-LABEL: func @results
+// CHECK: vector.store {{.*}} nontemporal = true
+// CHECK: embedding.streamed = 64
+// CHECK-NOT: nontemporal
+// CHECK-NOT: embedding.streamed
+func.func private @take(i64, memref<?x?xf32>) attributes {embedding.result = 0 : i64}
+func.func private @take_static(i64, memref<?x64xf32>) attributes {embedding.result = 1 : i64}
+func.func @results(%n: index, %d: index, %row: memref<64xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %first = arith.constant 0 : i64
+  %second = arith.constant 1 : i64
+  %zero = arith.constant 0.0 : f32
+  %taken = memref.alloc(%n, %d) : memref<?x?xf32>
+  %taken_static = memref.alloc(%n) : memref<?x64xf32>
+  %temporary = memref.alloc(%n, %d) : memref<?x?xf32>
+  scf.for %i = %c0 to %n step %c1 {
+    %0 = memref.subview %taken[%i, 0] [%i, %d] [1, 1] : memref<?x?xf32> to memref<?x?xf32, strided<[?, 1], offset: ?>>
+    linalg.fill ins(%zero : f32) outs(%0 : memref<?x?xf32, strided<[?, 1], offset: ?>>)
+    %1 = memref.subview %taken_static[%i, 0] [1, 64] [1, 1] : memref<?x64xf32> to memref<64xf32, strided<[1], offset: ?>>
+    linalg.copy ins(%row : memref<64xf32>) outs(%1 : memref<64xf32, strided<[1], offset: ?>>)
+    %2 = memref.subview %temporary[%i, 0] [%i, %d] [1, 1] : memref<?x?xf32> to memref<?x?xf32, strided<[?, 1], offset: ?>>
+    linalg.fill ins(%zero : f32) outs(%2 : memref<?x?xf32, strided<[?, 1], offset: ?>>)
+  }
+  func.call @take(%first, %taken) : (i64, memref<?x?xf32>) -> ()
+  func.call @take_static(%second, %taken_static) : (i64, memref<?x64xf32>) -> ()
+  memref.dealloc %taken : memref<?x?xf32>
+  memref.dealloc %taken_static : memref<?x64xf32>
+  memref.dealloc %temporary : memref<?x?xf32>
+  return
+}

@@ -417,6 +417,10 @@ def EmbeddingOutlineParallelLoopsPass
     the loop uses from outside. As it stands, the program runs the loop on one
     thread; `embedding-call-parallel-for` makes it run on several.
 
+    Iterations that do nothing but write a row are too little to be given away
+    one by one: the range is then one of blocks of them, which have the bytes
+    that the cost model wants, or all if those are few.
+
     Example:
 
     ```mlir
