@@ -38,6 +38,7 @@ config.substitutions.append(("%src_root", config.embedding_src_root))
 config.substitutions.append(("%obj_root", config.embedding_obj_root))
 config.substitutions.append(("%interpreted_cuda", config.interpreted_cuda))
 config.substitutions.append(("%mlir_include", config.mlir_include))
+config.substitutions.append(("%lit", config.lit_command))
 
 if config.host_arch in ("x86_64", "AMD64"):
     config.available_features.add("x86_64")
@@ -48,3 +49,9 @@ if config.host_arch in ("x86_64", "AMD64"):
 # Of the CUDA toolkit.
 if shutil.which("ptxas"):
     config.available_features.add("ptxas")
+
+# A feature that is gone takes its tests along silently. Who needs them says so.
+required = os.environ.get("EMBEDDING_REQUIRED_FEATURES", "").split()
+missing = [name for name in required if name not in config.available_features]
+if missing:
+    lit_config.fatal("EMBEDDING_REQUIRED_FEATURES: missing: " + ", ".join(missing))

@@ -19,7 +19,8 @@ mkdir -p "$folder/cache"
 chmod 700 "$folder/cache"
 cp -P "$build"/lib/libembedding-runtime.so* "$folder"
 cp "$build"/bin/embedding-device-tests benchmark/gpu.py test/PyTorch/gpu_tensors.py \
-   test/PyTorch/embedding_runtime.py test/PyTorch/compare_gpu_with_cpu.py \
+   test/PyTorch/embedding_runtime.py test/PyTorch/runtime_structs.py \
+   test/PyTorch/compare_gpu_with_cpu.py \
    test/Tools/Inputs/call_operations.py test/Tools/Inputs/compiled_library.py "$folder"
 
 folder=$(cd "$folder" && pwd)

@@ -4,7 +4,7 @@ of Runtime.h: each has the same fields, at the same places, of the same sizes.""
 import ctypes
 
 import compiled_library
-import embedding_runtime
+import runtime_structs
 
 # ctypes has the parts of a DLTensor's structs as fields of its own.
 PARTS = {"device_type": "device.device_type", "device_id": "device.device_id",
@@ -31,12 +31,12 @@ def check_struct(struct, name, number):
 
 
 print("#include <embedding-runtime/Runtime.h>\n#include <stddef.h>")
-structs = [(getattr(embedding_runtime, name), "Embedding" + name) for name in OPTIONS]
-for module in (embedding_runtime, compiled_library):
+structs = [(getattr(runtime_structs, name), "Embedding" + name) for name in OPTIONS]
+for module in (runtime_structs, compiled_library):
     structs += [(module.DLTensor, "DLTensor"), (module.Status, "EmbeddingStatus")]
 for number, (struct, name) in enumerate(structs):
     check_struct(struct, name, number)
-for mode, value in embedding_runtime.MODES.items():
+for mode, value in runtime_structs.MODES.items():
     check(f"EMBEDDING_OUT_OF_RANGE_{mode.upper()} == {value}")
 for code in CODES:
     check(f"EMBEDDING_{code} == {getattr(compiled_library, code)}")

@@ -1,4 +1,4 @@
-"""Writes the files that embedding-run.mlir reads into the folder it is given."""
+"""Writes the files that tests of embedding-run read into the folder it is given."""
 
 import json
 import pathlib
