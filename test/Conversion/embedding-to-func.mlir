@@ -66,9 +66,12 @@ func.func @expect_size(%actual: index, %expected: index) {
 // CHECK-LABEL: func @expect_slice
 // CHECK-SAME: %[[ACTUAL:.*]]: index, %[[EXPECTED:.*]]: index, %[[OFFSET:.*]]: index, %[[WHOLE:.*]]: index
 func.func @expect_slice(%actual: index, %expected: index, %offset: index, %whole: index) {
-  // CHECK: %[[O:.*]] = arith.index_cast %[[OFFSET]]
-  // CHECK: %[[W:.*]] = arith.index_cast %[[WHOLE]]
-  // CHECK: call @embedding_report_mismatch(%{{.*}}, %{{.*}}, %{{.*}}, %[[O]], %[[W]])
+  // CHECK-DAG: %[[WHAT:.*]] = llvm.mlir.addressof
+  // CHECK-DAG: %[[E:.*]] = arith.index_cast %[[EXPECTED]]
+  // CHECK-DAG: %[[A:.*]] = arith.index_cast %[[ACTUAL]]
+  // CHECK-DAG: %[[O:.*]] = arith.index_cast %[[OFFSET]]
+  // CHECK-DAG: %[[W:.*]] = arith.index_cast %[[WHOLE]]
+  // CHECK: call @embedding_report_mismatch(%[[WHAT]], %[[E]], %[[A]], %[[O]], %[[W]])
   embedding.expect_size %actual, %expected, "expected a size to be" from %offset of %whole
   return
 }

@@ -7,11 +7,38 @@
 // 64. All loads come before the first store.
 
 // CHECK-LABEL: gpu.func @lookup(
-// CHECK-SAME:    memref<i64> {llvm.noalias, llvm.readonly}
-// CHECK-SAME:    memref<f32> {llvm.noalias, llvm.readonly}
-// CHECK-SAME:    memref<f32> {llvm.noalias})
-// CHECK-COUNT-4: vector.load {{.*}} {alignment = 16 : i64} : {{.*}}, vector<4xf32>
-// CHECK-COUNT-4: llvm.inline_asm {{.*}} "st.global.cs.v4.b32
+// CHECK-SAME:    %[[INDICES:[a-z0-9]*]]: memref<i64> {llvm.noalias, llvm.readonly}
+// CHECK-SAME:    %[[TABLE:[a-z0-9]*]]: memref<f32> {llvm.noalias, llvm.readonly}
+// CHECK-SAME:    %[[OUT:[a-z0-9]*]]: memref<f32> {llvm.noalias})
+// CHECK-DAG:     %[[ROWS:.*]] = memref.reinterpret_cast %[[TABLE]]
+// CHECK-DAG:     %[[K:.*]] = memref.reinterpret_cast %[[INDICES]]
+// CHECK-DAG:     %[[WHOLE_OUT:.*]] = memref.reinterpret_cast %[[OUT]]
+// CHECK-DAG:     %[[COPIES:.*]] = memref.cast %[[WHOLE_OUT]]
+// CHECK:         %[[INDEX:.*]] = memref.load %[[K]]
+// CHECK:         %[[ROW:.*]] = arith.index_cast %[[INDEX]]
+// CHECK:         %[[BEGIN:.*]] = arith.muli %[[ROW]], %c64
+// CHECK:         %[[PLACE:.*]] = arith.addi %[[BEGIN]]
+// CHECK-NOT:     llvm.inline_asm
+// CHECK:         %[[A:.*]] = vector.load %[[ROWS]][%[[PLACE]]] {alignment = 16 : i64} : {{.*}}, vector<4xf32>
+// CHECK-NOT:     llvm.inline_asm
+// CHECK:         %[[B:.*]] = vector.load %[[ROWS]]{{.*}} {alignment = 16 : i64} : {{.*}}, vector<4xf32>
+// CHECK-NOT:     llvm.inline_asm
+// CHECK:         %[[C:.*]] = vector.load %[[ROWS]]{{.*}} {alignment = 16 : i64} : {{.*}}, vector<4xf32>
+// CHECK-NOT:     llvm.inline_asm
+// CHECK:         %[[D:.*]] = vector.load %[[ROWS]]{{.*}} {alignment = 16 : i64} : {{.*}}, vector<4xf32>
+// CHECK:         %[[BITS:.*]] = vector.bitcast %[[A]] : vector<4xf32> to vector<4xi32>
+// CHECK:         memref.extract_aligned_pointer_as_index %[[COPIES]]
+// CHECK:         %[[X:.*]] = vector.extract %[[BITS]][0]
+// CHECK:         %[[Y:.*]] = vector.extract %[[BITS]][1]
+// CHECK:         %[[Z:.*]] = vector.extract %[[BITS]][2]
+// CHECK:         %[[W:.*]] = vector.extract %[[BITS]][3]
+// CHECK:         llvm.inline_asm {{.*}} "st.global.cs.v4.b32 {{.*}}, %[[X]], %[[Y]], %[[Z]], %[[W]] :
+// CHECK:         vector.bitcast %[[B]]
+// CHECK:         llvm.inline_asm {{.*}} "st.global.cs.v4.b32
+// CHECK:         vector.bitcast %[[C]]
+// CHECK:         llvm.inline_asm {{.*}} "st.global.cs.v4.b32
+// CHECK:         vector.bitcast %[[D]]
+// CHECK:         llvm.inline_asm {{.*}} "st.global.cs.v4.b32
 // CHECK:       } else {
 // CHECK:         scf.for
 // CHECK-NOT:   atomicrmw
@@ -41,13 +68,24 @@ func.func @assume(%table: memref<?x64xf32>, %indices: memref<?xi64>,
 // A bad index is counted, and written under a lock.
 
 // CHECK-LABEL: gpu.func @lookup(
-// CHECK:         llvm.atomicrmw add
+// CHECK-SAME:    %[[REPORT:[a-z0-9]*]]: !llvm.ptr)
+// CHECK:         %[[COUNT:.*]] = llvm.getelementptr %[[REPORT]][2]
+// CHECK:         llvm.atomicrmw add %[[COUNT]], %c1_i64 syncscope("device")
 // CHECK:         scf.while
-// CHECK:           llvm.atomicrmw xchg
+// CHECK:           %[[LOCK:.*]] = llvm.getelementptr %[[REPORT]][3]
+// CHECK:           %[[HELD:.*]] = llvm.atomicrmw xchg %[[LOCK]], %c1_i64 syncscope("device")
+// CHECK:           %[[WAITS:.*]] = arith.cmpi ne, %[[HELD]], %c0_i64
+// CHECK:           scf.condition(%[[WAITS]])
 // CHECK:         llvm.fence syncscope("device") acq_rel
-// CHECK:         llvm.store volatile
+// CHECK:         %[[FIRST:.*]] = llvm.load volatile %[[REPORT]]
+// CHECK:         %[[IS_BEFORE:.*]] = arith.cmpi slt, %[[POSITION:.*]], %[[FIRST]]
+// CHECK:         scf.if %[[IS_BEFORE]]
+// CHECK:           %[[INDEX:.*]] = llvm.getelementptr %[[REPORT]][1]
+// CHECK:           llvm.store volatile %{{.*}}, %[[INDEX]]
+// CHECK:           llvm.store volatile %[[POSITION]], %[[REPORT]]
 // CHECK:         llvm.fence syncscope("device") acq_rel
-// CHECK:         llvm.atomicrmw xchg
+// CHECK:         %[[LOCK:.*]] = llvm.getelementptr %[[REPORT]][3]
+// CHECK:         llvm.atomicrmw xchg %[[LOCK]], %c0_i64 syncscope("device")
 // CHECK:       func.func private @embedding_get_out_of_range_report() -> !llvm.ptr
 // CHECK-LABEL: func.func @check
 // CHECK:         %[[REPORT:.*]] = call @embedding_get_out_of_range_report
@@ -64,7 +102,9 @@ func.func @check(%table: memref<100x8xf16>, %indices: memref<4x5xi32>,
 // Rows begin at multiples of 8 bytes, as the offset of the table has it.
 
 // CHECK-LABEL: gpu.func @lookup(
-// CHECK:         vector.load {{.*}} {alignment = 8 : i64} {{.*}} vector<2xf32>
+// CHECK-SAME:    %[[TABLE:[a-z0-9]*]]: memref<f32> {llvm.noalias, llvm.readonly}
+// CHECK:         %[[ROWS:.*]] = memref.reinterpret_cast %[[TABLE]]
+// CHECK:         vector.load %[[ROWS]]{{.*}} {alignment = 8 : i64} {{.*}} vector<2xf32>
 // CHECK-NOT:     vector<4xf32>
 // CHECK-LABEL: func.func @offset
 func.func @offset(%table: memref<?x64xf32, strided<[64, 1], offset: 2>>,
@@ -100,8 +140,11 @@ func.func @empty(%table: memref<100x8xf32>, %indices: memref<0xi32>,
 // CHECK-LABEL: gpu.func @check(
 // CHECK:         llvm.atomicrmw add
 // CHECK-LABEL: func.func @report
+// CHECK-SAME:    %[[INDICES:.*]]: memref<?xi64>, %[[NUM_ROWS:.*]]: index
 // CHECK-NOT:     embedding.
-// CHECK:         gpu.launch_func @embedding_kernels::@check
+// CHECK:         %[[REPORT:.*]] = call @embedding_get_out_of_range_report
+// CHECK:         %[[BUFFER:[a-z0-9_]*]], %{{.*}} = memref.extract_strided_metadata %[[INDICES]]
+// CHECK:         gpu.launch_func @embedding_kernels::@check {{.*}}, %[[BUFFER]] : memref<i64>, %[[NUM_ROWS]] : index, %[[REPORT]] : !llvm.ptr)
 func.func @report(%indices: memref<?xi64>, %num_rows: index) {
   %position, %index, %count =
     embedding.find_out_of_range %indices, %num_rows : memref<?xi64>
@@ -127,12 +170,21 @@ func.func @report(%indices: memref<?xi64>, %num_rows: index) {
 // CHECK-LABEL: gpu.func @group_cut(
 
 // CHECK-LABEL: func.func @group
-// CHECK:         gpu.launch_func @embedding_kernels::@group_keys
-// CHECK:         scf.for {{.*}} -> (memref<?xi64>, memref<?xi64>)
-// CHECK:           gpu.launch_func @embedding_kernels::@group_histogram
-// CHECK:           gpu.launch_func @embedding_kernels::@group_scan
-// CHECK:           gpu.launch_func @embedding_kernels::@group_scatter
-// CHECK:         gpu.launch_func @embedding_kernels::@group_cut
+// CHECK-SAME:    %[[INDICES:[a-z0-9]*]]: memref<?xi64>
+// CHECK:         memref.extract_strided_metadata %[[INDICES]]
+// CHECK:         %[[KEYS:[a-z0-9_]*]], %{{.*}} = memref.extract_strided_metadata %[[FROM:.*]] : memref<?xi64>
+// CHECK:         gpu.launch_func @embedding_kernels::@group_keys {{.*}}, %[[KEYS]] : memref<i64>)
+// CHECK:         %[[SORTED:.*]]:2 = scf.for {{.*}} iter_args(%[[IN:.*]] = %[[FROM]], %[[OUT:.*]] = {{.*}}) -> (memref<?xi64>, memref<?xi64>)
+// CHECK:           %[[PAIRS:[a-z0-9_]*]], %{{.*}} = memref.extract_strided_metadata %[[IN]]
+// CHECK:           %[[COUNTS:[a-z0-9_]*]], %{{.*}} = memref.extract_strided_metadata
+// CHECK:           gpu.launch_func @embedding_kernels::@group_histogram {{.*}}, %[[PAIRS]] : memref<i64>, {{.*}}, %[[COUNTS]] : memref<i64>)
+// CHECK:           %[[SUMS:[a-z0-9_]*]], %{{.*}} = memref.extract_strided_metadata
+// CHECK:           gpu.launch_func @embedding_kernels::@group_scan {{.*}} args(%[[COUNTS]] : memref<i64>, {{.*}}, %[[SUMS]] : memref<i64>)
+// CHECK:           %[[MOVED:[a-z0-9_]*]], %{{.*}} = memref.extract_strided_metadata %[[OUT]]
+// CHECK:           gpu.launch_func @embedding_kernels::@group_scatter {{.*}}, %[[PAIRS]] : memref<i64>, {{.*}}, %[[SUMS]] : memref<i64>, %[[COUNTS]] : memref<i64>, %[[MOVED]] : memref<i64>)
+// CHECK:           scf.yield %[[OUT]], %[[IN]]
+// CHECK:         %[[PAIRS:[a-z0-9_]*]], %{{.*}} = memref.extract_strided_metadata %[[SORTED]]#0
+// CHECK:         gpu.launch_func @embedding_kernels::@group_cut {{.*}}, %[[PAIRS]] : memref<i64>
 func.func @group(%indices: memref<?xi64>, %num_rows: index,
                  %rows: memref<?xi64>, %offsets: memref<?xi64>,
                  %positions: memref<?xi64>, %count: memref<i64>) {
@@ -148,10 +200,12 @@ func.func @group(%indices: memref<?xi64>, %num_rows: index,
 // which then are combined 16 at a time.
 
 // CHECK-LABEL: gpu.func @sum_chunks(
-// CHECK:         scf.for {{.*}} -> (vector<8xf32>, index, index, index, index)
-// CHECK-COUNT-4:   vector.load {{.*}} {alignment = 16 : i64} {{.*}} vector<8xbf16>
-// CHECK:           arith.addf {{.*}} : vector<8xf32>
-// CHECK:         vector.store {{.*}} {alignment = 16 : i64} {{.*}} vector<8xf32>
+// CHECK:         %[[SUM:.*]]:5 = scf.for {{.*}} iter_args(%[[BEFORE:[a-z0-9]*]] = {{.*}} -> (vector<8xf32>, index, index, index, index)
+// CHECK:           %[[A:.*]] = vector.load %[[DY:.*]][{{.*}} {alignment = 16 : i64} {{.*}} vector<8xbf16>
+// CHECK-COUNT-3:   vector.load %[[DY]][{{.*}} {alignment = 16 : i64} {{.*}} vector<8xbf16>
+// CHECK:           %[[WIDE:.*]] = arith.extf %[[A]]
+// CHECK:           arith.addf %[[BEFORE]], %[[WIDE]] : vector<8xf32>
+// CHECK:         vector.store %[[SUM]]#0, {{.*}} {alignment = 16 : i64} {{.*}} vector<8xf32>
 // CHECK-LABEL: gpu.func @combine_chunks(
 // CHECK-COUNT-16:  vector.load {{.*}} {alignment = 16 : i64} {{.*}} vector<8xf32>
 // CHECK-COUNT-15:  arith.addf {{.*}} : vector<8xf32>

@@ -38,9 +38,12 @@ func.func @memref(%table: memref<?x64xf32>, %indices: memref<?xi32>,
 
 // A row is as static as the better known of table and destination.
 // CHECK-LABEL: func @row_length_of_init
+// CHECK-SAME: %[[TABLE:.*]]: memref<?x?xf32>, %[[INDICES:.*]]: memref<?xi32>, %[[OUT:.*]]: memref<?x64xf32>
 func.func @row_length_of_init(%table: memref<?x?xf32>, %indices: memref<?xi32>,
                               %out: memref<?x64xf32>) {
-  // CHECK: linalg.copy ins(%{{.*}} : memref<64xf32, {{.*}}>) outs(%{{.*}} : memref<64xf32, {{.*}}>)
+  // CHECK-DAG: %[[DEST:.*]] = memref.subview %[[OUT]][%{{.*}}, 0] [1, 64] [1, 1]
+  // CHECK-DAG: %[[ROW:.*]] = memref.subview %[[TABLE]][%{{.*}}, 0] [1, 64] [1, 1]
+  // CHECK: linalg.copy ins(%[[ROW]] : memref<64xf32, {{.*}}>) outs(%[[DEST]] : memref<64xf32, {{.*}}>)
   embedding.lookup out_of_range(assume)
     ins(%table, %indices : memref<?x?xf32>, memref<?xi32>)
     outs(%out : memref<?x64xf32>)
@@ -48,14 +51,20 @@ func.func @row_length_of_init(%table: memref<?x?xf32>, %indices: memref<?xi32>,
 }
 
 // CHECK-LABEL: func @clamp_static
-// CHECK-SAME: %{{.*}}: memref<10x3xf32>
+// CHECK-SAME: %[[TABLE:.*]]: memref<10x3xf32>, %[[INDICES:.*]]: memref<4xi64>
 func.func @clamp_static(%table: memref<10x3xf32>, %indices: memref<4xi64>,
                         %out: memref<4x3xf32>) {
   // CHECK-NOT: scf.if
-  // CHECK: %[[MIN:.*]] = arith.minsi
-  // CHECK: %[[K:.*]] = arith.maxsi %[[MIN]]
+  // CHECK: %[[INDEX:.*]] = memref.load %[[INDICES]]
+  // CHECK: %[[ANY:.*]] = arith.index_cast %[[INDEX]]
+  // CHECK-DAG: %[[TEN:.*]] = arith.constant 10 : index
+  // CHECK-DAG: %[[ONE:.*]] = arith.constant 1 : index
+  // CHECK-DAG: %[[ZERO:.*]] = arith.constant 0 : index
+  // CHECK: %[[LAST:.*]] = arith.subi %[[TEN]], %[[ONE]]
+  // CHECK: %[[MIN:.*]] = arith.minsi %[[ANY]], %[[LAST]]
+  // CHECK: %[[K:.*]] = arith.maxsi %[[MIN]], %[[ZERO]]
   // CHECK-NOT: scf.if
-  // CHECK: memref.subview %{{.*}}[%[[K]], 0]
+  // CHECK: memref.subview %[[TABLE]][%[[K]], 0]
   embedding.lookup out_of_range(clamp)
     ins(%table, %indices : memref<10x3xf32>, memref<4xi64>)
     outs(%out : memref<4x3xf32>)
@@ -64,14 +73,20 @@ func.func @clamp_static(%table: memref<10x3xf32>, %indices: memref<4xi64>,
 
 // A table that may be empty has no nearest row.
 // CHECK-LABEL: func @clamp_dynamic
+// CHECK-SAME: %[[TABLE:.*]]: memref<?x3xf32>, %{{.*}}: memref<4xi64>, %[[OUT:.*]]: memref<4x3xf32>
 func.func @clamp_dynamic(%table: memref<?x3xf32>, %indices: memref<4xi64>,
                          %out: memref<4x3xf32>) {
-  // CHECK: arith.maxsi
-  // CHECK: %[[EXISTS:.*]] = arith.cmpi ne
+  // CHECK: %[[DEST:.*]] = memref.subview %[[OUT]]
+  // CHECK: %[[NUM_ROWS:.*]] = memref.dim %[[TABLE]]
+  // CHECK: %[[ZERO:.*]] = arith.constant 0 : index
+  // CHECK: %[[K:.*]] = arith.maxsi %{{.*}}, %[[ZERO]]
+  // CHECK: %[[EXISTS:.*]] = arith.cmpi ne, %[[NUM_ROWS]], %[[ZERO]]
   // CHECK: scf.if %[[EXISTS]]
-  // CHECK: linalg.copy
+  // CHECK: %[[ROW:.*]] = memref.subview %[[TABLE]][%[[K]], 0]
+  // CHECK: linalg.copy ins(%[[ROW]] : {{.*}}) outs(%[[DEST]] :
   // CHECK: else
-  // CHECK: linalg.fill
+  // CHECK: %[[NOTHING:.*]] = arith.constant 0.0
+  // CHECK: linalg.fill ins(%[[NOTHING]] : f32) outs(%[[DEST]] :
   embedding.lookup out_of_range(clamp)
     ins(%table, %indices : memref<?x3xf32>, memref<4xi64>)
     outs(%out : memref<4x3xf32>)
@@ -79,15 +94,24 @@ func.func @clamp_dynamic(%table: memref<?x3xf32>, %indices: memref<4xi64>,
 }
 
 // CHECK-LABEL: func @zero
+// CHECK-SAME: %[[TABLE:.*]]: tensor<10x3xf32>, %[[INDICES:.*]]: tensor<4xi64>
 func.func @zero(%table: tensor<10x3xf32>, %indices: tensor<4xi64>,
                 %init: tensor<4x3xf32>) -> tensor<4x3xf32> {
-  // CHECK: scf.forall
-  // CHECK: %[[IN_RANGE:.*]] = arith.cmpi ult
-  // CHECK: %[[ROW:.*]] = scf.if %[[IN_RANGE]]
-  // CHECK: linalg.copy
+  // CHECK: scf.forall (%[[I:.*]]) in (4) shared_outs(%[[OUT:.*]] =
+  // CHECK: %[[DEST:.*]] = tensor.extract_slice %[[OUT]][%[[I]], 0]
+  // CHECK: %[[INDEX:.*]] = tensor.extract %[[INDICES]][%[[I]]]
+  // CHECK: %[[K:.*]] = arith.index_cast %[[INDEX]]
+  // CHECK: %[[TEN:.*]] = arith.constant 10 : index
+  // CHECK: %[[IN_RANGE:.*]] = arith.cmpi ult, %[[K]], %[[TEN]]
+  // CHECK: %[[RESULT:.*]] = scf.if %[[IN_RANGE]]
+  // CHECK: %[[ROW:.*]] = tensor.extract_slice %[[TABLE]][%[[K]], 0]
+  // CHECK: %[[COPY:.*]] = linalg.copy ins(%[[ROW]] : {{.*}}) outs(%[[DEST]] :
+  // CHECK: scf.yield %[[COPY]]
   // CHECK: else
-  // CHECK: linalg.fill
-  // CHECK: tensor.parallel_insert_slice %[[ROW]]
+  // CHECK: %[[ZERO:.*]] = arith.constant 0.0
+  // CHECK: %[[FILL:.*]] = linalg.fill ins(%[[ZERO]] : f32) outs(%[[DEST]] :
+  // CHECK: scf.yield %[[FILL]]
+  // CHECK: tensor.parallel_insert_slice %[[RESULT]] into %[[OUT]][%[[I]], 0]
   %0 = embedding.lookup out_of_range(zero)
          ins(%table, %indices : tensor<10x3xf32>, tensor<4xi64>)
          outs(%init : tensor<4x3xf32>) -> tensor<4x3xf32>
@@ -97,7 +121,8 @@ func.func @zero(%table: tensor<10x3xf32>, %indices: tensor<4xi64>,
 // CHECK-LABEL: func @zero_complex
 func.func @zero_complex(%table: memref<10x3xcomplex<f32>>, %indices: memref<4xi64>,
                         %out: memref<4x3xcomplex<f32>>) {
-  // CHECK: complex.constant [0.000000e+00 : f32, 0.000000e+00 : f32]
+  // CHECK: %[[ZERO:.*]] = complex.constant [0.000000e+00 : f32, 0.000000e+00 : f32]
+  // CHECK: linalg.fill ins(%[[ZERO]] : complex<f32>)
   embedding.lookup out_of_range(zero)
     ins(%table, %indices : memref<10x3xcomplex<f32>>, memref<4xi64>)
     outs(%out : memref<4x3xcomplex<f32>>)
@@ -121,8 +146,10 @@ func.func @no_rows(%table: memref<0x3xf32>, %indices: memref<4xi64>, %out: memre
 func.func @rank_0(%table: tensor<10x3xf32>, %indices: tensor<i64>,
                   %init: tensor<3xf32>) -> tensor<3xf32> {
   // CHECK-NOT: scf.forall
-  // CHECK: tensor.extract %[[INDICES]][]
-  // CHECK: %[[COPY:.*]] = linalg.copy
+  // CHECK: %[[INDEX:.*]] = tensor.extract %[[INDICES]][]
+  // CHECK: %[[K:.*]] = arith.index_cast %[[INDEX]]
+  // CHECK: %[[ROW:.*]] = tensor.extract_slice %[[TABLE]][%[[K]], 0]
+  // CHECK: %[[COPY:.*]] = linalg.copy ins(%[[ROW]] :
   // CHECK: %[[RESULT:.*]] = tensor.insert_slice %[[COPY]] into %[[INIT]]
   // CHECK: return %[[RESULT]]
   %0 = embedding.lookup out_of_range(assume)
@@ -132,11 +159,13 @@ func.func @rank_0(%table: tensor<10x3xf32>, %indices: tensor<i64>,
 }
 
 // CHECK-LABEL: func @one_row_into_empty
-// CHECK-SAME: %[[TABLE:.*]]: tensor<10x3xf32>
+// CHECK-SAME: %[[TABLE:.*]]: tensor<10x3xf32>, %[[INDICES:.*]]: tensor<1x1xi64>
 func.func @one_row_into_empty(%table: tensor<10x3xf32>, %indices: tensor<1x1xi64>)
     -> tensor<1x1x3xf32> {
   // CHECK-NOT: linalg.copy
-  // CHECK: %[[ROW:.*]] = tensor.extract_slice %[[TABLE]][%{{.*}}, 0] [1, 3] [1, 1] : tensor<10x3xf32> to tensor<3xf32>
+  // CHECK: %[[INDEX:.*]] = tensor.extract %[[INDICES]]
+  // CHECK: %[[K:.*]] = arith.index_cast %[[INDEX]]
+  // CHECK: %[[ROW:.*]] = tensor.extract_slice %[[TABLE]][%[[K]], 0] [1, 3] [1, 1] : tensor<10x3xf32> to tensor<3xf32>
   // CHECK: %[[RESULT:.*]] = tensor.expand_shape %[[ROW]]
   // CHECK: return %[[RESULT]]
   %init = tensor.empty() : tensor<1x1x3xf32>
@@ -148,21 +177,26 @@ func.func @one_row_into_empty(%table: tensor<10x3xf32>, %indices: tensor<1x1xi64
 
 // The nearest row of a table that has one is a slice too.
 // CHECK-LABEL: func @one_row_clamped
-// CHECK-SAME: %[[TABLE:.*]]: tensor<10x3xf32>
+// CHECK-SAME: %[[TABLE:.*]]: tensor<10x3xf32>, %[[ANY:.*]]: tensor<?x3xf32>, %[[INDICES:.*]]: tensor<1xi64>
 func.func @one_row_clamped(%table: tensor<10x3xf32>, %any: tensor<?x3xf32>,
                            %indices: tensor<1xi64>) -> (tensor<1x3xf32>, tensor<1x3xf32>) {
-  // CHECK: %[[TEN:.*]] = arith.constant 10 : index
-  // CHECK: %[[ONE:.*]] = arith.constant 1 : index
+  // CHECK: %[[INDEX:.*]] = tensor.extract %[[INDICES]]
+  // CHECK: %[[K:.*]] = arith.index_cast %[[INDEX]]
+  // CHECK-DAG: %[[TEN:.*]] = arith.constant 10 : index
+  // CHECK-DAG: %[[ONE:.*]] = arith.constant 1 : index
   // CHECK: %[[LAST:.*]] = arith.subi %[[TEN]], %[[ONE]]
-  // CHECK: %[[LOW:.*]] = arith.minsi %{{.*}}, %[[LAST]]
-  // CHECK: %[[ROW:.*]] = arith.maxsi %[[LOW]]
+  // CHECK: %[[LOW:.*]] = arith.minsi %[[K]], %[[LAST]]
+  // CHECK: %[[NEAREST:.*]] = arith.maxsi %[[LOW]]
   // CHECK-NOT: linalg.copy
-  // CHECK: tensor.extract_slice %[[TABLE]][%[[ROW]], 0] [1, 3] [1, 1]
-  // CHECK: scf.forall
+  // CHECK: %[[ROW:.*]] = tensor.extract_slice %[[TABLE]][%[[NEAREST]], 0] [1, 3] [1, 1]
+  // CHECK: %[[SLICE:.*]] = tensor.expand_shape %[[ROW]]
+  // CHECK: %[[LOOKED_UP:.*]] = scf.forall
   // CHECK: scf.if
-  // CHECK: linalg.copy
+  // CHECK: %[[ANY_ROW:.*]] = tensor.extract_slice %[[ANY]]
+  // CHECK: linalg.copy ins(%[[ANY_ROW]] :
   // CHECK: else
   // CHECK: linalg.fill
+  // CHECK: return %[[SLICE]], %[[LOOKED_UP]]
   %init = tensor.empty() : tensor<1x3xf32>
   %0 = embedding.lookup out_of_range(clamp)
          ins(%table, %indices : tensor<10x3xf32>, tensor<1xi64>)
@@ -199,15 +233,27 @@ func.func @find(%indices: memref<?x5xi32>, %num_rows: index) -> (i64, i64, i64) 
   // CHECK: %[[MAX:.*]] = arith.constant 2147483648 : index
   // CHECK: %[[MIN:.*]] = arith.minui %[[SIZE]], %[[MAX]]
   // CHECK: %[[LIMIT:.*]] = arith.index_cast %[[MIN]] : index to i32
-  // CHECK: %[[SIGNS:.*]] = scf.for
-  // CHECK: scf.for
-  // CHECK: arith.subi %{{.*}}, %[[LIMIT]] : i32
+  // Of an index in range the first is negative and the index is not.
+  // CHECK: %[[MINUS_ONE:.*]] = arith.constant -1 : i32
+  // CHECK: %[[SIGNS:.*]] = scf.for %[[I:.*]] = {{.*}} iter_args({{.*}} = %[[MINUS_ONE]])
+  // CHECK: scf.for %[[J:.*]] = {{.*}} iter_args(%[[BEFORE:.*]] = {{.*}})
+  // CHECK: %[[INDEX:.*]] = memref.load %[[INDICES]][%[[I]], %[[J]]]
+  // CHECK: %[[REST:.*]] = arith.subi %[[INDEX]], %[[LIMIT]] : i32
+  // CHECK: %[[FLIPPED:.*]] = arith.xori %[[INDEX]], %[[MINUS_ONE]]
+  // CHECK: %[[IS_GOOD:.*]] = arith.andi %[[REST]], %[[FLIPPED]]
+  // CHECK: arith.andi %[[BEFORE]], %[[IS_GOOD]]
   // CHECK: %[[FOUND:.*]] = arith.cmpi sge, %[[SIGNS]]
   // CHECK: %[[RESULTS:.*]]:3 = scf.if %[[FOUND]]
-  // CHECK: arith.cmpi uge, %{{.*}}, %[[LIMIT]]
-  // CHECK: scf.while
-  // CHECK: affine.delinearize_index
-  // CHECK: arith.cmpi ult, %{{.*}}, %[[LIMIT]]
+  // CHECK: %[[COUNT:.*]] = scf.for
+  // CHECK: %[[COUNTED:.*]] = memref.load %[[INDICES]]
+  // CHECK: arith.cmpi uge, %[[COUNTED]], %[[LIMIT]]
+  // CHECK: %[[FIRST:.*]]:2 = scf.while
+  // CHECK: %[[AT:.*]]:2 = affine.delinearize_index
+  // CHECK: %[[NEXT:.*]] = memref.load %[[INDICES]][%[[AT]]#0, %[[AT]]#1]
+  // CHECK: arith.cmpi ult, %[[NEXT]], %[[LIMIT]]
+  // CHECK-DAG: %[[POSITION:.*]] = arith.index_cast %[[FIRST]]#0
+  // CHECK-DAG: %[[VALUE:.*]] = arith.extsi %[[FIRST]]#1
+  // CHECK: scf.yield %[[POSITION]], %[[VALUE]], %[[COUNT]]
   // CHECK: return %[[RESULTS]]#0, %[[RESULTS]]#1, %[[RESULTS]]#2
   %0:3 = embedding.find_out_of_range %indices, %num_rows : memref<?x5xi32>
   return %0#0, %0#1, %0#2 : i64, i64, i64

@@ -12,23 +12,46 @@
 func.func @group(%i: memref<?xi32>, %n: index, %r: memref<?xi64>, %o: memref<?xi64>,
                  %p: memref<?xi64>, %c: memref<i64>) {
   // CHECK-NOT: embedding.group
-  // CHECK: %[[FROM:.*]] = memref.alloc(%{{.*}}) : memref<?xi64>
-  // CHECK: %[[TO:.*]] = memref.alloc(%{{.*}}) : memref<?xi64>
-  // CHECK: %[[COUNTERS:.*]] = memref.alloc(%{{.*}}) : memref<?x1024xi64>
-  // CHECK: scf.forall
-  // CHECK:   memref.load %[[INDICES]]
-  // CHECK:   memref.store %{{.*}}, %[[FROM]]
-  // CHECK: scf.for {{.*}} iter_args(%{{.*}} = %[[FROM]], %{{.*}} = %[[TO]])
+  // CHECK: %[[N:.*]] = memref.dim %[[INDICES]]
+  // CHECK: %[[FROM:.*]] = memref.alloc(%[[N]]) : memref<?xi64>
+  // CHECK: %[[TO:.*]] = memref.alloc(%[[N]]) : memref<?xi64>
+  // CHECK: %[[COUNTERS:.*]] = memref.alloc(%[[BLOCKS:.*]]) : memref<?x1024xi64>
+  // CHECK: scf.forall {{.*}} in (%[[BLOCKS]])
+  // CHECK:   scf.for %[[P:[a-z0-9]*]] =
+  // CHECK:     memref.load %[[INDICES]][%[[P]]]
+  // CHECK:     %[[HIGH:.*]] = arith.shli
+  // CHECK:     %[[LOW:.*]] = arith.index_cast %[[P]]
+  // CHECK:     %[[KEY:.*]] = arith.ori %[[HIGH]], %[[LOW]]
+  // CHECK:     memref.store %[[KEY]], %[[FROM]][%[[P]]]
+  // CHECK: %[[SORTED:.*]]:2 = scf.for {{.*}} iter_args(%[[IN:.*]] = %[[FROM]], %[[OUT:.*]] = %[[TO]])
+  // CHECK:   scf.forall (%[[BLOCK:.*]]) in (%[[BLOCKS]])
+  // CHECK:     memref.load %[[IN]]
+  // CHECK:     %[[BEFORE:.*]] = memref.load %[[COUNTERS]][%[[BLOCK]], %[[DIGIT:.*]]]
+  // CHECK:     %[[AFTER:.*]] = arith.addi %[[BEFORE]], %{{c1.*}}
+  // CHECK:     memref.store %[[AFTER]], %[[COUNTERS]][%[[BLOCK]], %[[DIGIT]]]
+  // CHECK:   scf.for %[[DIGIT:[a-z0-9]*]] =
+  // CHECK:     scf.for %[[BLOCK:[a-z0-9]*]] = {{.*}} iter_args(%[[BEFORE:[a-z0-9]*]] =
+  // CHECK:       %[[SIZE:.*]] = memref.load %[[COUNTERS]][%[[BLOCK]], %[[DIGIT]]]
+  // CHECK:       memref.store %[[BEFORE]], %[[COUNTERS]][%[[BLOCK]], %[[DIGIT]]]
+  // CHECK:       %[[SUM:.*]] = arith.addi %[[BEFORE]], %[[SIZE]]
+  // CHECK:       scf.yield %[[SUM]]
   // CHECK:   scf.forall
-  // CHECK:     memref.store %{{.*}}, %[[COUNTERS]]
-  // CHECK:   scf.for
-  // CHECK:   scf.forall
+  // CHECK:     %[[MOVED:.*]] = memref.load %[[IN]]
+  // CHECK:     memref.store %[[MOVED]], %[[OUT]]
+  // CHECK:   scf.yield %[[OUT]], %[[IN]]
   // CHECK: scf.forall
-  // CHECK: memref.store %{{.*}}, %[[COUNT]][]
+  // CHECK:   memref.load %[[SORTED]]#0
+  // CHECK: %[[TOTALS:.*]]:2 = scf.for
+  // CHECK: memref.store %[[TOTALS]]#0, %[[COUNT]][]
   // CHECK: scf.forall
-  // CHECK:   memref.store %{{.*}}, %[[POSITIONS]]
-  // CHECK:   memref.store %{{.*}}, %[[ROWS]]
-  // CHECK:   memref.store %{{.*}}, %[[OFFSETS]]
+  // CHECK:   scf.for %[[P:[a-z0-9]*]] = {{.*}} iter_args(%[[GROUP:[a-z0-9]*]] =
+  // CHECK:     %[[KEY:.*]] = memref.load %[[SORTED]]#0[%[[P]]]
+  // CHECK:     %[[POSITION:.*]] = arith.andi %[[KEY]]
+  // CHECK:     memref.store %[[POSITION]], %[[POSITIONS]][%[[P]]]
+  // CHECK:     %[[ROW:.*]] = arith.shrui
+  // CHECK:     memref.store %[[ROW]], %[[ROWS]][%[[GROUP]]]
+  // CHECK:     %[[BEGIN:.*]] = arith.index_cast %[[P]]
+  // CHECK:     memref.store %[[BEGIN]], %[[OFFSETS]][%[[GROUP]]]
   // CHECK-DAG: memref.dealloc %[[FROM]]
   // CHECK-DAG: memref.dealloc %[[TO]]
   // CHECK-DAG: memref.dealloc %[[COUNTERS]]
@@ -41,21 +64,34 @@ func.func @group(%i: memref<?xi32>, %n: index, %r: memref<?xi64>, %o: memref<?xi
 
 // A counting sort: counts of each block, what they say of groups, and moves.
 // CHECK-LABEL: func @counting_sort
-// CHECK-SAME: %[[INDICES:.*]]: memref<?xi32>, %{{.*}}: index, %[[ROWS:.*]]: memref<?xi64>, %[[OFFSETS:.*]]: memref<?xi64>, %[[POSITIONS:.*]]: memref<?xi64>, %[[COUNT:.*]]: memref<i64>
+// CHECK-SAME: %[[INDICES:.*]]: memref<?xi32>, %[[V:.*]]: index, %[[ROWS:.*]]: memref<?xi64>, %[[OFFSETS:.*]]: memref<?xi64>, %[[POSITIONS:.*]]: memref<?xi64>, %[[COUNT:.*]]: memref<i64>
 func.func @counting_sort(%i: memref<?xi32>, %n: index, %r: memref<?xi64>, %o: memref<?xi64>,
                          %p: memref<?xi64>, %c: memref<i64>) {
-  // CHECK: %[[COUNTERS:.*]] = memref.alloc(%{{.*}}) : memref<?x?xi64>
+  // CHECK: %[[WIDTH:.*]] = arith.addi %[[V]], %{{c1.*}} : index
+  // CHECK: %[[COUNTERS:.*]] = memref.alloc(%[[BLOCKS:.*]], %[[WIDTH]]) : memref<?x?xi64>
+  // CHECK: scf.forall (%[[BLOCK:.*]]) in (%[[BLOCKS]])
+  // CHECK:   %[[INDEX:.*]] = memref.load %[[INDICES]]
+  // CHECK:   %[[ROW:.*]] = arith.index_cast %[[INDEX]]
+  // CHECK:   %[[BEFORE:.*]] = memref.load %[[COUNTERS]][%[[BLOCK]], %[[ROW]]]
+  // CHECK:   %[[AFTER:.*]] = arith.addi %[[BEFORE]], %{{c1.*}}
+  // CHECK:   memref.store %[[AFTER]], %[[COUNTERS]][%[[BLOCK]], %[[ROW]]]
   // CHECK: scf.forall
-  // CHECK:   memref.load %[[INDICES]]
-  // CHECK:   memref.store %{{.*}}, %[[COUNTERS]]
+  // CHECK:   %{{.*}}:2 = scf.for
+  // CHECK: %[[TOTALS:.*]]:2 = scf.for
+  // CHECK: memref.store %[[TOTALS]]#0, %[[COUNT]][]
   // CHECK: scf.forall
-  // CHECK: memref.store %{{.*}}, %[[COUNT]][]
-  // CHECK: scf.forall
-  // CHECK:   memref.store %{{.*}}, %[[ROWS]]
-  // CHECK:   memref.store %{{.*}}, %[[OFFSETS]]
-  // CHECK: scf.forall
-  // CHECK:   memref.load %[[INDICES]]
-  // CHECK:   memref.store %{{.*}}, %[[POSITIONS]]
+  // CHECK:   scf.for %[[ROW:[a-z0-9]*]] = {{.*}} iter_args(%[[GROUP:[a-z0-9]*]] = {{.*}}, %[[BEGIN:.*]] =
+  // CHECK:   %[[NAME:.*]] = arith.index_cast %[[ROW]]
+  // CHECK:   memref.store %[[NAME]], %[[ROWS]][%[[GROUP]]]
+  // CHECK:   memref.store %[[BEGIN]], %[[OFFSETS]][%[[GROUP]]]
+  // CHECK: scf.forall (%[[BLOCK:.*]]) in (%[[BLOCKS]])
+  // CHECK:   scf.for %[[P:[a-z0-9]*]] =
+  // CHECK:   %[[INDEX:.*]] = memref.load %[[INDICES]][%[[P]]]
+  // CHECK:   %[[ROW:.*]] = arith.index_cast %[[INDEX]]
+  // CHECK:   %[[NEXT:.*]] = memref.load %[[COUNTERS]][%[[BLOCK]], %[[ROW]]]
+  // CHECK-DAG: %[[POSITION:.*]] = arith.index_cast %[[P]]
+  // CHECK-DAG: %[[TO:.*]] = arith.index_cast %[[NEXT]]
+  // CHECK:   memref.store %[[POSITION]], %[[POSITIONS]][%[[TO]]]
   embedding.group num_rows(%n) out_of_range(assume)
     {embedding.schedule = #embedding.schedule<grouping = counting_sort>}
     ins(%i : memref<?xi32>)
@@ -86,21 +122,30 @@ func.func @static_sizes(%i: memref<1000xi32>, %r: memref<1000xi64>, %o: memref<1
 // CHECK-LABEL: func @renorm
 // CHECK-SAME: %[[TABLE:.*]]: memref<?x40xf16>
 func.func @renorm(%t: memref<?x40xf16>, %i: memref<?xi64>) {
+  // CHECK: %[[MAX_NORM:.*]] = arith.constant 1.0{{.*}} : f64
   // CHECK: scf.forall
   // CHECK:   %[[SUMS:.*]] = memref.alloca() : memref<16xf64>
-  // CHECK:   memref.subview %[[TABLE]][%{{.*}}, %{{.*}}] [1, 16] [1, 1]
-  // CHECK:   linalg.generic
-  // CHECK:     arith.extf
-  // CHECK:     arith.mulf
-  // CHECK:     arith.addf
+  // CHECK:   %[[INDEX:.*]] = memref.load
+  // CHECK:   %[[K:.*]] = arith.index_cast %[[INDEX]]
   // Two whole pieces in a loop, and the 8 elements that are left.
-  // CHECK:   memref.subview %[[TABLE]][%{{.*}}, 32] [1, 8] [1, 1]
-  // CHECK:   math.sqrt
-  // CHECK:   arith.cmpf ogt
-  // CHECK:   scf.if
+  // CHECK:   scf.for %[[BEGIN:.*]] = %c0 to %c32 step %c16
+  // CHECK:     %[[PIECE:.*]] = memref.subview %[[TABLE]][%[[K]], %[[BEGIN]]] [1, 16] [1, 1]
+  // CHECK:     linalg.generic {{.*}} ins(%[[PIECE]] : {{.*}}) outs(%[[SUMS]] :
+  // CHECK:     ^bb0(%[[ELEMENT:.*]]: f16, %[[SUM:.*]]: f64):
+  // CHECK:       %[[WIDE:.*]] = arith.extf %[[ELEMENT]]
+  // CHECK:       %[[SQUARE:.*]] = arith.mulf %[[WIDE]], %[[WIDE]]
+  // CHECK:       arith.addf %[[SUM]], %[[SQUARE]]
+  // CHECK:   %[[REST:.*]] = memref.subview %[[TABLE]][%[[K]], 32] [1, 8] [1, 1]
+  // CHECK:   %[[SOME_SUMS:.*]] = memref.subview %[[SUMS]][0] [8] [1]
+  // CHECK:   linalg.generic {{.*}} ins(%[[REST]] : {{.*}}) outs(%[[SOME_SUMS]] :
+  // CHECK:   %[[TOTAL:.*]] = memref.load %[[SUMS]][%c0]
+  // CHECK:   math.sqrt %[[TOTAL]]
+  // CHECK:   %[[NORM:.*]] = arith.extf {{.*}} : f16 to f64
+  // CHECK:   %[[IS_LONG:.*]] = arith.cmpf ogt, %[[NORM]], %[[MAX_NORM]] : f64
+  // CHECK:   scf.if %[[IS_LONG]]
   // CHECK:     arith.divf
-  // CHECK:     memref.subview %[[TABLE]][%{{.*}}, 0] [1, 40] [1, 1]
-  // CHECK:     linalg.generic
+  // CHECK:     %[[ROW:.*]] = memref.subview %[[TABLE]][%[[K]], 0] [1, 40] [1, 1]
+  // CHECK:     linalg.generic {{.*}} outs(%[[ROW]] :
   embedding.renorm max_norm(1.0) out_of_range(assume)
     ins(%i : memref<?xi64>) outs(%t : memref<?x40xf16>)
   return
@@ -111,9 +156,10 @@ func.func @renorm(%t: memref<?x40xf16>, %i: memref<?xi64>) {
 // A bit for each row says which are distinct, and one for naming none, so that there
 // is a word more than V / 64 even where 64 divides V; no sort.
 // CHECK-LABEL: func @bitmap
-// CHECK-SAME: %[[TABLE:[a-z0-9]*]]: memref<?x16xf32>
+// CHECK-SAME: %[[TABLE:[a-z0-9]*]]: memref<?x16xf32>, %[[INDICES:[a-z0-9]*]]: memref<?xi64>
 func.func @bitmap(%t: memref<?x16xf32>, %i: memref<?xi64>) {
   // CHECK-NOT: memref<?x1024xi64>
+  // CHECK-DAG: %[[NO_ROW:.*]] = arith.constant 0 : i64
   // CHECK-DAG: %[[C64:.*]] = arith.constant 64 : index
   // CHECK-DAG: %[[ONE:.*]] = arith.constant 1 : index
   // CHECK-DAG: %[[FIRST:.*]] = arith.constant 0 : index
@@ -121,10 +167,22 @@ func.func @bitmap(%t: memref<?x16xf32>, %i: memref<?xi64>) {
   // CHECK: %[[WHOLE:.*]] = arith.divui %[[V]], %[[C64]]
   // CHECK: %[[WORDS:.*]] = arith.addi %[[WHOLE]], %[[ONE]]
   // CHECK: %[[BITMAP:.*]] = memref.alloc(%[[WORDS]]) : memref<?xi64>
-  // CHECK: linalg.fill {{.*}}ins(%{{.*}} : i64) outs(%[[BITMAP]] : memref<?xi64>)
-  // CHECK: scf.for
-  // CHECK:   arith.ori {{.*}} : i64
+  // CHECK: linalg.fill {{.*}}ins(%[[NO_ROW]] : i64) outs(%[[BITMAP]] : memref<?xi64>)
+  // CHECK: %[[DISTINCT:.*]]:2 = scf.for %[[P:[a-z0-9]*]] = {{.*}} iter_args(%[[NEXT:[a-z0-9]*]] =
+  // CHECK:   %[[INDEX:.*]] = memref.load %[[INDICES]][%[[P]]]
+  // CHECK:   %[[K:.*]] = arith.index_cast %[[INDEX]]
+  // CHECK:   %[[WORD:.*]] = arith.divui %[[K]], %[[C64]]
+  // CHECK:   %[[BIT:.*]] = arith.shli
+  // CHECK:   %[[BEFORE:.*]] = memref.load %[[BITMAP]][%[[WORD]]]
+  // CHECK:   %[[AFTER:.*]] = arith.ori %[[BEFORE]], %[[BIT]] : i64
+  // CHECK:   memref.store %[[AFTER]], %[[BITMAP]][%[[WORD]]]
+  // CHECK:   %[[WAS:.*]] = arith.andi %[[BEFORE]], %[[BIT]]
+  // CHECK:   %[[IS_NEW:.*]] = arith.cmpi eq, %[[WAS]], %[[NO_ROW]]
+  // CHECK:   memref.store %[[INDEX]], %[[ROWS:.*]][%[[NEXT]]]
+  // CHECK:   %[[STEP:.*]] = arith.index_castui %[[IS_NEW]]
+  // CHECK:   arith.addi %[[NEXT]], %[[STEP]]
   // CHECK: scf.forall
+  // CHECK:   memref.load %[[ROWS]]
   // CHECK:   math.sqrt
   embedding.renorm max_norm(1.0) out_of_range(assume)
     {embedding.schedule = #embedding.schedule<grouping = bitmap>}
@@ -156,20 +214,27 @@ func.func @norm_types(%t: memref<?x16xf32>, %i: memref<?xi64>) {
 func.func @dense_grad(%dy: memref<?x64xbf16>, %i: memref<?xi64>, %g: memref<?x64xbf16>) {
   // CHECK: %[[PARTIALS:.*]] = memref.alloc(%{{.*}}) : memref<?x64xf32>
   // CHECK: scf.forall
-  // CHECK:   memref.alloca() : memref<64xf32>
-  // CHECK:   linalg.fill
-  // CHECK:   memref.subview %[[DY]]
-  // CHECK:   linalg.generic
-  // CHECK:     arith.extf {{.*}} : bf16 to f32
-  // CHECK:     arith.addf {{.*}} : f32
-  // CHECK:   linalg.copy {{.*}}
+  // CHECK:   %[[SUM:.*]] = memref.alloca() : memref<64xf32>
+  // CHECK:   linalg.fill {{.*}} outs(%[[SUM]] :
+  // CHECK:   %[[DY_ROW:.*]] = memref.subview %[[DY]]
+  // CHECK:   linalg.generic {{.*}} ins(%[[DY_ROW]] : {{.*}}) outs(%[[SUM]] :
+  // CHECK:   ^bb0(%[[GRADIENT:.*]]: bf16, %[[BEFORE:.*]]: f32):
+  // CHECK:     %[[WIDE:.*]] = arith.extf %[[GRADIENT]] : bf16 to f32
+  // CHECK:     arith.addf %[[BEFORE]], %[[WIDE]] : f32
+  // CHECK:   %[[PARTIAL:.*]] = memref.subview %[[PARTIALS]]
+  // CHECK:   linalg.copy ins(%[[SUM]] : {{.*}}) outs(%[[PARTIAL]] :
   // CHECK: scf.forall
+  // CHECK:   %[[SUM:.*]] = memref.alloca() : memref<64xf32>
+  // CHECK:   scf.for {{.*}} iter_args(%[[BEGIN:[a-z0-9]*]] = {{.*}}) -> (index)
+  // CHECK:     %[[ROW_INDEX:.*]] = memref.load
+  // CHECK:     %[[ROW:.*]] = arith.index_cast %[[ROW_INDEX]]
   // The gap before a row, which embedding-stream-stores may stream.
-  // CHECK:   %[[GAP:.*]] = memref.subview %[[GRAD]][%{{.*}}, 0] [%{{.*}}, 64] [1, 1]
-  // CHECK:   linalg.fill {{.*}} outs(%[[GAP]]
-  // CHECK:   memref.subview %[[GRAD]]
-  // CHECK:   linalg.generic
-  // CHECK:     arith.truncf {{.*}} : f32 to bf16
+  // CHECK:     %[[LENGTH:.*]] = arith.subi %[[ROW]], %[[BEGIN]]
+  // CHECK:     %[[GAP:.*]] = memref.subview %[[GRAD]][%[[BEGIN]], 0] [%[[LENGTH]], 64] [1, 1]
+  // CHECK:     linalg.fill {{.*}} outs(%[[GAP]]
+  // CHECK:     %[[GRAD_ROW:.*]] = memref.subview %[[GRAD]][%[[ROW]], 0] [1, 64] [1, 1]
+  // CHECK:     linalg.generic {{.*}} ins(%[[SUM]] : {{.*}}) outs(%[[GRAD_ROW]] :
+  // CHECK:       arith.truncf {{.*}} : f32 to bf16
   // CHECK-NOT: nontemporal
   // CHECK-NOT: memref.prefetch
   // CHECK-NOT: llvm.fence
@@ -185,25 +250,31 @@ func.func @dense_grad(%dy: memref<?x64xbf16>, %i: memref<?xi64>, %g: memref<?x64
 // belong or in slots behind; rows without any are cleared at the end.
 // PLAIN-LABEL: func @scatter
 // THREE-LABEL: func @scatter
+// THREE-SAME: %{{.*}}, %[[INDICES:.*]]: memref<?xi64>, %[[GRAD:.*]]: memref<?x64xf32>
 // THREE: %[[AHEAD:.*]] = arith.constant 3 : index
-// THREE: %[[LATER:.*]] = arith.addi %{{.*}}, %[[AHEAD]] : index
-// THREE: arith.minsi %[[LATER]]
-// THREE: memref.prefetch
+// THREE: scf.for %[[P:[a-z0-9]*]] = {{.*}} iter_args
+// THREE: %[[LATER:.*]] = arith.addi %[[P]], %[[AHEAD]] : index
+// THREE: %[[NO_LATER:.*]] = arith.minsi %[[LATER]]
+// THREE: %[[INDEX:.*]] = memref.load %[[INDICES]][%[[NO_LATER]]]
+// THREE: %[[ROW:.*]] = arith.index_cast %[[INDEX]]
+// THREE: memref.prefetch %[[GRAD]][%[[ROW]],
 // CHECK-LABEL: func @scatter
 // CHECK-SAME: %[[DY:.*]]: memref<?x64xf32>, %[[INDICES:.*]]: memref<?xi64>, %[[GRAD:.*]]: memref<?x64xf32>
 func.func @scatter(%dy: memref<?x64xf32>, %i: memref<?xi64>, %g: memref<?x64xf32>) {
   // CHECK-NOT: scf.forall
   // CHECK: %[[LATER:.*]] = memref.alloc({{.*}}) : memref<?x64xf32>
-  // CHECK: scf.for
+  // CHECK: scf.for %[[P:[a-z0-9]*]] = {{.*}} iter_args
   // CHECK:   memref.prefetch %[[GRAD]]{{.*}}, write
-  // CHECK:   memref.load %[[INDICES]]
-  // CHECK:   memref.subview %[[DY]]
-  // CHECK:   memref.subview %[[LATER]]
-  // CHECK:   memref.subview %[[GRAD]]
-  // CHECK:   arith.select {{.*}} : memref<64xf32
-  // CHECK:   arith.addf
-  // CHECK: scf.for
-  // CHECK:   linalg.fill {{.*}}
+  // CHECK:   memref.load %[[INDICES]][%[[P]]]
+  // CHECK:   %[[DY_ROW:.*]] = memref.subview %[[DY]][%[[P]], 0]
+  // CHECK:   %[[SLOT:.*]] = memref.subview %[[LATER]]
+  // CHECK:   %[[GRAD_ROW:.*]] = memref.subview %[[GRAD]]
+  // CHECK:   %[[SUM:.*]] = arith.select {{.*}}, %[[GRAD_ROW]], %[[SLOT]] : memref<64xf32
+  // CHECK:   linalg.generic {{.*}} ins(%[[DY_ROW]] : {{.*}}) outs(%[[SUM]] :
+  // CHECK:     arith.addf
+  // CHECK: scf.for %[[ROW:[a-z0-9]*]] =
+  // CHECK:   %[[GRAD_ROW:.*]] = memref.subview %[[GRAD]][%[[ROW]], 0]
+  // CHECK:   linalg.fill {{.*}} outs(%[[GRAD_ROW]] :
   // CHECK-NOT: scf.forall
   // CHECK: memref.dealloc %[[LATER]]
   // CHECK-COUNT-3: memref.dealloc
@@ -219,13 +290,15 @@ func.func @scatter(%dy: memref<?x64xf32>, %i: memref<?xi64>, %g: memref<?x64xf32
 
 // The row is copied out where it was shortened.
 // CHECK-LABEL: func @renorm_lookup
-// CHECK-SAME: %[[TABLE:.*]]: memref<?x8xf32>, %{{.*}}: memref<?xi64>, %[[OUT:.*]]: memref<?x8xf32>
+// CHECK-SAME: %[[TABLE:[a-z0-9]*]]: memref<?x8xf32>, %{{.*}}: memref<?xi64>, %[[OUT:[a-z0-9]*]]: memref<?x8xf32>
 func.func @renorm_lookup(%t: memref<?x8xf32>, %i: memref<?xi64>, %o: memref<?x8xf32>) {
   // CHECK: math.sqrt
   // CHECK: scf.if
-  // CHECK: memref.subview %[[TABLE]]
-  // CHECK: memref.subview %[[OUT]]
-  // CHECK: linalg.copy
+  // CHECK:   %[[SHORTENED:.*]] = memref.subview %[[TABLE]][%[[K:.*]], 0] [1, 8] [1, 1]
+  // CHECK:   linalg.generic {{.*}} outs(%[[SHORTENED]] :
+  // CHECK: %[[ROW:.*]] = memref.subview %[[TABLE]][%[[K]], 0] [1, 8] [1, 1]
+  // CHECK: %[[DEST:.*]] = memref.subview %[[OUT]]
+  // CHECK: linalg.copy ins(%[[ROW]] : {{.*}}) outs(%[[DEST]] :
   embedding.renorm_lookup max_norm(1.0) out_of_range(assume) ins(%i : memref<?xi64>)
     outs(%t, %o : memref<?x8xf32>, memref<?x8xf32>)
   return
@@ -235,11 +308,13 @@ func.func @renorm_lookup(%t: memref<?x8xf32>, %i: memref<?xi64>, %o: memref<?x8x
 
 // Tables without rows or with empty ones.
 // CHECK-LABEL: func @empty
+// CHECK-SAME: %{{.*}}, %{{.*}}, %{{.*}}, %[[OUT:.*]]: memref<3x8xf32>, %{{.*}})
 func.func @empty(%none: memref<0x8xf32>, %narrow: memref<5x0xf32>, %i: memref<3xi64>,
                  %o: memref<3x8xf32>, %dy: memref<3x8xf32>) {
-  // CHECK-NEXT: %{{.*}} = arith.constant
+  // CHECK-NEXT: %[[ZERO:.*]] = arith.constant 0.0
   // CHECK-NEXT: scf.forall
-  // CHECK: linalg.fill
+  // CHECK: %[[ROW:.*]] = memref.subview %[[OUT]]
+  // CHECK: linalg.fill ins(%[[ZERO]] : f32) outs(%[[ROW]] :
   // CHECK-NOT: memref.alloc
   // CHECK: return
   embedding.renorm max_norm(1.0) out_of_range(zero)
