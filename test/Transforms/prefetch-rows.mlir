@@ -8,13 +8,17 @@
 // CHECK-SAME: %[[TABLE:.*]]: memref<?x16xf32>, %[[INDICES:.*]]: memref<?xi64>,
 // FIVE-LABEL: func @one_line
 // PEELED-LABEL: func @one_line
-// PEELED-SAME: %{{.*}}, %[[INDICES:.*]]: memref<?xi64>, %{{.*}}, %[[N:.*]]: index)
+// PEELED-SAME: %[[TABLE:[a-z0-9]*]]: memref<?x16xf32>, %[[INDICES:[a-z0-9]*]]: memref<?xi64>, %{{.*}}, %[[N:[a-z0-9]*]]: index)
 func.func @one_line(%table: memref<?x16xf32>, %indices: memref<?xi64>,
                     %out: memref<?x16xf32>, %n: index) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
   // CHECK: %[[MIN:.*]] = arith.constant 1048576 : index
-  // CHECK: %[[LARGE:.*]] = arith.cmpi sle, %[[MIN]], %{{.*}}
+  // CHECK: %[[NUM_ROWS:.*]] = memref.dim %[[TABLE]]
+  // CHECK: %[[ROWS:.*]] = arith.muli %{{c1.*}}, %[[NUM_ROWS]]
+  // CHECK: %[[ELEMENTS:.*]] = arith.muli %[[ROWS]], %c16
+  // CHECK: %[[BYTES:.*]] = arith.muli %c4, %[[ELEMENTS]]
+  // CHECK: %[[LARGE:.*]] = arith.cmpi sle, %[[MIN]], %[[BYTES]]
   // The loop may walk a piece of the indices: the next piece is prefetched too.
   // CHECK: %[[END:.*]] = memref.dim %[[INDICES]]
   // CHECK: scf.for %[[I:.*]] =
@@ -26,28 +30,32 @@ func.func @one_line(%table: memref<?x16xf32>, %indices: memref<?xi64>,
   // CHECK: %[[LATER:.*]] = arith.minsi %[[AHEAD]], %[[LAST]]
   // CHECK: %[[INDEX:.*]] = memref.load %[[INDICES]][%[[LATER]]]
   // CHECK: %[[K:.*]] = arith.index_cast %[[INDEX]]
-  // CHECK: memref.prefetch %[[TABLE]][%[[K]], %{{.*}}], read, locality<3>, data
+  // CHECK: memref.prefetch %[[TABLE]][%[[K]], {{.*}}], read, locality<3>, data
   // CHECK-NOT: memref.prefetch
   // CHECK: memref.load %[[INDICES]][%[[I]]]
   // The last iterations, which have nothing to prefetch, are a loop of their own.
-  // PEELED: %[[BEGIN:.*]] = arith.constant 0 : index
   // PEELED: %[[END:.*]] = memref.dim %[[INDICES]]
   // PEELED: %[[DISTANCE:.*]] = arith.constant 64 : index
   // PEELED: %[[STOP:.*]] = arith.subi %[[END]], %[[DISTANCE]]
   // PEELED: %[[LAST:.*]] = arith.minsi %[[N]], %[[STOP]]
-  // PEELED: %[[MIDDLE:.*]] = arith.maxsi %[[BEGIN]], %[[LAST]]
+  // PEELED: %[[MIDDLE:.*]] = arith.maxsi %[[BEGIN:c0.*]], %[[LAST]]
   // PEELED: scf.for %[[I:.*]] = %[[BEGIN]] to %[[MIDDLE]] step
   // PEELED-NOT: arith.minsi
   // PEELED: %[[AHEAD:.*]] = arith.constant 64 : index
   // PEELED: %[[LATER:.*]] = arith.addi %[[I]], %[[AHEAD]]
-  // PEELED: memref.load %[[INDICES]][%[[LATER]]]
-  // PEELED: memref.prefetch
+  // PEELED: %[[INDEX:.*]] = memref.load %[[INDICES]][%[[LATER]]]
+  // PEELED: %[[K:.*]] = arith.index_cast %[[INDEX]]
+  // PEELED: memref.prefetch %[[TABLE]][%[[K]],
+  // PEELED: memref.load %[[INDICES]][%[[I]]]
   // PEELED: linalg.copy
-  // PEELED: scf.for %{{.*}} = %[[MIDDLE]] to %[[N]] step
+  // PEELED: scf.for %[[I:.*]] = %[[MIDDLE]] to %[[N]] step
   // PEELED-NOT: memref.prefetch
+  // PEELED: memref.load %[[INDICES]][%[[I]]]
   // PEELED: linalg.copy
   // FIVE-NOT: arith.cmpi
-  // FIVE: arith.constant 5 : index
+  // FIVE: scf.for %[[I:.*]] =
+  // FIVE: %[[DISTANCE:.*]] = arith.constant 5 : index
+  // FIVE: arith.addi %[[I]], %[[DISTANCE]]
   // FIVE: memref.prefetch {{.*}} locality<1>
   scf.for %i = %c0 to %n step %c1 {
     %index = memref.load %indices[%i] : memref<?xi64>
@@ -64,12 +72,22 @@ func.func @one_line(%table: memref<?x16xf32>, %indices: memref<?xi64>,
 
 // Three lines, the third not whole, and perhaps a fourth.
 // CHECK-LABEL: func @some_lines
+// CHECK-SAME: %[[TABLE:[a-z0-9]*]]: memref<?x40xf32>
+// PEELED-LABEL: func @some_lines
+// FIVE-LABEL: func @some_lines
 func.func @some_lines(%table: memref<?x40xf32>, %indices: memref<?xi64>,
                       %out: memref<40xf32>, %n: index) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
   // CHECK: scf.for
-  // CHECK-COUNT-4: memref.prefetch
+  // CHECK: memref.prefetch %[[TABLE]][%[[K:.*]], %[[FIRST:.*]]], read
+  // CHECK: %[[SECOND:.*]] = arith.addi {{.*}}, %c16
+  // CHECK: memref.prefetch %[[TABLE]][%[[K]], %[[SECOND]]], read
+  // CHECK: %[[THIRD:.*]] = arith.addi {{.*}}, %c32
+  // CHECK: memref.prefetch %[[TABLE]][%[[K]], %[[THIRD]]], read
+  // CHECK: %[[LENGTH:.*]] = arith.subi %c40{{.*}}, %c1
+  // CHECK: %[[LAST:.*]] = arith.addi {{.*}}, %[[LENGTH]]
+  // CHECK: memref.prefetch %[[TABLE]][%[[K]], %[[LAST]]], read
   // CHECK-NOT: memref.prefetch
   // CHECK: linalg.copy
   scf.for %i = %c0 to %n step %c1 {
@@ -83,19 +101,29 @@ func.func @some_lines(%table: memref<?x40xf32>, %indices: memref<?xi64>,
   return
 }
 
+// A loop over lines each; and of the row whose length is not a type's, the last.
 // CHECK-LABEL: func @long_and_dynamic
+// CHECK-SAME: %[[LONG:[a-z0-9]*]]: memref<?x4096xf32>, %[[DYNAMIC:[a-z0-9]*]]: memref<?x?xf32>, {{.*}}, %[[D:[a-z0-9]*]]: index)
 func.func @long_and_dynamic(%long: memref<?x4096xf32>, %dynamic: memref<?x?xf32>,
                             %indices: memref<?xi64>, %out: memref<4096xf32>,
                             %other: memref<?xf32>, %n: index, %d: index) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
-  // CHECK: scf.for
-  // CHECK: arith.constant 8 : index
-  // CHECK: scf.for
-  // CHECK: memref.prefetch
-  // CHECK: arith.constant 2 : index
-  // CHECK: scf.for
-  // CHECK: memref.prefetch
+  // CHECK: scf.for %[[I:.*]] =
+  // CHECK: %[[EIGHT:.*]] = arith.constant 8 : index
+  // CHECK: arith.addi %[[I]], %[[EIGHT]]
+  // CHECK: scf.for %[[J:.*]] = {{.*}} to %[[D]] step %c16
+  // CHECK: %[[COLUMN:.*]] = arith.addi {{.*}}, %[[J]]
+  // CHECK: memref.prefetch %[[DYNAMIC]][%[[K:.*]], %[[COLUMN]]], read
+  // CHECK: %[[LENGTH:.*]] = arith.subi %[[D]], %c1
+  // CHECK: %[[LAST:.*]] = arith.addi {{.*}}, %[[LENGTH]]
+  // CHECK: memref.prefetch %[[DYNAMIC]][%[[K]], %[[LAST]]], read
+  // CHECK: %[[TWO:.*]] = arith.constant 2 : index
+  // CHECK: arith.addi %[[I]], %[[TWO]]
+  // CHECK: scf.for %[[J:.*]] = {{.*}} to %c4096{{.*}} step %c16
+  // CHECK: %[[COLUMN:.*]] = arith.addi {{.*}}, %[[J]]
+  // CHECK: memref.prefetch %[[LONG]][%[[K:.*]], %[[COLUMN]]], read
+  // CHECK-NOT: memref.prefetch
   // CHECK: linalg.copy
   scf.for %i = %c0 to %n step %c1 {
     %index = memref.load %indices[%i] : memref<?xi64>
@@ -114,6 +142,7 @@ func.func @long_and_dynamic(%long: memref<?x4096xf32>, %dynamic: memref<?x?xf32>
 
 // The address may be computed in any pure way.
 // CHECK-LABEL: func @clamped
+// CHECK-SAME: %[[TABLE:[a-z0-9]*]]: memref<100000x16xf32>, %[[INDICES:[a-z0-9]*]]: memref<?xi64>
 func.func @clamped(%table: memref<100000x16xf32>, %indices: memref<?xi64>,
                    %out: memref<16xf32>, %n: index) {
   %c0 = arith.constant 0 : index
@@ -122,8 +151,11 @@ func.func @clamped(%table: memref<100000x16xf32>, %indices: memref<?xi64>,
   // CHECK: scf.for
   // A table known to be large needs no question.
   // CHECK-NOT: scf.if
-  // CHECK: %[[K:.*]] = arith.minui
-  // CHECK: memref.prefetch %{{.*}}[%[[K]],
+  // CHECK: %[[LATER:.*]] = arith.minsi
+  // CHECK: %[[INDEX:.*]] = memref.load %[[INDICES]][%[[LATER]]]
+  // CHECK: %[[ANY:.*]] = arith.index_cast %[[INDEX]]
+  // CHECK: %[[K:.*]] = arith.minui %[[ANY]], %c99999
+  // CHECK: memref.prefetch %[[TABLE]][%[[K]],
   scf.for %i = %c0 to %n step %c1 {
     %index = memref.load %indices[%i] : memref<?xi64>
     %k = arith.index_cast %index : i64 to index
@@ -138,19 +170,22 @@ func.func @clamped(%table: memref<100000x16xf32>, %indices: memref<?xi64>,
 
 // Indices at an offset of the counter: the kernels of the runtime.
 // CHECK-LABEL: func @piece
-// CHECK-SAME: %[[INDICES:[a-z0-9]*]]: memref<?xi64>, %[[OUT:[a-z0-9]*]]: memref<16xf32>, %[[BEGIN:[a-z0-9]*]]: index
+// CHECK-SAME: %[[TABLE:[a-z0-9]*]]: memref<?x16xf32>, %[[INDICES:[a-z0-9]*]]: memref<?xi64>, %{{.*}}: memref<16xf32>, %[[BEGIN:[a-z0-9]*]]: index
 func.func @piece(%table: memref<?x16xf32>, %indices: memref<?xi64>,
                  %out: memref<16xf32>, %begin: index, %n: index) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
-  // CHECK: %[[START:.*]] = affine.apply #{{.*}}()[%[[BEGIN]], %{{.*}}]
+  // CHECK: %[[START:.*]] = affine.apply #{{.*}}()[%[[BEGIN]], %c0{{.*}}]
   // CHECK: %[[SIZE:.*]] = memref.dim %[[INDICES]]
   // CHECK: %[[END:.*]] = arith.subi %[[SIZE]], %[[START]]
-  // CHECK: scf.for
-  // CHECK: %[[LATER:.*]] = arith.minsi
+  // CHECK: scf.for %[[I:.*]] =
+  // CHECK: %[[AHEAD:.*]] = arith.addi %[[I]], %c64
+  // CHECK: %[[LAST:.*]] = arith.subi %[[END]], %c1
+  // CHECK: %[[LATER:.*]] = arith.minsi %[[AHEAD]], %[[LAST]]
   // CHECK: %[[AT:.*]] = affine.apply #{{.*}}()[%[[BEGIN]], %[[LATER]]]
-  // CHECK: memref.load %[[INDICES]][%[[AT]]]
-  // CHECK: memref.prefetch
+  // CHECK: %[[INDEX:.*]] = memref.load %[[INDICES]][%[[AT]]]
+  // CHECK: %[[K:.*]] = arith.index_cast %[[INDEX]]
+  // CHECK: memref.prefetch %[[TABLE]][%[[K]],
   scf.for %i = %c0 to %n step %c1 {
     %at = affine.apply affine_map<()[s0, s1] -> (s0 + s1)>()[%begin, %i]
     %index = memref.load %indices[%at] : memref<?xi64>
@@ -165,16 +200,20 @@ func.func @piece(%table: memref<?x16xf32>, %indices: memref<?xi64>,
 
 // Every second index: the loop's own end, and not that of the vector.
 // CHECK-LABEL: func @strided_piece
-// CHECK-SAME: %[[N:[a-z0-9]*]]: index) {
+// CHECK-SAME: %[[TABLE:[a-z0-9]*]]: memref<?x16xf32>, %[[INDICES:[a-z0-9]*]]: memref<?xi64>, %{{.*}}, %[[N:[a-z0-9]*]]: index) {
 func.func @strided_piece(%table: memref<?x16xf32>, %indices: memref<?xi64>,
                          %out: memref<16xf32>, %n: index) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
-  // CHECK: scf.for
+  // CHECK: scf.for %[[I:.*]] =
+  // CHECK: %[[AHEAD:.*]] = arith.addi %[[I]], %c64
   // CHECK: %[[ONE:.*]] = arith.constant 1 : index
   // CHECK: %[[LAST:.*]] = arith.subi %[[N]], %[[ONE]]
-  // CHECK: arith.minsi %{{.*}}, %[[LAST]]
-  // CHECK: memref.prefetch
+  // CHECK: %[[LATER:.*]] = arith.minsi %[[AHEAD]], %[[LAST]]
+  // CHECK: %[[AT:.*]] = affine.apply #{{.*}}()[%[[LATER]]]
+  // CHECK: %[[INDEX:.*]] = memref.load %[[INDICES]][%[[AT]]]
+  // CHECK: %[[K:.*]] = arith.index_cast %[[INDEX]]
+  // CHECK: memref.prefetch %[[TABLE]][%[[K]],
   scf.for %i = %c0 to %n step %c1 {
     %at = affine.apply affine_map<()[s0] -> (s0 * 2)>()[%i]
     %index = memref.load %indices[%at] : memref<?xi64>
@@ -213,9 +252,10 @@ func.func @scheduled(%table: memref<10x16xf32>, %indices: memref<?xi64>,
                      %out: memref<16xf32>, %n: index) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
-  // CHECK: scf.for
+  // CHECK: scf.for %[[I:.*]] =
   // CHECK-NOT: scf.if
-  // CHECK: arith.constant 7 : index
+  // CHECK: %[[DISTANCE:.*]] = arith.constant 7 : index
+  // CHECK: arith.addi %[[I]], %[[DISTANCE]]
   // CHECK: memref.prefetch {{.*}} locality<1>
   // CHECK-NOT: memref.prefetch
   scf.for %i = %c0 to %n step %c1 {
