@@ -3,19 +3,25 @@
 // CHECK-DAG:   llvm.func @embedding_allocate(i64, i64, i64, !llvm.ptr) -> (!llvm.ptr {llvm.noalias})
 // CHECK-DAG:   llvm.func @embedding_deallocate(!llvm.ptr)
 // CHECK-LABEL: func.func @host
+// CHECK-SAME:    %[[SIZE:.*]]: index
 // CHECK-DAG:     %[[TWO:.*]] = llvm.mlir.constant(2 : index) : i64
 // CHECK-DAG:     %[[THREE:.*]] = llvm.mlir.constant(3 : index) : i64
 // CHECK-DAG:     %[[ALIGNMENT:.*]] = llvm.mlir.constant(64 : index) : i64
-// CHECK-DAG:     %[[N:.*]] = builtin.unrealized_conversion_cast %{{.*}} : index to i64
+// CHECK-DAG:     %[[N:.*]] = builtin.unrealized_conversion_cast %[[SIZE]] : index to i64
 // CHECK-DAG:     %[[SIZES:.*]] = llvm.alloca %[[TWO]] x i64
 // CHECK-DAG:     %[[FIRST:.*]] = llvm.getelementptr %[[SIZES]][0]
 // CHECK-DAG:     llvm.store %[[THREE]], %[[FIRST]]
 // CHECK-DAG:     %[[SECOND:.*]] = llvm.getelementptr %[[SIZES]][1]
 // CHECK-DAG:     llvm.store %[[N]], %[[SECOND]]
-// CHECK:         %[[MEMORY:.*]] = llvm.call @embedding_allocate(%{{.*}}, %[[ALIGNMENT]], %[[TWO]], %[[SIZES]])
-// CHECK:         llvm.insertvalue %[[MEMORY]], %{{.*}}[0]
-// CHECK:         llvm.insertvalue %[[MEMORY]], %{{.*}}[1]
-// CHECK:         llvm.call @embedding_deallocate(%{{.*}})
+// CHECK-DAG:     %[[NULL:.*]] = llvm.mlir.zero
+// CHECK-DAG:     %[[NEXT:.*]] = llvm.getelementptr %[[NULL]][1] : (!llvm.ptr) -> !llvm.ptr, f32
+// CHECK-DAG:     %[[ELEMENT:.*]] = llvm.ptrtoint %[[NEXT]]
+// CHECK:         %[[MEMORY:.*]] = llvm.call @embedding_allocate(%[[ELEMENT]], %[[ALIGNMENT]], %[[TWO]], %[[SIZES]])
+// CHECK:         %[[ALLOCATED:.*]] = llvm.insertvalue %[[MEMORY]], %{{.*}}[0]
+// CHECK:         llvm.insertvalue %[[MEMORY]], %[[ALLOCATED]][1]
+// CHECK:         %[[BUFFER:.*]] = llvm.insertvalue %{{.*}}[4, 1]
+// CHECK:         %[[FREED:.*]] = llvm.extractvalue %[[BUFFER]][0]
+// CHECK:         llvm.call @embedding_deallocate(%[[FREED]])
 // CHECK-NOT:     memref.alloc
 // CHECK-NOT:     memref.dealloc
 func.func @host(%n: index) {
@@ -27,8 +33,11 @@ func.func @host(%n: index) {
 // -----
 
 // CHECK-LABEL: func.func @device
-// CHECK:         llvm.call @embedding_allocate
-// CHECK:         llvm.call @embedding_deallocate
+// CHECK:         %[[MEMORY:.*]] = llvm.call @embedding_allocate
+// CHECK:         llvm.insertvalue %[[MEMORY]], %{{.*}}[0]
+// CHECK:         %[[BUFFER:.*]] = llvm.insertvalue %{{.*}}[4, 0]
+// CHECK:         %[[FREED:.*]] = llvm.extractvalue %[[BUFFER]][0]
+// CHECK:         llvm.call @embedding_deallocate(%[[FREED]])
 // CHECK-NOT:     gpu.alloc
 func.func @device(%n: index) {
   %buffer = gpu.alloc (%n) : memref<?xf32>
@@ -70,10 +79,15 @@ func.func @space() -> memref<4xf32, 3> {
 // CHECK-LABEL: func.func @result(
 // CHECK-SAME:    %{{.*}}: index, %[[AGAIN:.*]]: i1)
 // CHECK:         %[[NUMBER:.*]] = llvm.mlir.constant(3 : index) : i64
-// CHECK:         llvm.call @embedding_allocate_result(%[[NUMBER]], %{{.*}}) : (i64, i64, i64, i64, !llvm.ptr) -> !llvm.ptr
-// CHECK:         llvm.call @embedding_allocate(
+// CHECK:         %[[RESULT:.*]] = llvm.call @embedding_allocate_result(%[[NUMBER]], {{.*}}) : (i64, i64, i64, i64, !llvm.ptr) -> !llvm.ptr
+// CHECK:         llvm.insertvalue %[[RESULT]], %{{.*}}[0]
+// CHECK:         %[[BUFFER:.*]] = builtin.unrealized_conversion_cast {{.*}} to memref<?xf32>
+// CHECK:         %[[OTHER:.*]] = llvm.call @embedding_allocate(
+// CHECK:         llvm.insertvalue %[[OTHER]], %{{.*}}[0]
+// CHECK:         %[[USED:.*]] = builtin.unrealized_conversion_cast {{.*}} to memref<?xf32>
 // CHECK-NOT:     embedding_allocate
-// CHECK:         call @take
+// CHECK:         call @use(%[[USED]])
+// CHECK:         call @take(%{{.*}}, %[[BUFFER]])
 func.func private @take(i64, memref<?xf32>) attributes {embedding.result = 3 : i64}
 func.func private @use(memref<?xf32>)
 func.func @result(%n: index, %again: i1) {
@@ -90,7 +104,11 @@ func.func @result(%n: index, %again: i1) {
 // -----
 
 // CHECK-LABEL: func.func @cast
-// CHECK:         llvm.call @embedding_allocate_result
+// CHECK:         %[[RESULT:.*]] = llvm.call @embedding_allocate_result
+// CHECK:         llvm.insertvalue %[[RESULT]], %{{.*}}[0]
+// CHECK:         %[[BUFFER:.*]] = builtin.unrealized_conversion_cast {{.*}} to memref<4xf32>
+// CHECK:         %[[CAST:.*]] = memref.cast %[[BUFFER]]
+// CHECK:         call @take(%{{.*}}, %[[CAST]])
 func.func private @take(i64, memref<?xf32>) attributes {embedding.result = 0 : i64}
 func.func @cast() {
   %c0 = arith.constant 0 : i64

@@ -5,13 +5,21 @@
 
 // CHECK-LABEL: func.func @launch
 // CHECK-SAME:    %[[BUFFER:.*]]: memref<i64>, %[[N:.*]]: index, %[[X:.*]]: f64
-// CHECK:         %[[ARGUMENTS:.*]] = llvm.alloca
+// CHECK:         %[[TWO:.*]] = llvm.mlir.constant(2 : i64)
+// CHECK:         %[[ARGUMENTS:.*]] = llvm.alloca %[[TWO]] x i64
+// CHECK:         %[[FIRST:.*]] = llvm.getelementptr %[[ARGUMENTS]][0]
 // CHECK:         %[[POINTER:.*]] = memref.extract_aligned_pointer_as_index %[[BUFFER]]
-// CHECK:         arith.index_cast %[[POINTER]]
-// CHECK:         llvm.store %[[X]]
-// CHECK:         %[[IMAGE:.*]] = llvm.mlir.addressof @kernels_image
-// CHECK:         %[[NAME:.*]] = llvm.mlir.addressof @kernels_fill
-// CHECK:         llvm.call @embedding_launch_kernel(%[[IMAGE]], %{{.*}}, %[[NAME]], %{{.*}}, %{{.*}}, %[[ARGUMENTS]], %{{.*}})
+// CHECK:         %[[ADDRESS:.*]] = arith.index_cast %[[POINTER]]
+// CHECK:         llvm.store %[[ADDRESS]], %[[FIRST]]
+// CHECK:         %[[SECOND:.*]] = llvm.getelementptr %[[ARGUMENTS]][1]
+// CHECK:         llvm.store %[[X]], %[[SECOND]]
+// CHECK-DAG:     %[[IMAGE:.*]] = llvm.mlir.addressof @kernels_image
+// CHECK-DAG:     %[[NAME:.*]] = llvm.mlir.addressof @kernels_fill
+// CHECK-DAG:     %[[BLOCKS:.*]] = arith.index_cast %[[N]]
+// CHECK-DAG:     %[[THREADS:.*]] = arith.index_cast %c256
+// CHECK-DAG:     %[[IMAGE_BYTES:.*]] = llvm.mlir.constant(4 : i64)
+// CHECK-DAG:     %[[COUNT:.*]] = llvm.mlir.constant(2 : i64)
+// CHECK:         llvm.call @embedding_launch_kernel(%[[IMAGE]], %[[IMAGE_BYTES]], %[[NAME]], %[[BLOCKS]], %[[THREADS]], %[[ARGUMENTS]], %[[COUNT]])
 module attributes {gpu.container_module} {
   gpu.binary @kernels [#gpu.object<#nvvm.target<chip = "sm_90">, assembly = "text">]
   func.func @launch(%buffer: memref<i64>, %n: index, %x: f64) {

@@ -4,7 +4,8 @@
 // CHECK:       llvm.func @embedding_report_assertion(!llvm.ptr)
 // CHECK-LABEL: func.func @f
 // CHECK-SAME:    %[[A:.*]]: i1, %[[B:.*]]: i1
-// CHECK:         %[[FAILS:.*]] = arith.xori %[[A]], %{{.*}} : i1
+// CHECK:         %[[TRUE:.*]] = arith.constant true
+// CHECK:         %[[FAILS:.*]] = arith.xori %[[A]], %[[TRUE]] : i1
 // CHECK:         scf.if %[[FAILS]] {
 // CHECK:           %[[TEXT:.*]] = llvm.mlir.addressof @embedding_assertion :
 // CHECK:           llvm.call @embedding_report_assertion(%[[TEXT]])

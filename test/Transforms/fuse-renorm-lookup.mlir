@@ -14,9 +14,10 @@ func.func @on_tensors(%t: tensor<5x3xf32>, %i: tensor<2xi64>, %init: tensor<2x3x
 }
 
 // CHECK-LABEL: func @on_memrefs
+// CHECK-SAME: %[[T:.*]]: memref<5x3xf32>, %[[I:.*]]: memref<2xi64>, %[[OUT:.*]]: memref<2x3xf32>, %[[M:.*]]: f64
 func.func @on_memrefs(%t: memref<5x3xf32>, %i: memref<2xi64>, %out: memref<2x3xf32>, %m: f64) {
   // CHECK-NOT: embedding.renorm max_norm
-  // CHECK: embedding.renorm_lookup max_norm(%{{.*}})
+  // CHECK: embedding.renorm_lookup max_norm(%[[M]]) ins(%[[I]] : memref<2xi64>) outs(%[[T]], %[[OUT]] :
   // CHECK-NOT: embedding.lookup
   embedding.renorm max_norm(%m) ins(%i : memref<2xi64>) outs(%t : memref<5x3xf32>)
   %c = arith.constant 0 : index

@@ -1,12 +1,14 @@
 // RUN: embedding-opt %s --embedding-hoist-stack-buffers | FileCheck %s
 
 // CHECK-LABEL: func @out_of_loops
+// CHECK-SAME: %[[N:.*]]: index
 func.func @out_of_loops(%n: index) {
-  // CHECK: memref.alloca() : memref<4xf32>
+  // CHECK: %[[STATIC:.*]] = memref.alloca() : memref<4xf32>
   // CHECK: scf.for
   // CHECK: scf.for
   // CHECK-NOT: memref.alloca() : memref<4xf32>
-  // CHECK: memref.alloca(%{{.*}}) : memref<?xf32>
+  // CHECK: %[[DYNAMIC:.*]] = memref.alloca(%[[N]]) : memref<?xf32>
+  // CHECK: call @use(%[[STATIC]], %[[DYNAMIC]])
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
   scf.for %i = %c0 to %n step %c1 {
@@ -24,8 +26,9 @@ func.func @out_of_loops(%n: index) {
 func.func @into_parallel_loops(%n: index) {
   // CHECK-NOT: memref.alloca
   // CHECK: scf.parallel
-  // CHECK: memref.alloca() : memref<4xf32>
+  // CHECK: %[[STATIC:.*]] = memref.alloca() : memref<4xf32>
   // CHECK: scf.for
+  // CHECK: call @use(%[[STATIC]],
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
   %other = memref.alloc(%n) : memref<?xf32>

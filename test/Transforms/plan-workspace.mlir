@@ -6,18 +6,24 @@
 // CHECK: %[[N:.*]] = memref.dim %[[X]]
 // CHECK: %[[BYTES:.*]] = arith.muli %[[N]], %c8
 // CHECK: %[[MORE:.*]] = arith.addi %[[BYTES]], %c63
-// CHECK: arith.andi %[[MORE]], %c-64
+// CHECK: %[[FIRST:.*]] = arith.andi %[[MORE]], %c-64
 // CHECK: %[[N1:.*]] = arith.addi %[[N]], %c1
-// CHECK: arith.muli %[[N1]], %c6
-// CHECK: return %{{.*}} : i64
+// CHECK: %[[BYTES:.*]] = arith.muli %[[N1]], %c6
+// CHECK: %[[MORE:.*]] = arith.addi %[[BYTES]], %c63
+// CHECK: %[[SECOND:.*]] = arith.andi %[[MORE]], %c-64
+// CHECK: %[[END:.*]] = arith.addi %[[FIRST]], %[[SECOND]]
+// CHECK: %[[RESULT:.*]] = arith.index_cast %[[END]]
+// CHECK: return %[[RESULT]] : i64
 
 // CHECK-LABEL: func @two_buffers(
 // CHECK-SAME: %[[X:.*]]: memref<?xf32>, %[[W:.*]]: memref<?xi8>) {
 func.func @two_buffers(%x: memref<?xf32>, %w: memref<?xi8> {embedding.workspace}) {
   // CHECK-NOT: memref.alloc
+  // CHECK: %[[N:.*]] = memref.dim %[[X]]
   // CHECK: %[[OFFSET:.*]] = arith.andi
-  // CHECK: %[[A:.*]] = memref.view %[[W]][%c0][%[[N:.*]]] : memref<?xi8> to memref<?xi64>
-  // CHECK: %[[B:.*]] = memref.view %[[W]][%[[OFFSET]]][%{{.*}}] : memref<?xi8> to memref<?x3xf16>
+  // CHECK: %[[A:.*]] = memref.view %[[W]][%c0][%[[N]]] : memref<?xi8> to memref<?xi64>
+  // CHECK: %[[N1:.*]] = arith.addi %[[N]], %c1
+  // CHECK: %[[B:.*]] = memref.view %[[W]][%[[OFFSET]]][%[[N1]]] : memref<?xi8> to memref<?x3xf16>
   // CHECK: call @use(%[[A]], %[[B]])
   // CHECK-NOT: memref.dealloc
   %c0 = arith.constant 0 : index
@@ -38,10 +44,12 @@ func.func @two_buffers(%x: memref<?xf32>, %w: memref<?xi8> {embedding.workspace}
 // CHECK: arith.muli %[[N]], %c8
 // CHECK: %[[BEFORE:.*]] = arith.andi
 // CHECK: arith.muli %[[N]], %c4
-// CHECK: %[[THEN:.*]] = arith.addi %[[BEFORE]], %{{.*}}
+// CHECK: %[[SIZE:.*]] = arith.andi
+// CHECK: %[[THEN:.*]] = arith.addi %[[BEFORE]], %[[SIZE]]
 // CHECK: %[[LONGER:.*]] = arith.maxsi %[[BEFORE]], %[[THEN]]
 // CHECK: arith.muli %[[N]], %c2
-// CHECK: %[[ELSE:.*]] = arith.addi %[[BEFORE]], %{{.*}}
+// CHECK: %[[SIZE:.*]] = arith.andi
+// CHECK: %[[ELSE:.*]] = arith.addi %[[BEFORE]], %[[SIZE]]
 // CHECK: %[[LONGEST:.*]] = arith.maxsi %[[LONGER]], %[[ELSE]]
 // CHECK: %[[END:.*]] = arith.addi %[[LONGEST]], %c64
 // CHECK: %[[RESULT:.*]] = arith.index_cast %[[END]]
@@ -50,16 +58,21 @@ func.func @two_buffers(%x: memref<?xf32>, %w: memref<?xi8> {embedding.workspace}
 // CHECK-LABEL: func @ways_share(
 // CHECK-SAME: %[[X:.*]]: memref<?xf32>, %[[IS_FIRST:.*]]: i1, %[[W:.*]]: memref<?xi8>) {
 func.func @ways_share(%x: memref<?xf32>, %is_first: i1, %w: memref<?xi8> {embedding.workspace}) {
+  // CHECK: %[[N:.*]] = memref.dim %[[X]]
   // CHECK: %[[BEFORE:.*]] = arith.andi
-  // CHECK: %[[LONGEST:.*]] = arith.maxsi
-  // CHECK: %[[LONGEST:.*]] = arith.maxsi
-  // CHECK: memref.view %[[W]][%c0]
+  // CHECK: %[[LONGER:.*]] = arith.maxsi %[[BEFORE]]
+  // CHECK: %[[LONGEST:.*]] = arith.maxsi %[[LONGER]]
+  // CHECK: %[[A:.*]] = memref.view %[[W]][%c0][%[[N]]]
+  // CHECK: "test.use"(%[[A]])
   // CHECK: scf.if %[[IS_FIRST]] {
-  // CHECK: memref.view %[[W]][%[[BEFORE]]][%{{.*}}] : memref<?xi8> to memref<?xf32>
+  // CHECK: %[[B:.*]] = memref.view %[[W]][%[[BEFORE]]][%[[N]]] : memref<?xi8> to memref<?xf32>
+  // CHECK: "test.use"(%[[B]])
   // CHECK: } else {
-  // CHECK: memref.view %[[W]][%[[BEFORE]]][%{{.*}}] : memref<?xi8> to memref<?xf16>
+  // CHECK: %[[B:.*]] = memref.view %[[W]][%[[BEFORE]]][%[[N]]] : memref<?xi8> to memref<?xf16>
+  // CHECK: "test.use"(%[[B]])
   // CHECK: }
-  // CHECK: memref.view %[[W]][%[[LONGEST]]][] : memref<?xi8> to memref<16xi32>
+  // CHECK: %[[C:.*]] = memref.view %[[W]][%[[LONGEST]]][] : memref<?xi8> to memref<16xi32>
+  // CHECK: "test.use"(%[[C]])
   // CHECK-NOT: memref.dealloc
   %c0 = arith.constant 0 : index
   %n = memref.dim %x, %c0 : memref<?xf32>

@@ -142,9 +142,11 @@ func.func @static(%n: index, %out: memref<?x0xf32>, %x: f32) {
 // CHECK:         %[[ANY:.*]] = arith.andi %[[HAS_N]], %[[HAS_M]]
 // CHECK:         %[[END:.*]] = arith.select %[[ANY]], %[[N]], %c0
 // CHECK:         scf.parallel ({{.*}}) = (%c0, %c0) to (%[[END]], %[[M]])
-// CHECK:         %[[HAS_K:.*]] = arith.cmpi sgt, %[[K]], %c0
-// CHECK:         arith.andi %{{.*}}, %[[HAS_K]]
-// CHECK:         scf.parallel
+// CHECK-DAG:     %[[HAS_N:.*]] = arith.cmpi sgt, %[[N]], %c0
+// CHECK-DAG:     %[[HAS_K:.*]] = arith.cmpi sgt, %[[K]], %c0
+// CHECK:         %[[ANY:.*]] = arith.andi %[[HAS_N]], %[[HAS_K]]
+// CHECK:         %[[END:.*]] = arith.select %[[ANY]], %[[N]], %c0
+// CHECK:         scf.parallel ({{.*}}) = (%c0) to (%[[END]])
 func.func @parallel(%n: index, %m: index, %k: index, %x: f32, %out: memref<?x?xf32>) -> f32 {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index

@@ -29,12 +29,15 @@ func.func @tensor(%table: tensor<?x64xf32>, %indices: tensor<8x?xi64>,
 }
 
 // CHECK-LABEL: func @memref
+// CHECK-SAME: %[[TABLE:.*]]: memref<10x64xf32>, %[[INDICES:.*]]: memref<?xi64>, %[[OUT:.*]]: memref<?x64xf32>
 func.func @memref(%table: memref<10x64xf32>, %indices: memref<?xi64>,
                   %out: memref<?x64xf32>) {
-  // CHECK: arith.constant 10 : index
-  // CHECK: embedding.find_out_of_range
-  // CHECK: scf.if
-  // CHECK: embedding.lookup out_of_range(assume)
+  // CHECK: %[[NUM_ROWS:.*]] = arith.constant 10 : index
+  // CHECK: %[[POSITION:.*]], %[[INDEX:.*]], %[[COUNT:.*]] = embedding.find_out_of_range %[[INDICES]], %[[NUM_ROWS]]
+  // CHECK: %[[NONE:.*]] = arith.constant 0 : i64
+  // CHECK: %[[IN_RANGE:.*]] = arith.cmpi eq, %[[COUNT]], %[[NONE]]
+  // CHECK: scf.if %[[IN_RANGE]]
+  // CHECK: embedding.lookup out_of_range(assume) ins(%[[TABLE]], %[[INDICES]] : {{.*}}) outs(%[[OUT]] :
   // CHECK-NOT: else
   embedding.lookup ins(%table, %indices : memref<10x64xf32>, memref<?xi64>)
     outs(%out : memref<?x64xf32>)
@@ -53,7 +56,7 @@ func.func @others(%table: memref<10x64xf32>, %indices: memref<?xi64>,
 
 // Every operation with indices has its check taken out, before it writes.
 // CHECK-LABEL: func @training
-// CHECK-SAME: %{{.*}}: memref<5x3xf32>, %[[I:[a-z0-9]*]]: memref<2xi64>
+// CHECK-SAME: %{{.*}}: memref<5x3xf32>, %[[I:[a-z0-9]*]]: memref<2xi64>, {{.*}}, %[[N:[a-z0-9]*]]: index)
 func.func @training(%t: memref<5x3xf32>, %i: memref<2xi64>, %dy: memref<2x3xf32>,
                     %r: memref<2xi64>, %c: memref<i64>, %n: index) {
   // CHECK: %{{.*}}, %{{.*}}, %[[COUNT:.*]] = embedding.find_out_of_range %[[I]], %c5
@@ -73,9 +76,10 @@ func.func @training(%t: memref<5x3xf32>, %i: memref<2xi64>, %dy: memref<2x3xf32>
   // FLAT-NEXT: embedding.renorm_lookup {{.*}} out_of_range(assume)
   embedding.renorm max_norm(1.0) norm_type(1.0) ins(%i : memref<2xi64>)
     outs(%t : memref<5x3xf32>)
-  // CHECK: embedding.find_out_of_range %[[I]], %{{.*}}
-  // CHECK: scf.if
-  // CHECK:   embedding.sparse_grad num_rows(%{{.*}}) padding_idx(1) scale_grad_by_freq out_of_range(assume)
+  // CHECK: %{{.*}}, %{{.*}}, %[[COUNT:.*]] = embedding.find_out_of_range %[[I]], %[[N]]
+  // CHECK: %[[IN_RANGE:.*]] = arith.cmpi eq, %[[COUNT]]
+  // CHECK: scf.if %[[IN_RANGE]]
+  // CHECK:   embedding.sparse_grad num_rows(%[[N]]) padding_idx(1) scale_grad_by_freq out_of_range(assume)
   embedding.sparse_grad num_rows(%n) padding_idx(1) scale_grad_by_freq
     ins(%dy, %i : memref<2x3xf32>, memref<2xi64>)
     outs(%r, %dy, %c : memref<2xi64>, memref<2x3xf32>, memref<i64>)
@@ -86,7 +90,9 @@ func.func @training(%t: memref<5x3xf32>, %i: memref<2xi64>, %dy: memref<2x3xf32>
 // CHECK-SAME: %[[T:.*]]: tensor<5x3xf32>, %{{.*}}: tensor<2xi64>, %[[O:.*]]: tensor<2x3xf32>
 func.func @results_of_several(%t: tensor<5x3xf32>, %i: tensor<2xi64>, %o: tensor<2x3xf32>)
     -> (tensor<5x3xf32>, tensor<2x3xf32>) {
-  // CHECK: %[[IF:.*]]:2 = scf.if %{{.*}} -> (tensor<5x3xf32>, tensor<2x3xf32>)
+  // CHECK: %{{.*}}, %{{.*}}, %[[COUNT:.*]] = embedding.find_out_of_range
+  // CHECK: %[[IN_RANGE:.*]] = arith.cmpi eq, %[[COUNT]]
+  // CHECK: %[[IF:.*]]:2 = scf.if %[[IN_RANGE]] -> (tensor<5x3xf32>, tensor<2x3xf32>)
   // CHECK:   %[[BOTH:.*]]:2 = embedding.renorm_lookup
   // CHECK:   scf.yield %[[BOTH]]#0, %[[BOTH]]#1
   // CHECK: } else {

@@ -59,13 +59,15 @@ func.func @values(%a: i1, %n: index) -> index {
   %c1 = arith.constant 1 : index
   %c2 = arith.constant 2 : index
   // CHECK: %[[RESULT:.*]] = scf.if %[[A]] -> (index) {
-  // CHECK:   %[[FIRST:.*]] = scf.for %{{.*}} iter_args(%[[SUM:.*]] = %{{.*}})
-  // CHECK-NEXT: %[[NEXT:.*]] = arith.addi %[[SUM]], %[[STEP:.*]] : index
+  // CHECK:   %[[FIRST:.*]] = scf.for {{.*}} iter_args(%[[SUM:.*]] = %c0)
+  // CHECK-NEXT: %[[NEXT:.*]] = arith.addi %[[SUM]], %c1 : index
   // CHECK-NEXT: scf.yield %[[NEXT]]
   // CHECK:   scf.yield %[[FIRST]]
   // CHECK: } else {
-  // CHECK:   scf.for
-  // CHECK-NOT: scf.if
+  // CHECK:   %[[SECOND:.*]] = scf.for {{.*}} iter_args(%[[SUM:.*]] = %c0)
+  // CHECK-NEXT: %[[NEXT:.*]] = arith.addi %[[SUM]], %c2 : index
+  // CHECK-NEXT: scf.yield %[[NEXT]]
+  // CHECK:   scf.yield %[[SECOND]]
   // CHECK: return %[[RESULT]]
   %sum = scf.for %i = %c0 to %n step %c1 iter_args(%s = %c0) -> index {
     %step = scf.if %a -> index {
