@@ -4,7 +4,8 @@
 // CHECK-SAME:    %[[X:.*]]: tensor<?x0x?xf32>
 // CHECK:         %[[M:.*]] = tensor.dim %[[X]], %c2
 // CHECK:         %[[EMPTY:.*]] = tensor.empty(%[[M]]) : tensor<0x?xf32>
-// CHECK:         tensor.cast %[[EMPTY]] : tensor<0x?xf32> to tensor<?x?xf32>
+// CHECK:         %[[CAST:.*]] = tensor.cast %[[EMPTY]] : tensor<0x?xf32> to tensor<?x?xf32>
+// CHECK:         return %[[CAST]]
 func.func @collapse(%x: tensor<?x0x?xf32>) -> tensor<?x?xf32> {
   %0 = tensor.collapse_shape %x [[0, 1], [2]] : tensor<?x0x?xf32> into tensor<?x?xf32>
   return %0 : tensor<?x?xf32>
@@ -12,8 +13,12 @@ func.func @collapse(%x: tensor<?x0x?xf32>) -> tensor<?x?xf32> {
 
 // -----
 
+// CHECK:       #[[PADDED:.*]] = affine_map<()[s0] -> (s0 + 3)>
 // CHECK-LABEL: func @pad
-// CHECK:         tensor.empty(%{{.*}}) : tensor<?x0xf32>
+// CHECK-SAME:    %{{.*}}: tensor<3x0xf32>, %[[LOW:.*]]: index
+// CHECK:         %[[N:.*]] = affine.apply #[[PADDED]]()[%[[LOW]]]
+// CHECK:         %[[EMPTY:.*]] = tensor.empty(%[[N]]) : tensor<?x0xf32>
+// CHECK:         return %[[EMPTY]]
 // CHECK-NOT:     tensor.pad
 func.func @pad(%x: tensor<3x0xf32>, %low: index, %value: f32) -> tensor<?x0xf32> {
   %0 = tensor.pad %x low[%low, 0] high[0, 0] {

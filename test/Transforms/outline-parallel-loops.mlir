@@ -18,10 +18,10 @@ func.func @one_loop(%n: index, %x: f32, %m: memref<?xf32>) {
 
 // Iterations are counted in row-major order. Constants are not handed over.
 // CHECK-LABEL: func private @two_dimensions_parallel_0
-// CHECK-SAME: %{{.*}}: index, %{{.*}}: index, %[[N:.*]]: index, %{{.*}}: index, %[[M:.*]]: memref<?x4xf32>)
+// CHECK-SAME: %[[BEGIN:.*]]: index, %[[END:.*]]: index, %[[N:.*]]: index, %[[FOUR:.*]]: index, %[[M:.*]]: memref<?x4xf32>)
 // CHECK: %[[ONE:.*]] = arith.constant 1.0
-// CHECK: scf.for %[[K:.*]] =
-// CHECK:   %[[IJ:.*]]:2 = affine.delinearize_index %[[K]] into
+// CHECK: scf.for %[[K:.*]] = %[[BEGIN]] to %[[END]]
+// CHECK:   %[[IJ:.*]]:2 = affine.delinearize_index %[[K]] into (%[[N]], %[[FOUR]])
 // CHECK:   memref.store %[[ONE]], %[[M]][%[[IJ]]#0, %[[IJ]]#1]
 func.func @two_dimensions(%n: index, %m: memref<?x4xf32>) {
   %one = arith.constant 1.0 : f32
@@ -47,13 +47,16 @@ func.func @on_tensors(%t: tensor<4xf32>) -> tensor<4xf32> {
 // Rows are given away in blocks: of all of them if they have less than 1 MiB, else
 // of 128 KiB.
 // CHECK-LABEL: func private @rows_parallel_0
-// CHECK-SAME: %[[FIRST:.*]]: index, %[[LAST:.*]]: index, %{{.*}}: index, %{{.*}}: memref<?x64xf32>, %{{.*}}: memref<?x64xf32>, %[[TOTAL:.*]]: index, %[[GRAIN:.*]]: index)
+// CHECK-SAME: %[[FIRST:.*]]: index, %[[LAST:.*]]: index, %{{.*}}: index, %[[FROM:.*]]: memref<?x64xf32>, %[[TO:.*]]: memref<?x64xf32>, %[[TOTAL:.*]]: index, %[[GRAIN:.*]]: index)
 // CHECK: %[[BEGIN:.*]] = arith.muli %[[FIRST]], %[[GRAIN]]
 // CHECK: %[[END:.*]] = arith.muli %[[LAST]], %[[GRAIN]]
 // CHECK: %[[STOP:.*]] = arith.minsi %[[END]], %[[TOTAL]]
-// CHECK: scf.for %{{.*}} = %[[BEGIN]] to %[[STOP]]
+// CHECK: scf.for %[[I:.*]] = %[[BEGIN]] to %[[STOP]]
+// CHECK:   %[[ROW:.*]] = memref.subview %[[FROM]][%[[I]], 0]
+// CHECK:   %[[DEST:.*]] = memref.subview %[[TO]][%[[I]], 0]
+// CHECK:   linalg.copy ins(%[[ROW]] : {{.*}}) outs(%[[DEST]] :
 // CHECK-LABEL: func @rows(
-// CHECK-SAME: %[[N:[a-z0-9]*]]: index
+// CHECK-SAME: %[[N:[a-z0-9]*]]: index, %[[FROM:[a-z0-9]*]]: memref<?x64xf32>, %[[TO:[a-z0-9]*]]: memref<?x64xf32>
 // CHECK-DAG: %[[BLOCK:.*]] = arith.constant 512 : index
 // CHECK-DAG: %[[PARALLEL:.*]] = arith.constant 1048576 : index
 // CHECK: %[[SOME:.*]] = arith.maxsi %[[N]], %c1
@@ -61,7 +64,7 @@ func.func @on_tensors(%t: tensor<4xf32>) -> tensor<4xf32> {
 // CHECK: %[[SMALL:.*]] = arith.cmpi sgt, %[[SHARE]], %c256
 // CHECK: %[[SIZE:.*]] = arith.select %[[SMALL]], %[[SOME]], %[[BLOCK]]
 // CHECK: %[[BLOCKS:.*]] = arith.ceildivui %[[N]], %[[SIZE]]
-// CHECK: call @rows_parallel_0(%c0, %[[BLOCKS]], %[[N]], {{.*}}, %[[N]], %[[SIZE]])
+// CHECK: call @rows_parallel_0(%c0, %[[BLOCKS]], %[[N]], %[[FROM]], %[[TO]], %[[N]], %[[SIZE]])
 func.func @rows(%n: index, %from: memref<?x64xf32>, %to: memref<?x64xf32>) {
   scf.forall (%i) in (%n) {
     %0 = memref.subview %from[%i, 0] [1, 64] [1, 1] : memref<?x64xf32> to memref<64xf32, strided<[1], offset: ?>>
@@ -75,8 +78,10 @@ func.func @rows(%n: index, %from: memref<?x64xf32>, %to: memref<?x64xf32>) {
 // CHECK-LABEL: func @branches(
 // CHECK-SAME: %[[N:[a-z0-9]*]]: index, %[[D:[a-z0-9]*]]: index
 // CHECK: %[[BYTES:.*]] = arith.muli %[[D]], %c4
-// CHECK: arith.ceildivui %[[N]]
-// CHECK: call @branches_parallel_0
+// CHECK: arith.maxsi %[[BYTES]]
+// CHECK: %[[SIZE:.*]] = arith.select
+// CHECK: %[[BLOCKS:.*]] = arith.ceildivui %[[N]], %[[SIZE]]
+// CHECK: call @branches_parallel_0(%c0, %[[BLOCKS]], {{.*}}, %[[N]], %[[SIZE]])
 func.func @branches(%n: index, %d: index, %zero: f32, %from: memref<?x?xf32>, %to: memref<?x?xf32>, %flags: memref<?xi1>) {
   scf.forall (%i) in (%n) {
     %0 = memref.subview %from[%i, 0] [1, %d] [1, 1] : memref<?x?xf32> to memref<?xf32, strided<[1], offset: ?>>

@@ -2,9 +2,11 @@
 
 // CHECK-LABEL: func.func @several
 // CHECK-SAME:    %[[A:.*]]: memref<?x?xf32, strided<[?, 2], offset: ?>>, %[[N:.*]]: index, %[[M:.*]]: index
+// CHECK:         %[[K:.*]] = memref.dim %[[A]]
 // CHECK:         %[[BASE:.*]], %[[OFFSET:.*]], %{{.*}}:2, %[[STRIDES:.*]]:2 = memref.extract_strided_metadata %[[A]]
 // CHECK:         %[[INNER:.*]] = arith.muli %[[STRIDES]]#0, %[[M]]
-// CHECK:         memref.reinterpret_cast %[[BASE]] to offset: [%[[OFFSET]]], sizes: [%[[N]], 4, %[[M]], %{{.*}}], strides: [%{{.*}}, %[[INNER]], %[[STRIDES]]#0, 2]
+// CHECK:         %[[OUTER:.*]] = arith.muli %[[INNER]], %c4
+// CHECK:         memref.reinterpret_cast %[[BASE]] to offset: [%[[OFFSET]]], sizes: [%[[N]], 4, %[[M]], %[[K]]], strides: [%[[OUTER]], %[[INNER]], %[[STRIDES]]#0, 2]
 // CHECK-NOT:     memref.expand_shape
 func.func @several(%a: memref<?x?xf32, strided<[?, 2], offset: ?>>, %n: index, %m: index)
     -> memref<?x4x?x?xf32, strided<[?, ?, ?, 2], offset: ?>> {
@@ -31,7 +33,7 @@ func.func @one(%a: memref<?xf32>, %n: index) -> memref<?x4xf32> {
 // CHECK-LABEL: func.func @narrow
 // CHECK-SAME:    %[[A:.*]]: memref<?xf32>, %[[SHAPE:.*]]: memref<2xi32>
 // CHECK:         %[[COPY:.*]] = memref.alloca() : memref<2xi64>
-// CHECK:         scf.for %[[I:.*]] = %{{.*}} to %c2
+// CHECK:         scf.for %[[I:.*]] = %c0 to %c2
 // CHECK:           %[[SIZE:.*]] = memref.load %[[SHAPE]][%[[I]]]
 // CHECK:           %[[INDEX:.*]] = arith.index_cast %[[SIZE]] : i32 to index
 // CHECK:           %[[I64:.*]] = arith.index_cast %[[INDEX]] : index to i64
@@ -47,12 +49,20 @@ func.func @narrow(%a: memref<?xf32>, %shape: memref<2xi32>) -> memref<?x?xf32> {
 // CHECK-LABEL: func.func @any_rank
 // CHECK-SAME:    %[[A:.*]]: memref<?xf32>, %[[SHAPE:.*]]: memref<2xi64>, %[[STRIDED:.*]]: memref<?xi64, strided<[2], offset: 1>>
 // CHECK:         %[[TWO:.*]] = memref.alloca() : memref<2xi64>
-// CHECK:         memref.load %[[SHAPE]]
+// CHECK:         scf.for %[[I:.*]] = %c0 to %c2
+// CHECK:           %[[SIZE:.*]] = memref.load %[[SHAPE]][%[[I]]]
+// CHECK:           %[[INDEX:.*]] = arith.index_cast %[[SIZE]]
+// CHECK:           %[[I64:.*]] = arith.index_cast %[[INDEX]]
+// CHECK:           memref.store %[[I64]], %[[TWO]][%[[I]]]
 // CHECK:         %[[CAST:.*]] = memref.cast %[[TWO]] : memref<2xi64> to memref<?xi64>
 // CHECK:         memref.reshape %[[A]](%[[CAST]])
 // CHECK:         %[[RANK:.*]] = memref.dim %[[STRIDED]]
 // CHECK:         %[[ANY:.*]] = memref.alloca(%[[RANK]]) : memref<?xi64>
-// CHECK:         memref.load %[[STRIDED]]
+// CHECK:         scf.for %[[I:.*]] = %c0{{.*}} to %[[RANK]]
+// CHECK:           %[[SIZE:.*]] = memref.load %[[STRIDED]][%[[I]]]
+// CHECK:           %[[INDEX:.*]] = arith.index_cast %[[SIZE]]
+// CHECK:           %[[I64:.*]] = arith.index_cast %[[INDEX]]
+// CHECK:           memref.store %[[I64]], %[[ANY]][%[[I]]]
 // CHECK:         memref.reshape %[[A]](%[[ANY]])
 func.func @any_rank(%a: memref<?xf32>, %shape: memref<2xi64>,
                     %strided: memref<?xi64, strided<[2], offset: 1>>)

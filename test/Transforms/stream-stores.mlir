@@ -6,11 +6,15 @@
 // A row of 400 bytes: 16 divides it. The condition: large, and base and stride
 // aligned.
 // CHECK-LABEL: func @argument
-// CHECK-SAME: %[[OUT:[a-z0-9]*]]: memref<?x100xf32, {{.*}}>, %[[ROW:[a-z0-9]*]]:
+// CHECK-SAME: %[[OUT:[a-z0-9]*]]: memref<?x100xf32, {{.*}}>, %[[ROW:[a-z0-9]*]]: memref<100xf32>
 // CHECK: %[[BYTES:.*]] = arith.constant 4 : index
 // CHECK: %{{.*}}, %[[START:.*]], %{{.*}}:2, %[[STRIDES:.*]]:2 = memref.extract_strided_metadata %[[OUT]]
 // CHECK: %[[MIN:.*]] = arith.constant 8388608 : index
-// CHECK: %[[LARGE:.*]] = arith.cmpi sle, %[[MIN]]
+// CHECK: %[[NUM_ROWS:.*]] = memref.dim %[[OUT]]
+// CHECK: %[[ROWS:.*]] = arith.muli %c1, %[[NUM_ROWS]]
+// CHECK: %[[ELEMENTS:.*]] = arith.muli %[[ROWS]], %c100
+// CHECK: %[[ALL_BYTES:.*]] = arith.muli %c4{{.*}}, %[[ELEMENTS]]
+// CHECK: %[[LARGE:.*]] = arith.cmpi sle, %[[MIN]], %[[ALL_BYTES]]
 // CHECK: %[[POINTER:.*]] = memref.extract_aligned_pointer_as_index %[[OUT]]
 // CHECK: %[[OFFSET:.*]] = arith.muli %[[START]], %[[BYTES]]
 // CHECK: %[[BITS:.*]] = arith.ori %[[POINTER]], %[[OFFSET]]
@@ -21,11 +25,12 @@
 // CHECK: %[[NONE:.*]] = arith.constant 0 : index
 // CHECK: %[[ALIGNED:.*]] = arith.cmpi eq, %[[BELOW]], %[[NONE]]
 // CHECK: %[[STREAMED:.*]] = arith.andi %[[LARGE]], %[[ALIGNED]] : i1
-// CHECK: scf.for
+// CHECK: scf.for %[[I:.*]] =
+// CHECK: %[[DEST:.*]] = memref.subview %[[OUT]][%[[I]], 0]
 // CHECK: scf.if %[[STREAMED]] {
-// CHECK-NEXT: linalg.copy {embedding.streamed = 16 : i64}
+// CHECK-NEXT: linalg.copy {embedding.streamed = 16 : i64} ins(%[[ROW]] : {{.*}}) outs(%[[DEST]] :
 // CHECK-NEXT: } else {
-// CHECK-NEXT: linalg.copy ins
+// CHECK-NEXT: linalg.copy ins(%[[ROW]] : {{.*}}) outs(%[[DEST]] :
 // CHECK: scf.if %[[STREAMED]] {
 // CHECK-NEXT: llvm.fence seq_cst
 // CHECK-NOT: llvm.fence
@@ -49,11 +54,15 @@ func.func @argument(%out: memref<?x100xf32, strided<[?, 1], offset: ?>>,
 // Columns at multiples of 64 bytes, in an iteration that has loops of its own:
 // the thread that runs it has to fence.
 // CHECK-LABEL: func @blocks
+// CHECK-SAME: %[[OUT:[a-z0-9]*]]: memref<?x768xf32>
+// CHECK: %[[STREAMED:.*]] = arith.andi {{.*}} : i1
 // CHECK: scf.forall
-// CHECK: scf.for
-// CHECK: scf.for
-// CHECK: linalg.fill {embedding.streamed = 64 : i64}
-// CHECK: scf.if
+// CHECK: scf.for %[[I:.*]] =
+// CHECK: scf.for %[[J:.*]] =
+// CHECK: %[[DEST:.*]] = memref.subview %[[OUT]][%[[I]], %[[J]]]
+// CHECK: scf.if %[[STREAMED]] {
+// CHECK-NEXT: linalg.fill {embedding.streamed = 64 : i64} ins({{.*}}) outs(%[[DEST]] :
+// CHECK: scf.if %[[STREAMED]] {
 // CHECK-NEXT: llvm.fence seq_cst
 // CHECK-NEXT: }
 // CHECK-NEXT: }
@@ -82,12 +91,16 @@ func.func @blocks(%out: memref<?x768xf32>, %n: index) {
 // An iteration that is a row: one fence behind the loop. An allocation that
 // nobody frees is an output.
 // CHECK-LABEL: func @rows
-// CHECK: scf.forall
-// CHECK: linalg.copy {embedding.streamed = 64 : i64}
+// CHECK: %[[OUT:.*]] = memref.alloc
+// CHECK: %[[STREAMED:.*]] = arith.andi {{.*}} : i1
+// CHECK: scf.forall (%[[I:.*]]) in
+// CHECK: %[[DEST:.*]] = memref.subview %[[OUT]][%[[I]], 0]
+// CHECK: scf.if %[[STREAMED]] {
+// CHECK: linalg.copy {embedding.streamed = 64 : i64} ins({{.*}}) outs(%[[DEST]] :
 // CHECK-NOT: llvm.fence
 // CHECK: } else {
-// CHECK: linalg.copy
-// CHECK: scf.if
+// CHECK: linalg.copy ins({{.*}}) outs(%[[DEST]] :
+// CHECK: scf.if %[[STREAMED]] {
 // CHECK-NEXT: llvm.fence seq_cst
 func.func @rows(%row: memref<16xf32>, %n: index) -> memref<?x16xf32> {
   %out = memref.alloc(%n) : memref<?x16xf32>
@@ -179,9 +192,12 @@ func.func @scheduled(%out: memref<?x64xf32>, %row: memref<64xf32>, %n: index) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
   // CHECK: %[[NONE:.*]] = arith.constant 0 : index
-  // CHECK: arith.cmpi sle, %[[NONE]]
+  // CHECK: %[[LARGE:.*]] = arith.cmpi sle, %[[NONE]]
+  // CHECK: %[[STREAMED:.*]] = arith.andi %[[LARGE]], {{.*}} : i1
+  // CHECK: scf.if %[[STREAMED]] {
   // CHECK: linalg.copy {embedding.schedule = {{.*}}, embedding.streamed = 64 : i64}
   // CHECK: linalg.copy
+  // CHECK: scf.if %[[STREAMED]] {
   // CHECK: llvm.fence
   // CHECK-NOT: embedding.streamed
   // CHECK: return
@@ -205,30 +221,43 @@ func.func @scheduled(%out: memref<?x64xf32>, %row: memref<64xf32>, %n: index) {
 // Rows that are filled together, of any length: streamed if they follow each
 // other, which a wider table's columns do not. The thread that does it fences.
 // CHECK-LABEL: func @gap
-// CHECK-SAME: %[[OUT:[a-z0-9]*]]: memref<?x17xf32, {{.*}}>, %[[BEGIN:[a-z0-9]*]]: index
+// CHECK-SAME: %[[OUT:[a-z0-9]*]]: memref<?x17xf32, {{.*}}>, %[[BEGIN:[a-z0-9]*]]: index, %[[NUM_ROWS:[a-z0-9]*]]: index
 // CHECK: %{{.*}}, %[[START:.*]], %{{.*}}:2, %[[STRIDES:.*]]:2 = memref.extract_strided_metadata %[[OUT]]
 // CHECK: %[[MIN:.*]] = arith.constant 8388608 : index
-// CHECK: %[[LARGE:.*]] = arith.cmpi sle, %[[MIN]]
+// CHECK: %[[BYTES:.*]] = arith.muli %c4{{.*}}, %{{.*}}
+// CHECK: %[[LARGE:.*]] = arith.cmpi sle, %[[MIN]], %[[BYTES]]
 // CHECK: %[[LENGTH:.*]] = arith.constant 17 : index
 // CHECK: %[[DENSE:.*]] = arith.cmpi eq, %[[STRIDES]]#0, %[[LENGTH]]
 // CHECK: %[[STREAMED:.*]] = arith.andi %[[LARGE]], %[[DENSE]]
+// CHECK: %[[ZERO:.*]] = arith.constant 0.0
 // CHECK: scf.forall
-// CHECK: %[[ROWS:.*]] = memref.subview %[[OUT]]
+// CHECK: %[[ROWS:.*]] = memref.subview %[[OUT]][%[[BEGIN]], 0] [%[[NUM_ROWS]], 17]
 // CHECK: scf.if %[[STREAMED]] {
 // Up to a line that is whole, lines, and the rest.
+// CHECK: %[[BASE:[a-z0-9_]*]], %[[OFFSET:.*]], %{{.*}}:2, %{{.*}}:2 = memref.extract_strided_metadata %[[ROWS]]
+// CHECK: %[[ELEMENTS:.*]] = memref.reinterpret_cast %[[BASE]] to offset: [%[[OFFSET]]], sizes: [%[[COUNT:.*]]], strides
+// CHECK: %[[POINTER:.*]] = memref.extract_aligned_pointer_as_index %[[BASE]]
+// CHECK: %[[OFFSET_BYTES:.*]] = arith.muli %[[OFFSET]], %c4
+// CHECK: %[[ADDRESS:.*]] = arith.addi %[[POINTER]], %[[OFFSET_BYTES]]
+// CHECK: %[[NEGATED:.*]] = arith.subi %c0{{.*}}, %[[ADDRESS]]
 // CHECK: %[[LINE:.*]] = arith.constant 63 : index
-// CHECK: %[[TO_LINE:.*]] = arith.andi %{{.*}}, %[[LINE]]
+// CHECK: %[[TO_LINE:.*]] = arith.andi %[[NEGATED]], %[[LINE]]
 // CHECK: %[[SIZE:.*]] = arith.constant 4 : index
-// CHECK: %[[ELEMENTS:.*]] = arith.divui %[[TO_LINE]], %[[SIZE]]
-// CHECK: %[[HEAD:.*]] = arith.minsi %[[ELEMENTS]], %[[COUNT:.*]] : index
-// CHECK: scf.for %{{.*}} = %{{.*}} to %[[HEAD]] step
-// CHECK-NEXT: memref.store
-// CHECK: scf.for %{{.*}} = %[[HEAD]] to %[[TAIL:.*]] step
-// CHECK-NEXT: vector.store %{{.*}} {alignment = 64 : i64, nontemporal = true} : {{.*}}, vector<16xf32>
-// CHECK: scf.for %{{.*}} = %[[TAIL]] to %[[COUNT]] step
-// CHECK-NEXT: memref.store
+// CHECK: %[[BEFORE:.*]] = arith.divui %[[TO_LINE]], %[[SIZE]]
+// CHECK: %[[HEAD:.*]] = arith.minsi %[[BEFORE]], %[[COUNT]] : index
+// CHECK: %[[REST:.*]] = arith.subi %[[COUNT]], %[[HEAD]]
+// CHECK: %[[LINES:.*]] = arith.divui %[[REST]], %c16
+// CHECK: %[[WHOLE:.*]] = arith.muli %[[LINES]], %c16
+// CHECK: %[[TAIL:.*]] = arith.addi %[[HEAD]], %[[WHOLE]]
+// CHECK: scf.for %[[I:.*]] = %c0{{.*}} to %[[HEAD]] step
+// CHECK-NEXT: memref.store %[[ZERO]], %[[ELEMENTS]][%[[I]]]
+// CHECK: %[[ZEROS:.*]] = vector.broadcast %[[ZERO]] : f32 to vector<16xf32>
+// CHECK: scf.for %[[I:.*]] = %[[HEAD]] to %[[TAIL]] step %c16
+// CHECK-NEXT: vector.store %[[ZEROS]], %[[ELEMENTS]][%[[I]]] {alignment = 64 : i64, nontemporal = true} : {{.*}}, vector<16xf32>
+// CHECK: scf.for %[[I:.*]] = %[[TAIL]] to %[[COUNT]] step
+// CHECK-NEXT: memref.store %[[ZERO]], %[[ELEMENTS]][%[[I]]]
 // CHECK: } else {
-// CHECK-NEXT: linalg.fill
+// CHECK-NEXT: linalg.fill ins(%[[ZERO]] : f32) outs(%[[ROWS]] :
 // CHECK-NEXT: }
 // CHECK-NEXT: scf.if %[[STREAMED]] {
 // CHECK-NEXT: llvm.fence seq_cst

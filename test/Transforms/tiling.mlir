@@ -5,13 +5,16 @@
 // CHECK-SAME: %[[TABLE:.*]]: tensor<?x64xf32>, %[[INDICES:.*]]: tensor<8x?xi64>, %[[INIT:.*]]: tensor<8x?x64xf32>
 func.func @tile(%table: tensor<?x64xf32>, %indices: tensor<8x?xi64>,
                 %init: tensor<8x?x64xf32>) -> tensor<8x?x64xf32> {
+  // CHECK: %[[N:.*]] = tensor.dim %[[INIT]], %c1
   // CHECK: scf.for %[[I:.*]] = {{.*}} iter_args(%[[OUT_I:.*]] = %[[INIT]])
   // CHECK: scf.for %[[J:.*]] = {{.*}} iter_args(%[[OUT:.*]] = %[[OUT_I]])
-  // CHECK-DAG: %[[COLUMNS:.*]] = tensor.extract_slice %[[TABLE]][0, %[[J]]] [%{{.*}}, 16] [1, 1]
-  // CHECK-DAG: %[[TILE:.*]] = tensor.extract_slice %[[INDICES]][%[[I]], 0] [2, %{{.*}}] [1, 1]
-  // CHECK-DAG: %[[DEST:.*]] = tensor.extract_slice %[[OUT]][%[[I]], 0, %[[J]]] [2, %{{.*}}, 16] [1, 1, 1]
+  // CHECK-DAG: %[[V:.*]] = tensor.dim %[[TABLE]], %c0
+  // CHECK-DAG: %[[COLUMNS:.*]] = tensor.extract_slice %[[TABLE]][0, %[[J]]] [%[[V]], 16] [1, 1]
+  // CHECK-DAG: %[[TILE:.*]] = tensor.extract_slice %[[INDICES]][%[[I]], 0] [2, %[[N]]] [1, 1]
+  // CHECK-DAG: %[[DEST:.*]] = tensor.extract_slice %[[OUT]][%[[I]], 0, %[[J]]] [2, %[[N]], 16] [1, 1, 1]
   // CHECK: %[[ROWS:.*]] = embedding.lookup padding_idx(5) out_of_range(clamp) ins(%[[COLUMNS]], %[[TILE]] : {{.*}}) outs(%[[DEST]]
-  // CHECK: tensor.insert_slice %[[ROWS]] into %[[OUT]]
+  // CHECK: %[[NEXT:.*]] = tensor.insert_slice %[[ROWS]] into %[[OUT]][%[[I]], 0, %[[J]]]
+  // CHECK: scf.yield %[[NEXT]]
   %0 = embedding.lookup padding_idx(5) out_of_range(clamp)
          ins(%table, %indices : tensor<?x64xf32>, tensor<8x?xi64>)
          outs(%init : tensor<8x?x64xf32>) -> tensor<8x?x64xf32>
