@@ -56,7 +56,12 @@ func.func @made_to_fit(%table: tensor<?x8xf32>, %indices: tensor<?xi64>)
 // Checks of what every call does come before the first write, if the arguments
 // have the sizes.
 // CHECK-LABEL: func.func @first
-// CHECK-COUNT-2: embedding.expect_size %{{.*}}, "embedding.dense_grad
+// CHECK-SAME:    %[[DY:[a-z0-9]+]]: memref<?x8xf32>, %[[INDICES:[a-z0-9]+]]: memref<?xi64>, %[[INIT:[a-z0-9]+]]: memref<?x?xf32>
+// CHECK:         %[[M:.*]] = memref.dim %[[DY]], %c0
+// CHECK:         %[[N:.*]] = memref.dim %[[INDICES]], %c0
+// CHECK:         expect_size %[[M]], %[[N]], "embedding.dense_grad: expected dimension 0 of grad_output to be dimension 0 of indices,"
+// CHECK:         %[[D:.*]] = memref.dim %[[INIT]], %c1
+// CHECK:         expect_size %c8, %[[D]], "embedding.dense_grad: expected dimension 1 of grad_output to be dimension 1 of grad_table,"
 // CHECK:         memref.store
 // CHECK:         embedding.dense_grad
 func.func @first(%grad: memref<?x8xf32>, %indices: memref<?xi64>,
@@ -72,12 +77,17 @@ func.func @first(%grad: memref<?x8xf32>, %indices: memref<?xi64>,
 
 // What depends on memory, a loop or a branch is checked where it is.
 // CHECK-LABEL: func.func @where_it_is
+// CHECK-SAME:    %{{.*}}, %[[INDICES:[a-z0-9]+]]: memref<?xi64>, {{.*}}, %[[X:[a-z0-9]+]]: memref<?xf32>, %[[Y:[a-z0-9]+]]: memref<?xf32>)
 // CHECK-NOT:     embedding.expect_size
 // CHECK:         memref.store
-// CHECK:         embedding.expect_size %{{.*}}, %{{.*}}, "embedding.lookup: expected dimension 0
+// CHECK:         %[[M:.*]] = memref.load
+// CHECK:         %[[N:.*]] = memref.dim %[[INDICES]]
+// CHECK:         expect_size %[[M]], %[[N]], "embedding.lookup: expected dimension 0
 // CHECK:         embedding.lookup
 // CHECK:         scf.if
-// CHECK:           embedding.expect_size %{{.*}}, %{{.*}}, "linalg.add: expected dimension 0 of output 0 to be dimension 0 of input 0,"
+// CHECK:           %[[NA:.*]] = memref.dim %[[X]]
+// CHECK:           %[[NB:.*]] = memref.dim %[[Y]]
+// CHECK:           expect_size %[[NB]], %[[NA]], "linalg.add: expected dimension 0 of output 0 to be dimension 0 of input 0,"
 // CHECK-NEXT:      linalg.add
 func.func @where_it_is(%table: memref<?x8xf32>, %indices: memref<?xi64>,
                        %size: memref<index>, %to: memref<f32>, %x: f32,
@@ -98,12 +108,18 @@ func.func @where_it_is(%table: memref<?x8xf32>, %indices: memref<?xi64>,
 // -----
 
 // CHECK-LABEL: func.func @group
+// CHECK-SAME:    %[[INDICES:[a-z0-9]+]]: memref<?xi64>, %[[NUM_ROWS:[a-z0-9]+]]: index, %[[ROWS:[a-z0-9]+]]: memref<?xi64>, %[[OFFSETS:[a-z0-9]+]]: memref<?xi64>, %[[POSITIONS:[a-z0-9]+]]: memref<?xi64>
 // CHECK-DAG:     %[[C0:.*]] = arith.constant 0 : index
 // CHECK-DAG:     %[[C1:.*]] = arith.constant 1 : index
-// CHECK:         expect_size {{.*}} "embedding.group: expected dimension 0 of rows to be the number of indices,"
-// CHECK:         expect_size {{.*}} "embedding.group: expected dimension 0 of offsets to be the number of indices and 1,"
-// CHECK:         expect_size {{.*}} "embedding.group: expected dimension 0 of positions to be the number of indices,"
-// CHECK:         %[[MIN:.*]] = arith.minsi %[[NUM_ROWS:.*]], %[[C0]]
+// CHECK:         %[[R:.*]] = memref.dim %[[ROWS]], %[[C0]]
+// CHECK:         %[[N:.*]] = memref.dim %[[INDICES]], %[[C0]]
+// CHECK:         expect_size %[[R]], %[[N]], "embedding.group: expected dimension 0 of rows to be the number of indices,"
+// CHECK:         %[[O:.*]] = memref.dim %[[OFFSETS]], %[[C0]]
+// CHECK:         %[[N1:.*]] = arith.addi %[[N]], %[[C1]]
+// CHECK:         expect_size %[[O]], %[[N1]], "embedding.group: expected dimension 0 of offsets to be the number of indices and 1,"
+// CHECK:         %[[P:.*]] = memref.dim %[[POSITIONS]], %[[C0]]
+// CHECK:         expect_size %[[P]], %[[N]], "embedding.group: expected dimension 0 of positions to be the number of indices,"
+// CHECK:         %[[MIN:.*]] = arith.minsi %[[NUM_ROWS]], %[[C0]]
 // CHECK:         expect_size %[[MIN]], %[[C0]], "embedding.group: expected num_rows to be at least"
 // CHECK:         %[[MAX:.*]] = arith.maxsi %[[NUM_ROWS]], %[[LIMIT:.*]] : index
 // CHECK:         expect_size %[[MAX]], %[[LIMIT]], "embedding.group: expected num_rows to be at most"
@@ -119,8 +135,12 @@ func.func @group(%indices: memref<?xi64>, %num_rows: index, %rows: memref<?xi64>
 // -----
 
 // CHECK-LABEL: func.func @promises
-// CHECK-DAG:     expect_size {{.*}} "tensor.cast: expected dimension 0 of source to be"
-// CHECK-DAG:     expect_size {{.*}} "memref.copy: expected dimension 0 of target to be dimension 0 of source,"
+// CHECK-SAME:    %[[T:[a-z0-9]+]]: tensor<?xf32>, %[[A:[a-z0-9]+]]: memref<?xf32>, %[[B:[a-z0-9]+]]: memref<?xf32>
+// CHECK:         %[[SIZE:.*]] = tensor.dim %[[T]]
+// CHECK:         expect_size %[[SIZE]], %c4, "tensor.cast: expected dimension 0 of source to be"
+// CHECK:         %[[NB:.*]] = memref.dim %[[B]]
+// CHECK:         %[[NA:.*]] = memref.dim %[[A]]
+// CHECK:         expect_size %[[NB]], %[[NA]], "memref.copy: expected dimension 0 of target to be dimension 0 of source,"
 func.func @promises(%t: tensor<?xf32>, %a: memref<?xf32>, %b: memref<?xf32>)
     -> tensor<4xf32> {
   %cast = tensor.cast %t : tensor<?xf32> to tensor<4xf32>
@@ -144,9 +164,13 @@ func.func @promises(%t: tensor<?xf32>, %a: memref<?xf32>, %b: memref<?xf32>)
 // CHECK:         %[[LEFT:.*]] = arith.subi %[[D0]], %[[O]]
 // CHECK:         %[[STEPS:.*]] = arith.ceildivui %[[LEFT]], %[[C2]]
 // CHECK:         %[[N_MAX:.*]] = arith.maxsi %[[N]], %[[STEPS]]
-// CHECK:         expect_size %[[N_MAX]], %[[STEPS]], "tensor.extract_slice: expected size of dimension 0 to be at most"
-// CHECK:         expect_size {{.*}} "tensor.extract_slice: expected offset of dimension 1 to be at most"
-// CHECK:         expect_size {{.*}} "tensor.extract_slice: expected size of dimension 1 to be at most"
+// CHECK:         expect_size %[[N_MAX]], %[[STEPS]], "tensor.extract_slice: expected size of dimension 0 to be at most" from %[[O]] of %[[D0]]
+// CHECK:         %[[D1:.*]] = tensor.dim %[[T]], %c1
+// CHECK:         %[[O_MAX:.*]] = arith.maxsi %[[D1]], %c3
+// CHECK:         expect_size %[[O_MAX]], %[[D1]], "tensor.extract_slice: expected offset of dimension 1 to be at most"
+// CHECK:         %[[LEFT:.*]] = arith.subi %[[D1]], %c3
+// CHECK:         %[[N_MAX:.*]] = arith.maxsi %[[LEFT]], %c8
+// CHECK:         expect_size %[[N_MAX]], %[[LEFT]], "tensor.extract_slice: expected size of dimension 1 to be at most" from %c3 of %[[D1]]
 // CHECK-NOT:     expect_size
 // CHECK:         tensor.extract_slice
 func.func @slices(%t: tensor<?x?xf32>, %o: index, %n: index) -> tensor<?x8xf32> {
@@ -204,10 +228,14 @@ func.func @tiles(%t: tensor<?xf32>, %m: memref<?xf32>) -> tensor<?xf32> {
 
 // What a loop inserts is checked in the loop, before what inserts it.
 // CHECK-LABEL: func.func @in_parallel
+// CHECK-SAME:    %[[SOURCE:[a-z0-9]+]]: tensor<?xf32>, %[[DEST:[a-z0-9]+]]: tensor<?xf32>, %[[N:[a-z0-9]+]]: index
 // CHECK-NOT:     expect_size
 // CHECK:         scf.forall (%[[I:.*]]) in
-// CHECK:           expect_size {{.*}} "tensor.parallel_insert_slice: expected offset of dimension 0 to be at most"
-// CHECK:           expect_size {{.*}} "tensor.parallel_insert_slice: expected dimension 0 of source to be the size of dimension 0 of the slice,"
+// CHECK:           %[[SIZE:.*]] = tensor.dim %[[DEST]]
+// CHECK:           %[[MAX:.*]] = arith.maxsi %[[I]], %[[SIZE]]
+// CHECK:           expect_size %[[MAX]], %[[SIZE]], "tensor.parallel_insert_slice: expected offset of dimension 0 to be at most"
+// CHECK:           %[[M:.*]] = tensor.dim %[[SOURCE]]
+// CHECK:           expect_size %[[M]], %[[N]], "tensor.parallel_insert_slice: expected dimension 0 of source to be the size of dimension 0 of the slice,"
 // CHECK-NEXT:      scf.forall.in_parallel
 func.func @in_parallel(%source: tensor<?xf32>, %dest: tensor<?xf32>, %n: index)
     -> tensor<?xf32> {
@@ -254,7 +282,12 @@ func.func @follows(%t: tensor<?x8xf32>)
 
 // What they say is checked at the start, however many of them there are.
 // CHECK-LABEL: func.func @chain
-// CHECK:         expect_size {{.*}} "embedding.lookup: expected dimension 0 of out to be dimension 0 of indices,"
+// CHECK-SAME:    %[[T:[a-z0-9]+]]: tensor<?x8xf32>, %[[INDICES:[a-z0-9]+]]: tensor<?xi64>
+// CHECK:         %[[M:.*]] = tensor.dim %[[T]]
+// CHECK:         %[[PADDED:.*]] = arith.addi %[[M]], %c1
+// CHECK:         %[[BOTH:.*]] = arith.addi %[[PADDED]], %[[M]]
+// CHECK:         %[[N:.*]] = tensor.dim %[[INDICES]]
+// CHECK:         expect_size %[[BOTH]], %[[N]], "embedding.lookup: expected dimension 0 of out to be dimension 0 of indices,"
 // CHECK:         memref.store
 // CHECK-NOT:     expect_size
 func.func @chain(%t: tensor<?x8xf32>, %indices: tensor<?xi64>, %to: memref<f32>,
@@ -277,12 +310,16 @@ func.func @chain(%t: tensor<?x8xf32>, %indices: tensor<?xi64>, %to: memref<f32>,
 
 // What an assertion may guard stays behind it.
 // CHECK-LABEL: func.func @guarded
+// CHECK-SAME:    %[[T:[a-z0-9]+]]: tensor<?xf32>, %[[SIZES:[a-z0-9]+]]: tensor<?xindex>, %[[N:[a-z0-9]+]]: index
 // CHECK-NOT:     expect_size
 // CHECK:         cf.assert
-// CHECK:         arith.divui
-// CHECK:         expect_size {{.*}} "tensor.extract_slice: expected size of dimension 0 to be at most"
-// CHECK:         tensor.extract
-// CHECK:         expect_size {{.*}} "tensor.extract_slice: expected size of dimension 0 to be at most"
+// CHECK:         %[[PART:.*]] = arith.divui %c64, %[[N]]
+// CHECK:         %[[SIZE:.*]] = tensor.dim %[[T]]
+// CHECK:         %[[MAX:.*]] = arith.maxsi %[[PART]], %[[SIZE]]
+// CHECK:         expect_size %[[MAX]], %[[SIZE]], "tensor.extract_slice: expected size of dimension 0 to be at most"
+// CHECK:         %[[READ:.*]] = tensor.extract %[[SIZES]][%[[N]]]
+// CHECK:         %[[MAX:.*]] = arith.maxsi %[[READ]], %[[SIZE]]
+// CHECK:         expect_size %[[MAX]], %[[SIZE]], "tensor.extract_slice: expected size of dimension 0 to be at most"
 func.func @guarded(%t: tensor<?xf32>, %sizes: tensor<?xindex>, %n: index,
                    %isRight: i1) -> (tensor<?xf32>, tensor<?xf32>) {
   cf.assert %isRight, "wrong"
@@ -297,9 +334,15 @@ func.func @guarded(%t: tensor<?xf32>, %sizes: tensor<?xindex>, %n: index,
 // -----
 
 // CHECK-LABEL: func.func @pad
-// CHECK:         expect_size {{.*}} "tensor.pad: expected low padding of dimension 0 to be at least"
-// CHECK:         expect_size {{.*}} "tensor.pad: expected low padding of dimension 0 to be at most"
-// CHECK:         expect_size {{.*}} "tensor.pad: expected dimension 0 of source with its padding to be"
+// CHECK-SAME:    %[[T:[a-z0-9]+]]: tensor<?xf32>, %[[LOW:[a-z0-9]+]]: index
+// CHECK:         %[[MIN:.*]] = arith.minsi %[[LOW]], %c0
+// CHECK:         expect_size %[[MIN]], %c0, "tensor.pad: expected low padding of dimension 0 to be at least"
+// CHECK:         %[[MAX:.*]] = arith.maxsi %[[LOW]], %[[LIMIT:c[0-9]+]]
+// CHECK:         expect_size %[[MAX]], %[[LIMIT]], "tensor.pad: expected low padding of dimension 0 to be at most"
+// CHECK:         %[[N:.*]] = tensor.dim %[[T]]
+// CHECK:         %[[BEFORE:.*]] = arith.addi %[[N]], %[[LOW]]
+// CHECK:         %[[SIZE:.*]] = arith.addi %[[BEFORE]], %c1
+// CHECK:         expect_size %[[SIZE]], %c8, "tensor.pad: expected dimension 0 of source with its padding to be"
 // CHECK-NOT:     expect_size
 func.func @pad(%t: tensor<?xf32>, %low: index) -> tensor<8xf32> {
   %zero = arith.constant 0.0 : f32
@@ -313,10 +356,18 @@ func.func @pad(%t: tensor<?xf32>, %low: index) -> tensor<8xf32> {
 // -----
 
 // CHECK-LABEL: func.func @concat
-// CHECK:         expect_size {{.*}} "tensor.concat: expected dimensions 0 of all operands together to be"
-// CHECK:         expect_size {{.*}} "tensor.concat: expected dimension 1 of operand 1 to be dimension 1 of operand 0,"
-// CHECK:         expect_size {{.*}} "tensor.concat: expected dimension 2 of operand 0 to be"
-// CHECK:         expect_size {{.*}} "tensor.concat: expected dimension 2 of operand 1 to be"
+// CHECK-SAME:    %[[A:[a-z0-9]+]]: tensor<?x?x?xf32>, %[[B:[a-z0-9]+]]: tensor<?x?x?xf32>
+// CHECK:         %[[A0:.*]] = tensor.dim %[[A]], %c0
+// CHECK:         %[[B0:.*]] = tensor.dim %[[B]], %c0
+// CHECK:         %[[SUM:.*]] = arith.addi %[[A0]], %[[B0]]
+// CHECK:         expect_size %[[SUM]], %c8, "tensor.concat: expected dimensions 0 of all operands together to be"
+// CHECK:         %[[B1:.*]] = tensor.dim %[[B]], %c1
+// CHECK:         %[[A1:.*]] = tensor.dim %[[A]], %c1
+// CHECK:         expect_size %[[B1]], %[[A1]], "tensor.concat: expected dimension 1 of operand 1 to be dimension 1 of operand 0,"
+// CHECK:         %[[A2:.*]] = tensor.dim %[[A]], %c2
+// CHECK:         expect_size %[[A2]], %c4, "tensor.concat: expected dimension 2 of operand 0 to be"
+// CHECK:         %[[B2:.*]] = tensor.dim %[[B]], %c2
+// CHECK:         expect_size %[[B2]], %c4, "tensor.concat: expected dimension 2 of operand 1 to be"
 // CHECK-NOT:     expect_size
 func.func @concat(%a: tensor<?x?x?xf32>, %b: tensor<?x?x?xf32>)
     -> tensor<8x?x4xf32> {
@@ -327,12 +378,28 @@ func.func @concat(%a: tensor<?x?x?xf32>, %b: tensor<?x?x?xf32>)
 
 // -----
 
+// A product that wraps is as large as can be.
 // CHECK-LABEL: func.func @reshapes
-// CHECK:         expect_size {{.*}} "tensor.expand_shape: expected dimension 0 of result to be at least"
-// CHECK:         expect_size {{.*}} "tensor.expand_shape: expected the product of dimensions 0 to 1 of result to be dimension 0 of source,"
-// CHECK:         expect_size {{.*}} "tensor.reshape: expected element 0 of shape to be at least"
-// CHECK:         expect_size {{.*}} "tensor.reshape: expected element 1 of shape to be"
-// CHECK:         expect_size {{.*}} "tensor.reshape: expected the product of shape to be the number of elements of source,"
+// CHECK-SAME:    %[[T:[a-z0-9]+]]: tensor<?xf32>, %[[SHAPE:[a-z0-9]+]]: tensor<2xi32>, %[[N:[a-z0-9]+]]: index
+// CHECK:         %[[MIN:.*]] = arith.minsi %[[N]], %c0
+// CHECK:         expect_size %[[MIN]], %c0, "tensor.expand_shape: expected dimension 0 of result to be at least"
+// CHECK:         %[[LOW:.*]], %[[HIGH:.*]] = arith.mului_extended %[[N]], %c4
+// CHECK:         %[[FITS:.*]] = arith.cmpi eq, %[[HIGH]], %c0
+// CHECK:         %[[PRODUCT:.*]] = arith.select %[[FITS]], %[[LOW]], %[[MAX:.*]] : index
+// CHECK:         %[[WRAPS:.*]] = arith.cmpi slt, %[[PRODUCT]], %c0
+// CHECK:         %[[SATURATED:.*]] = arith.select %[[WRAPS]], %[[MAX]], %[[PRODUCT]]
+// CHECK:         %[[SIZE:.*]] = tensor.dim %[[T]]
+// CHECK:         expect_size %[[SATURATED]], %[[SIZE]], "tensor.expand_shape: expected the product of dimensions 0 to 1 of result to be dimension 0 of source,"
+// CHECK:         %[[ELEMENT:.*]] = tensor.extract %[[SHAPE]][%c0]
+// CHECK:         %[[N0:.*]] = arith.index_cast %[[ELEMENT]]
+// CHECK:         %[[MIN:.*]] = arith.minsi %[[N0]], %c0
+// CHECK:         expect_size %[[MIN]], %c0, "tensor.reshape: expected element 0 of shape to be at least"
+// CHECK:         %[[ELEMENT:.*]] = tensor.extract %[[SHAPE]][%c1]
+// CHECK:         %[[N1:.*]] = arith.index_cast %[[ELEMENT]]
+// CHECK:         expect_size %[[N1]], %c3, "tensor.reshape: expected element 1 of shape to be"
+// CHECK:         arith.mului_extended %[[N0]], %c3
+// CHECK:         %[[SATURATED:.*]] = arith.select {{.*}}, %[[MAX]], %{{.*}} : index
+// CHECK:         expect_size %[[SATURATED]], %[[SIZE]], "tensor.reshape: expected the product of shape to be the number of elements of source,"
 // CHECK-NOT:     expect_size
 func.func @reshapes(%t: tensor<?xf32>, %shape: tensor<2xi32>, %n: index)
     -> (tensor<?x4xf32>, tensor<?x3xf32>) {
@@ -345,10 +412,19 @@ func.func @reshapes(%t: tensor<?xf32>, %shape: tensor<2xi32>, %n: index)
 
 // -----
 
+// The stride of one row, or of none, does not matter.
 // CHECK-LABEL: func.func @layouts
-// CHECK:         expect_size {{.*}} "memref.collapse_shape: expected stride of dimension 0 of source to be"
-// CHECK:         expect_size {{.*}} "memref.cast: expected offset of source to be"
-// CHECK:         expect_size {{.*}} "memref.cast: expected stride of dimension 0 of source to be"
+// CHECK-SAME:    %[[M:[a-z0-9]+]]: memref<?x4xf32
+// CHECK:         %[[N:.*]] = memref.dim %[[M]]
+// CHECK:         %[[SOME:.*]] = arith.cmpi ne, %[[N]], %c0
+// CHECK:         %[[SEVERAL:.*]] = arith.cmpi sgt, %[[N]], %c1
+// CHECK:         %[[MATTERS:.*]] = arith.andi %[[SOME]], %[[SEVERAL]]
+// CHECK:         %{{.*}}, %[[OFFSET:.*]], %{{.*}}:2, %[[STRIDES:.*]]:2 = memref.extract_strided_metadata %[[M]]
+// CHECK:         %[[STRIDE:.*]] = arith.select %[[MATTERS]], %[[STRIDES]]#0, %c4
+// CHECK:         expect_size %[[STRIDE]], %c4, "memref.collapse_shape: expected stride of dimension 0 of source to be"
+// CHECK:         expect_size %[[OFFSET]], %c0, "memref.cast: expected offset of source to be"
+// CHECK:         %[[STRIDE:.*]] = arith.select %[[MATTERS]], %[[STRIDES]]#0, %c4
+// CHECK:         expect_size %[[STRIDE]], %c4, "memref.cast: expected stride of dimension 0 of source to be"
 // CHECK-NOT:     expect_size
 func.func @layouts(%m: memref<?x4xf32, strided<[?, 1], offset: ?>>)
     -> (memref<?xf32, strided<[1], offset: ?>>, memref<?x4xf32>) {
@@ -363,13 +439,27 @@ func.func @layouts(%m: memref<?x4xf32, strided<[?, 1], offset: ?>>)
 // -----
 
 // CHECK-LABEL: func.func @views
-// CHECK:         expect_size {{.*}} "memref.view: expected size 0 to be at least"
-// CHECK:         expect_size {{.*}} "memref.view: expected dimension 0 of source to be at least"
-// CHECK:         expect_size {{.*}} "memref.view: expected byte_shift to be at least"
-// CHECK:         expect_size {{.*}} "memref.view: expected byte_shift to be at most"
-// CHECK:         expect_size {{.*}} "memref.dim: expected index to be at least"
-// CHECK:         expect_size {{.*}} "memref.dim: expected index to be at most"
-// CHECK:         expect_size {{.*}} "bufferization.materialize_in_destination: expected dimension 0 of dest to be dimension 0 of source,"
+// CHECK-SAME:    %[[M:[a-z0-9]+]]: memref<?xi8>, %[[SHIFT:[a-z0-9]+]]: index, %[[N:[a-z0-9]+]]: index, %[[T:[a-z0-9]+]]: tensor<?xf32>, %[[TO:[a-z0-9]+]]: memref<?xf32>
+// CHECK:         %[[MIN:.*]] = arith.minsi %[[N]], %c0
+// CHECK:         expect_size %[[MIN]], %c0, "memref.view: expected size 0 to be at least"
+// CHECK:         %[[SIZE:.*]] = memref.dim %[[M]]
+// CHECK:         arith.mului_extended %[[N]], %c2
+// CHECK:         %[[ELEMENTS:.*]] = arith.select {{.*}}, %[[LARGEST:c9223372036854775807]], %{{[0-9]+}} :
+// CHECK:         arith.mului_extended %[[ELEMENTS]], %c4
+// CHECK:         %[[BYTES:.*]] = arith.select {{.*}}, %[[LARGEST]], %{{[0-9]+}} :
+// CHECK:         %[[LESS:.*]] = arith.minsi %[[SIZE]], %[[BYTES]]
+// CHECK:         expect_size %[[LESS]], %[[BYTES]], "memref.view: expected dimension 0 of source to be at least"
+// CHECK:         %[[SHIFT_MIN:.*]] = arith.minsi %[[SHIFT]], %c0
+// CHECK:         expect_size %[[SHIFT_MIN]], %c0, "memref.view: expected byte_shift to be at least"
+// CHECK:         %[[REST:.*]] = arith.subi %[[SIZE]], %[[BYTES]]
+// CHECK:         %[[SHIFT_MAX:.*]] = arith.maxsi %[[SHIFT]], %[[REST]]
+// CHECK:         expect_size %[[SHIFT_MAX]], %[[REST]], "memref.view: expected byte_shift to be at most"
+// CHECK:         expect_size %[[MIN]], %c0, "memref.dim: expected index to be at least"
+// CHECK:         %[[MAX:.*]] = arith.maxsi %[[N]], %c1
+// CHECK:         expect_size %[[MAX]], %c1, "memref.dim: expected index to be at most"
+// CHECK:         %[[DEST:.*]] = memref.dim %[[TO]]
+// CHECK:         %[[SOURCE:.*]] = tensor.dim %[[T]]
+// CHECK:         expect_size %[[DEST]], %[[SOURCE]], "bufferization.materialize_in_destination: expected dimension 0 of dest to be dimension 0 of source,"
 // CHECK-NOT:     expect_size
 func.func @views(%m: memref<?xi8>, %shift: index, %n: index, %t: tensor<?xf32>,
                  %to: memref<?xf32>) -> (memref<?x2xf32>, index) {
@@ -413,9 +503,23 @@ func.func @convolution(%a: memref<?xf32>, %k: memref<?xf32>, %o: memref<?xf32>) 
 // -----
 
 // CHECK-LABEL: func.func @maps
-// CHECK:         expect_size {{.*}} "linalg.generic: expected indices of dimension 0 of input 0 to be at least"
-// CHECK:         expect_size {{.*}} "linalg.generic: expected dimension 0 of input 0 to be at least"
-// CHECK:         expect_size {{.*}} "linalg.generic: expected dimension 1 of input 0 to be at least"
+// CHECK-SAME:    %[[A:[a-z0-9]+]]: memref<?x?xf32>, %[[O:[a-z0-9]+]]: memref<?x?xf32>
+// CHECK:         %[[O0:.*]] = memref.dim %[[O]], %c0
+// CHECK:         %[[ANY_ROW:.*]] = arith.cmpi ne, %[[O0]], %c0
+// CHECK:         %[[O1:.*]] = memref.dim %[[O]], %c1
+// CHECK:         %[[ANY_COLUMN:.*]] = arith.cmpi ne, %[[O1]], %c0
+// CHECK:         %[[TURNS:.*]] = arith.andi %[[ANY_ROW]], %[[ANY_COLUMN]]
+// CHECK:         %[[SMALLEST:.*]] = arith.select %[[TURNS]], %{{.*}}, %c0
+// CHECK:         %[[MIN:.*]] = arith.minsi %[[SMALLEST]], %c0
+// CHECK:         expect_size %[[MIN]], %c0, "linalg.generic: expected indices of dimension 0 of input 0 to be at least"
+// CHECK:         %[[A0:.*]] = memref.dim %[[A]], %c0
+// CHECK:         %[[LIMIT:.*]] = arith.select %[[TURNS]], %{{.*}}, %c0
+// CHECK:         %[[LESS:.*]] = arith.minsi %[[A0]], %[[LIMIT]]
+// CHECK:         expect_size %[[LESS]], %[[LIMIT]], "linalg.generic: expected dimension 0 of input 0 to be at least"
+// CHECK:         %[[A1:.*]] = memref.dim %[[A]], %c1
+// CHECK:         %[[LIMIT:.*]] = arith.select %[[TURNS]], %c4, %c0
+// CHECK:         %[[LESS:.*]] = arith.minsi %[[A1]], %[[LIMIT]]
+// CHECK:         expect_size %[[LESS]], %[[LIMIT]], "linalg.generic: expected dimension 1 of input 0 to be at least"
 // CHECK-NOT:     expect_size
 func.func @maps(%a: memref<?x?xf32>, %o: memref<?x?xf32>) {
   linalg.generic {
@@ -434,11 +538,20 @@ func.func @maps(%a: memref<?x?xf32>, %o: memref<?x?xf32>) {
 // What may wrap proves nothing: neither sums and differences of any sizes, nor
 // a loop that may go backwards.
 // CHECK-LABEL: func.func @wrapping
-// CHECK:         expect_size {{.*}} "memref.subview: expected offset of dimension 0 to be at least"
-// CHECK:         expect_size {{.*}} "memref.subview: expected size of dimension 0 to be at most"
-// CHECK:         scf.for
-// CHECK:           expect_size {{.*}} "memref.subview: expected offset of dimension 0 to be at least"
-// CHECK:           expect_size {{.*}} "memref.subview: expected size of dimension 0 to be at most"
+// CHECK-SAME:    %[[M:[a-z0-9]+]]: memref<?xf32>
+// CHECK:         %[[SUM:.*]] = arith.addi
+// CHECK:         %[[MIN:.*]] = arith.minsi %[[SUM]], %c0
+// CHECK:         expect_size %[[MIN]], %c0, "memref.subview: expected offset of dimension 0 to be at least"
+// CHECK:         %[[N:.*]] = memref.dim %[[M]]
+// CHECK:         %[[REST:.*]] = arith.subi %[[N]], %[[SUM]]
+// CHECK:         %[[MAX:.*]] = arith.maxsi %[[REST]], %c1
+// CHECK:         expect_size %[[MAX]], %[[REST]], "memref.subview: expected size of dimension 0 to be at most" from %[[SUM]] of %[[N]]
+// CHECK:         scf.for %[[I:.*]] =
+// CHECK:         %[[MIN:.*]] = arith.minsi %[[I]], %c0
+// CHECK:         expect_size %[[MIN]], %c0, "memref.subview: expected offset of dimension 0 to be at least"
+// CHECK:         %[[REST:.*]] = arith.subi %[[N]], %[[I]]
+// CHECK:         %[[MAX:.*]] = arith.maxsi %[[REST]], %c1
+// CHECK:         expect_size %[[MAX]], %[[REST]], "memref.subview: expected size of dimension 0 to be at most" from %[[I]] of %[[N]]
 func.func @wrapping(%m: memref<?xf32>, %a: index, %b: index, %step: index) {
   %c0 = arith.constant 0 : index
   %x = affine.max affine_map<(d0) -> (0, d0)>(%a)
@@ -458,9 +571,14 @@ func.func @wrapping(%m: memref<?xf32>, %a: index, %b: index, %step: index) {
 
 // Ranks that are not known are checked, and then the sizes.
 // CHECK-LABEL: func.func @copy_of_any_rank
-// CHECK:         expect_size {{.*}} "memref.copy: expected rank of target to be rank of source,"
-// CHECK:         scf.for
-// CHECK:           expect_size {{.*}} "memref.copy: expected dimensions of target to be those of source,"
+// CHECK-SAME:    %[[A:[a-z0-9]+]]: memref<*xf32>, %[[B:[a-z0-9]+]]: memref<*xf32>
+// CHECK:         %[[RANK_B:.*]] = memref.rank %[[B]]
+// CHECK:         %[[RANK_A:.*]] = memref.rank %[[A]]
+// CHECK:         expect_size %[[RANK_B]], %[[RANK_A]], "memref.copy: expected rank of target to be rank of source,"
+// CHECK:         scf.for %[[I:.*]] = %c0 to %[[RANK_A]]
+// CHECK:           %[[NB:.*]] = memref.dim %[[B]], %[[I]]
+// CHECK:           %[[NA:.*]] = memref.dim %[[A]], %[[I]]
+// CHECK:           expect_size %[[NB]], %[[NA]], "memref.copy: expected dimensions of target to be those of source,"
 // CHECK:         memref.copy
 func.func @copy_of_any_rank(%a: memref<*xf32>, %b: memref<*xf32>) {
   memref.copy %a, %b : memref<*xf32> to memref<*xf32>
