@@ -69,6 +69,10 @@ func.func @assume(%table: memref<?x64xf32>, %indices: memref<?xi64>,
 
 // CHECK-LABEL: gpu.func @lookup(
 // CHECK-SAME:    %[[REPORT:[a-z0-9]*]]: !llvm.ptr)
+// CHECK:         %[[IS_BAD:.*]] = arith.cmpi uge, %[[K:.*]], %c100
+// CHECK:         scf.if %[[IS_BAD]]
+// CHECK:         %[[POSITION:.*]] = arith.index_cast
+// CHECK:         %[[VALUE:.*]] = arith.index_cast %[[K]]
 // CHECK:         %[[COUNT:.*]] = llvm.getelementptr %[[REPORT]][2]
 // CHECK:         llvm.atomicrmw add %[[COUNT]], %c1_i64 syncscope("device")
 // CHECK:         scf.while
@@ -78,10 +82,10 @@ func.func @assume(%table: memref<?x64xf32>, %indices: memref<?xi64>,
 // CHECK:           scf.condition(%[[WAITS]])
 // CHECK:         llvm.fence syncscope("device") acq_rel
 // CHECK:         %[[FIRST:.*]] = llvm.load volatile %[[REPORT]]
-// CHECK:         %[[IS_BEFORE:.*]] = arith.cmpi slt, %[[POSITION:.*]], %[[FIRST]]
+// CHECK:         %[[IS_BEFORE:.*]] = arith.cmpi slt, %[[POSITION]], %[[FIRST]]
 // CHECK:         scf.if %[[IS_BEFORE]]
 // CHECK:           %[[INDEX:.*]] = llvm.getelementptr %[[REPORT]][1]
-// CHECK:           llvm.store volatile %{{.*}}, %[[INDEX]]
+// CHECK:           llvm.store volatile %[[VALUE]], %[[INDEX]]
 // CHECK:           llvm.store volatile %[[POSITION]], %[[REPORT]]
 // CHECK:         llvm.fence syncscope("device") acq_rel
 // CHECK:         %[[LOCK:.*]] = llvm.getelementptr %[[REPORT]][3]
@@ -232,7 +236,10 @@ func.func @dense_grad(%dy: memref<?x64xbf16>, %indices: memref<?xi64>,
 // each chunk.
 
 // CHECK-LABEL: func.func @dense_grad_of_odd_rows
-// CHECK:         %[[CHUNKS:.*]] = arith.ceildivui %{{.*}}, %c128
+// CHECK-SAME:    %{{.*}}: memref<?x9xf32>, %[[INDICES:.*]]: memref<?xi64>
+// CHECK:         %[[N:.*]] = memref.dim %[[INDICES]]
+// CHECK:         %[[SOME:.*]] = arith.maxsi %[[N]], %c1
+// CHECK:         %[[CHUNKS:.*]] = arith.ceildivui %[[SOME]], %c128
 // CHECK:         %[[SIZE:.*]] = arith.muli %[[CHUNKS]], %c32
 // CHECK-NEXT:    %[[ROOM:.*]] = arith.maxsi %[[SIZE]], %c1
 // CHECK-NEXT:    memref.alloc(%[[ROOM]]) : memref<?xf32>

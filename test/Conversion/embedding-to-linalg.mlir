@@ -79,7 +79,8 @@ func.func @clamp_dynamic(%table: memref<?x3xf32>, %indices: memref<4xi64>,
   // CHECK: %[[DEST:.*]] = memref.subview %[[OUT]]
   // CHECK: %[[NUM_ROWS:.*]] = memref.dim %[[TABLE]]
   // CHECK: %[[ZERO:.*]] = arith.constant 0 : index
-  // CHECK: %[[K:.*]] = arith.maxsi %{{.*}}, %[[ZERO]]
+  // CHECK: %[[MIN:.*]] = arith.minsi
+  // CHECK: %[[K:.*]] = arith.maxsi %[[MIN]], %[[ZERO]]
   // CHECK: %[[EXISTS:.*]] = arith.cmpi ne, %[[NUM_ROWS]], %[[ZERO]]
   // CHECK: scf.if %[[EXISTS]]
   // CHECK: %[[ROW:.*]] = memref.subview %[[TABLE]][%[[K]], 0]

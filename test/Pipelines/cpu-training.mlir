@@ -20,9 +20,12 @@
 // group, with the rows of later positions on their way; large gaps are streamed.
 // V4-LABEL: dense_grad:
 // V4-NOT: __truncsfbf2
-// V4: prefetcht0
-// V4-COUNT-4: vaddps {{.*}}%zmm
-// V4: vmovnt
+// V4-DAG: prefetcht0
+// V4-DAG: vaddps {{.*}}%zmm
+// V4-DAG: vaddps {{.*}}%zmm
+// V4-DAG: vaddps {{.*}}%zmm
+// V4-DAG: vaddps {{.*}}%zmm
+// V4-DAG: vmovnt
 
 // No conversion of bf16 is a call.
 // BASE-NOT: __truncsfbf2

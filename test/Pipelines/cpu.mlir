@@ -8,22 +8,32 @@
 // CHECK-LABEL: llvm.func @lookup
 // CHECK-COUNT-4: "llvm.intr.prefetch"
 // CHECK-NOT: llvm.intr.masked
-// CHECK-COUNT-4: llvm.store %{{.*}} : vector<16xi32>, !llvm.ptr
+// CHECK: %[[A:.*]] = llvm.load {{.*}} -> vector<16xi32>
+// CHECK: llvm.store %[[A]], {{.*}} : vector<16xi32>, !llvm.ptr
+// CHECK: %[[B:.*]] = llvm.load {{.*}} -> vector<16xi32>
+// CHECK: llvm.store %[[B]], {{.*}} : vector<16xi32>, !llvm.ptr
+// CHECK: %[[C:.*]] = llvm.load {{.*}} -> vector<16xi32>
+// CHECK: llvm.store %[[C]], {{.*}} : vector<16xi32>, !llvm.ptr
+// CHECK: %[[D:.*]] = llvm.load {{.*}} -> vector<16xi32>
+// CHECK: llvm.store %[[D]], {{.*}} : vector<16xi32>, !llvm.ptr
 // CHECK-NOT: builtin.unrealized_conversion_cast
 // CHECK-NOT: llvm.intr.masked
 
 // NAIVE-LABEL: llvm.func @lookup
 // NAIVE-NOT: vector<
 // NAIVE-NOT: "llvm.intr.prefetch"
-// NAIVE: llvm.store %{{.*}} : i32, !llvm.ptr
+// NAIVE: %[[ELEMENT:.*]] = llvm.load {{.*}} -> i32
+// NAIVE: llvm.store %[[ELEMENT]], {{.*}} : i32, !llvm.ptr
+// NAIVE-NOT: "llvm.intr.prefetch"
 
+// In whatever order.
 // V4-LABEL: lookup:
-// V4-COUNT-4: prefetcht0
-// V4-COUNT-4: vmovups {{.*}}%zmm{{[0-9]+}}, {{.*}}(%r
+// V4-DAG: prefetcht0
+// V4-DAG: vmov{{[a-z0-9]+}} %zmm{{[0-9]+}}, {{[0-9]*}}(
 
 // V3-LABEL: lookup:
-// V3-COUNT-4: prefetcht0
-// V3-COUNT-8: vmovups {{.*}}%ymm{{[0-9]+}}, {{.*}}(%r
+// V3-DAG: prefetcht0
+// V3-DAG: vmov{{[a-z0-9]+}} %ymm{{[0-9]+}}, {{[0-9]*}}(
 func.func @lookup(%table: tensor<?x64xf32>, %indices: tensor<?xi64>,
                   %init: tensor<?x64xf32>) -> tensor<?x64xf32> {
   %0 = embedding.lookup out_of_range(assume)

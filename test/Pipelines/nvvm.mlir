@@ -13,12 +13,18 @@
 // MGPU:         gpu.launch_func <{{.*}} : !llvm.ptr> @embedding_kernels::@lookup
 
 // Indices are loaded whole, rows in 16 bytes as read-only data, and all loads of
-// a thread come before its first store.
+// a thread come before its first store; ptxas is free in the order of loads.
 // PTX:       .target sm_90
 // PTX:       .entry lookup(
 // PTX:       .maxntid 256, 1, 1
-// PTX-COUNT-4: ld.global.nc.b64
-// PTX-COUNT-4: ld.global.nc.v4.b32
+// PTX-DAG:   ld.global.nc.b64
+// PTX-DAG:   ld.global.nc.b64
+// PTX-DAG:   ld.global.nc.b64
+// PTX-DAG:   ld.global.nc.b64
+// PTX-DAG:   ld.global.nc.v4.b32
+// PTX-DAG:   ld.global.nc.v4.b32
+// PTX-DAG:   ld.global.nc.v4.b32
+// PTX-DAG:   ld.global.nc.v4.b32
 // PTX-COUNT-4: st.global.cs.v4.b32
 // PTX:       fence.acq_rel.gpu
 func.func @lookup(%table: tensor<?x64xf32>, %indices: tensor<?xi64>)

@@ -27,9 +27,11 @@ func.func @scale_and_add(%table: tensor<?x64xf32>, %indices: tensor<128xi64>,
   // CHECK: %[[K:.*]] = arith.index_cast %[[INDEX]]
   // CHECK: %[[ROW:.*]] = memref.subview %[[TABLE]][%[[K]], 0] [1, 64]
   // CHECK: %[[ROW_2D:.*]] = memref.expand_shape %[[ROW]]
-  // CHECK: linalg.generic {{.*}} ins(%[[ROW_2D]], %[[BIAS]] : memref<1x64xf32, {{.*}}>, memref<64xf32>)
-  // CHECK: arith.mulf
-  // CHECK: arith.addf
+  // CHECK: %[[DEST:.*]] = memref.subview %[[OUT]][%[[I]], 0] [1, 64]
+  // CHECK: linalg.generic {{.*}} ins(%[[ROW_2D]], %[[BIAS]] : memref<1x64xf32, {{.*}}>, memref<64xf32>) outs(%[[DEST]] :
+  // CHECK: ^bb0(%[[X:.*]]: f32, %[[B:.*]]: f32, %{{.*}}: f32):
+  // CHECK: %[[SCALED:.*]] = arith.mulf %[[X]], %{{.*}} : f32
+  // CHECK: arith.addf %[[SCALED]], %[[B]]
   // CHECK-NOT: memref.copy
   // CHECK-NOT: scf.forall
   %empty = tensor.empty() : tensor<128x64xf32>

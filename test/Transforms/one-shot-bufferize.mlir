@@ -36,11 +36,11 @@ func.func @old_value_read(%table: tensor<4x3xf32>, %indices: tensor<4xi64>,
 
 // A lookup cannot read the table that it overwrites.
 // CHECK-LABEL: func @table_is_destination
-// CHECK-SAME: %[[TABLE:.*]]: memref<4x3xf32>
+// CHECK-SAME: %[[TABLE:.*]]: memref<4x3xf32>, %[[INDICES:.*]]: memref<4xi64>
 func.func @table_is_destination(%table: tensor<4x3xf32>, %indices: tensor<4xi64>)
     -> tensor<4x3xf32> {
   // CHECK: %[[ALLOC:.*]] = memref.alloc
-  // CHECK: embedding.lookup ins(%[[TABLE]], %{{.*}}) outs(%[[ALLOC]]
+  // CHECK: embedding.lookup ins(%[[TABLE]], %[[INDICES]] : {{.*}}) outs(%[[ALLOC]]
   %0 = embedding.lookup ins(%table, %indices : tensor<4x3xf32>, tensor<4xi64>)
          outs(%table : tensor<4x3xf32>) -> tensor<4x3xf32>
   return %0 : tensor<4x3xf32>
