@@ -12,4 +12,3 @@ EXPORT const char *embedding_compiler_fingerprint(void) {
   return "LLVM 22.1.0, embedding-mlir of other sources";
 }
 EXPORT void embedding_compile_kernel(void) { __builtin_trap(); }
-EXPORT void embedding_compile_module(void) { __builtin_trap(); }

@@ -41,13 +41,6 @@ embedding_compile_kernel(const KernelSpec *, const char *,
   output->setError(output->context, "nothing was compiled");
 }
 
-extern "C" EMBEDDING_RUNTIME_EXPORT void
-embedding_compile_module(const char *, size_t, const ModuleTarget *,
-                         const ModuleOutput *output) {
-  takeTime();
-  output->setError(output->context, "nothing was compiled");
-}
-
 extern "C" EMBEDDING_RUNTIME_EXPORT const char *
 embedding_compiler_fingerprint() {
   return kCompilerFingerprint;

@@ -7,8 +7,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "API/Engine.h"
-#include "Call/HostFunctions.h"
 
+#include "Call/HostFunctions.h"
 #include "Code/CompilerProcess.h"
 #include "CompilerFingerprint.h"
 #include "Device/Device.h"
@@ -97,15 +97,16 @@ Engine::create(const EmbeddingEngineOptions &options) {
     return invalidArgument("options: expected lowering to be 0 or 1, but got " +
                            std::to_string(options.lowering));
   engine->lowering = static_cast<EmbeddingLowering>(options.lowering);
+  std::string machine = std::string(kCompilerFingerprint) + "\n";
   if (const char *cpu = options.cpu)
     engine->cpu = cpu;
   if (engine->cpu && isSupportedLevel(*engine->cpu))
-    engine->cpuKey = *engine->cpu;
+    machine += *engine->cpu;
   else
     // With a name too: what is compiled for it was found to run on this
     // machine.
-    engine->cpuKey =
-        (engine->cpu ? *engine->cpu + " on " : "") + describeMachine();
+    machine += (engine->cpu ? *engine->cpu + " on " : "") + describeMachine();
+  engine->codes.emplace(std::move(machine), getHostFunctions());
   if (const char *library = options.compiler_library)
     engine->compilerLibrary = library;
 
@@ -150,7 +151,7 @@ Engine::create(const EmbeddingEngineOptions &options) {
     Result<ObjectCache> cache = ObjectCache::open(
         directory, maxBytes ? maxBytes : kDefaultCacheMaxBytes);
     if (cache)
-      engine->cache.emplace(std::move(*cache));
+      engine->codes->setFiles(std::move(*cache));
     else if (named)
       return cache.failure();
   }
@@ -163,7 +164,7 @@ Engine::~Engine() = default;
 // Kernels
 //===----------------------------------------------------------------------===//
 
-const Kernel *Engine::findLoaded(const KernelSpec &spec) const {
+const Kernel *Engine::findKernel(const KernelSpec &spec) const {
   const Kernel *kernel =
       buckets[spec.hash() % buckets.size()].load(std::memory_order_acquire);
   while (kernel && !(kernel->spec == spec))
@@ -172,137 +173,55 @@ const Kernel *Engine::findLoaded(const KernelSpec &spec) const {
 }
 
 Result<const Kernel *> Engine::getKernel(const KernelSpec &spec) {
-  if (const Kernel *kernel = findLoaded(spec))
+  if (const Kernel *kernel = findKernel(spec))
     return kernel;
-  NoForkScope noFork;
-  std::promise<Made> promise;
-  std::unique_lock<std::mutex> lock(mutex);
-  if (const Kernel *kernel = findLoaded(spec))
-    return kernel;
-  for (auto &[made, future] : inMaking)
-    if (made == spec) {
-      std::shared_future<Made> other = future;
-      lock.unlock();
-      return other.get();
-    }
-  auto entry = inMaking.emplace(inMaking.end(), spec, promise.get_future());
-  lock.unlock();
-
-  Made made = [&]() -> Made {
-    try {
-      return makeKernel(spec);
-    } catch (...) {
-      return describeCurrentException();
-    }
-  }();
-  lock.lock();
-  inMaking.erase(entry);
-  lock.unlock();
-  promise.set_value(made);
-  return made;
-}
-
-/// Loads an object that has the function `name`.
-static Result<SharedObject> loadWith(std::string_view image,
-                                     const std::string &file,
-                                     const std::string &name) {
-  Result<SharedObject> object =
-      SharedObject::load(image, getHostFunctions(), file);
-  if (object && !object->find(name))
-    return Failure{EMBEDDING_INTERNAL, "object: no function " + name};
-  return object;
-}
-
-namespace {
-
-/// What the compiler hands over. No exception may cross its frames.
-struct FromCompiler {
-  std::optional<Failure> failure;
-
-  template <typename Body> void take(const Body &body) noexcept {
-    try {
-      body();
-    } catch (...) {
-      failure = describeCurrentException();
-    }
-  }
-  void setError(const char *prefix, const char *message) noexcept {
-    take([&] {
-      failure =
-          Failure{EMBEDDING_COMPILER_ERROR, std::string(prefix) + message};
-    });
-  }
-};
-
-} // namespace
-
-template <typename Load, typename Compile>
-auto Engine::loadOrCompile(std::string_view described, const Load &load,
-                           const Compile &compile)
-    -> decltype(load(std::string_view(), std::string())) {
-  std::string key = std::string(kCompilerFingerprint) + "\n" + cpuKey + "\n";
-  key += described;
-  std::string file = cache ? cache->getPath(key) : "";
-  if (cache) {
-    bool isRejected = false;
-    if (std::optional<std::string> stored = cache->find(key, isRejected)) {
-      auto loaded = load(*stored, file);
-      if (loaded) {
-        ++kernelsLoaded;
-        return loaded;
-      }
-      isRejected = true;
-    }
-    objectsRejected += isRejected;
-  }
-  Result<std::string> code = compile();
+  CodeCache::Made code = codes->get(spec.str(), [&] { return compile(spec); });
   if (!code)
-    return std::move(code.failure());
-  ++kernelsCompiled;
-  if (cache && !cache->insert(key, *code))
-    file.clear();
-  return load(*code, file);
+    return code.failure();
+  NoForkScope noFork;
+  std::lock_guard<std::mutex> lock(mutex);
+  if (const Kernel *kernel = findKernel(spec))
+    return kernel;
+  const auto &[functions, object] = **code;
+  auto run = reinterpret_cast<KernelFunction>(object.find(functions[0].entry));
+  auto getWorkspaceBytes = functions.size() == 1
+                               ? nullptr
+                               : reinterpret_cast<WorkspaceFunction>(
+                                     object.find(functions[1].entry));
+  auto &bucket = buckets[spec.hash() % buckets.size()];
+  kernels.push_back({spec, run, getWorkspaceBytes, std::move(*code),
+                     bucket.load(std::memory_order_relaxed)});
+  bucket.store(&kernels.back(), std::memory_order_release);
+  return &kernels.back();
 }
 
 Result<std::string> Engine::compile(const KernelSpec &spec) {
   Result<CompileKernel> compile = loadCompiler();
   if (!compile)
     return compile.failure();
-  struct Collected : FromCompiler {
-    std::string object;
-  } collected;
+  Result<std::string> code = std::string();
   CompilerOutput output;
-  output.context = &collected;
-  output.setObject = [](void *context, const char *bytes, size_t size) {
-    auto *collected = static_cast<Collected *>(context);
-    collected->take([&] { collected->object.assign(bytes, size); });
+  output.context = &code;
+  // No exception may cross the compiler's frames.
+  output.setCode = [](void *context, const char *bytes, size_t size) {
+    auto &code = *static_cast<Result<std::string> *>(context);
+    try {
+      code = std::string(bytes, size);
+    } catch (...) {
+      code = describeCurrentException();
+    }
   };
   output.setError = [](void *context, const char *message) {
-    static_cast<Collected *>(context)->setError("compiler: ", message);
+    auto &code = *static_cast<Result<std::string> *>(context);
+    try {
+      code = Failure{EMBEDDING_COMPILER_ERROR,
+                     std::string("compiler: ") + message};
+    } catch (...) {
+      code = describeCurrentException();
+    }
   };
   (*compile)(&spec, cpu ? cpu->c_str() : nullptr, &output);
-  if (collected.failure)
-    return std::move(*collected.failure);
-  return std::move(collected.object);
-}
-
-Result<const Kernel *> Engine::makeKernel(const KernelSpec &spec) {
-  auto load = [&](std::string_view image, const std::string &file) {
-    return loadWith(image, file, spec.getSymbol());
-  };
-  Result<SharedObject> object =
-      loadOrCompile(spec.str() + "\n", load, [&] { return compile(spec); });
-  if (!object)
-    return object.failure();
-  auto run = reinterpret_cast<KernelFunction>(object->find(spec.getSymbol()));
-  auto getWorkspaceBytes = reinterpret_cast<WorkspaceFunction>(
-      object->find(spec.getWorkspaceBytesSymbol()));
-  std::lock_guard<std::mutex> lock(mutex);
-  auto &bucket = buckets[spec.hash() % buckets.size()];
-  kernels.push_back({spec, run, getWorkspaceBytes, std::move(*object),
-                     bucket.load(std::memory_order_relaxed)});
-  bucket.store(&kernels.back(), std::memory_order_release);
-  return &kernels.back();
+  return code;
 }
 
 /// The directory of this library, with a slash at its end.
@@ -345,22 +264,8 @@ Result<CompileKernel> Engine::loadCompiler() {
   return compileKernel = compile;
 }
 
-Result<LoadedModule> LoadedModule::load(ModuleCode code,
-                                        const std::string &file) {
-  Result<SharedObject> object =
-      SharedObject::load(code.object, getHostFunctions(), file);
-  if (!object)
-    return object.failure();
-  for (const ModuleCode::Function &function : code.functions)
-    if (!object->find(function.entry))
-      return Failure{EMBEDDING_INTERNAL,
-                     "object: no function " + function.entry};
-  return LoadedModule{std::move(code.functions), std::move(*object)};
-}
-
-Result<LoadedModule> Engine::getModule(std::string_view ir, int32_t chip,
-                                       bool atomicGradients,
-                                       bool assumesSizes) {
+CodeCache::Made Engine::getModule(std::string_view ir, int32_t chip,
+                                  bool atomicGradients, bool assumesSizes) {
   ModuleTarget target = {cpu ? cpu->c_str() : nullptr, chip,
                          lowering == EMBEDDING_LOWERING_NAIVE, atomicGradients,
                          assumesSizes,
@@ -368,28 +273,16 @@ Result<LoadedModule> Engine::getModule(std::string_view ir, int32_t chip,
                          chip != 0 ? 0
                                    : static_cast<int32_t>(std::min<int64_t>(
                                          getNumThreads(), cost::kManyThreads))};
-  auto load = [](std::string_view bytes,
-                 const std::string &file) -> Result<LoadedModule> {
-    std::optional<ModuleCode> code = ModuleCode::read(bytes);
-    if (!code)
-      return Failure{EMBEDDING_INTERNAL, "object: damaged"};
-    return LoadedModule::load(std::move(*code), file);
-  };
-  auto compile = [&]() -> Result<std::string> {
-    Result<ModuleCode> code =
-        compileInProcess(getCompilerPath(), kCompilerFingerprint, ir, target);
-    if (!code)
-      return std::move(code.failure());
-    return code->write();
-  };
-  NoForkScope noFork;
-  return loadOrCompile(target.str() + "\n" + std::string(ir), load, compile);
-}
-
-void Engine::keep(SharedObject object) {
-  NoForkScope noFork;
-  std::lock_guard<std::mutex> lock(mutex);
-  kept.push_back(std::move(object));
+  CodeCache::Made code = codes->get(target.str() + "\n" + std::string(ir), [&] {
+    return compileInProcess(getCompilerPath(), kCompilerFingerprint, ir,
+                            target);
+  });
+  if (code && chip != 0) {
+    NoForkScope noFork;
+    std::lock_guard<std::mutex> lock(mutex);
+    deviceCode.insert(*code);
+  }
+  return code;
 }
 
 //===----------------------------------------------------------------------===//
@@ -474,9 +367,9 @@ void Engine::deallocateOnDevice(Device &device, void *stream, void *memory,
 void Engine::getStatistics(EmbeddingEngineStatistics &statistics) const {
   EmbeddingEngineStatistics current;
   current.struct_size = statistics.struct_size;
-  current.kernels_compiled = kernelsCompiled;
-  current.kernels_loaded = kernelsLoaded;
-  current.objects_rejected = objectsRejected;
+  current.kernels_compiled = codes->numCompiled;
+  current.kernels_loaded = codes->numLoaded;
+  current.objects_rejected = codes->numRejected;
   current.idle_buffer_bytes = buffers ? buffers->getIdleBytes() : 0;
   std::memcpy(&statistics, &current,
               std::min(statistics.struct_size, sizeof(current)));

@@ -10,22 +10,16 @@
 #define EMBEDDING_RUNTIME_LIB_API_ENGINE_H
 
 #include "Call/GeneratedCall.h"
+#include "Code/CodeCache.h"
 #include "Code/CompilerAPI.h"
 #include "Code/KernelSpec.h"
-#include "Code/ModuleCode.h"
-#include "Code/ObjectCache.h"
-#include "Code/SharedObject.h"
 #include "Device/Device.h"
 #include "Host/BufferPool.h"
 #include "Host/ThreadPool.h"
 
 #include <array>
-#include <atomic>
 #include <deque>
-#include <future>
-#include <list>
-#include <mutex>
-#include <optional>
+#include <set>
 
 namespace embedding::runtime {
 
@@ -39,17 +33,8 @@ struct Kernel {
   KernelFunction run;
   /// Null if the kernel takes no workspace.
   WorkspaceFunction getWorkspaceBytes;
-  SharedObject object;
+  CodeCache::Pointer code;
   const Kernel *next;
-};
-
-/// The functions of a module, and the object that has their entries.
-struct LoadedModule {
-  /// As SharedObject::load.
-  static Result<LoadedModule> load(ModuleCode code, const std::string &file);
-
-  std::vector<ModuleCode::Function> functions;
-  SharedObject object;
 };
 
 class Engine {
@@ -58,17 +43,14 @@ public:
   create(const EmbeddingEngineOptions &options);
   ~Engine();
 
-  /// The kernel of `spec`: from memory without a lock, else from disk, else
-  /// compiled. Several threads that want one wait for the first of them, and
-  /// nobody waits for another kernel.
+  /// The kernel of `spec`: from a table in memory without a lock, else from the
+  /// cache of code.
   Result<const Kernel *> getKernel(const KernelSpec &spec);
 
-  /// The functions of `ir` for the GPU `chip`, or the CPU if that is 0: from
-  /// disk if that loads, else compiled.
-  Result<LoadedModule> getModule(std::string_view ir, int32_t chip,
-                                 bool atomicGradients, bool assumesSizes);
-  /// Keeps code that work on a GPU may need, for as long as the engine lives.
-  void keep(SharedObject object);
+  /// The functions of `ir` for the GPU `chip`, or the CPU if that is 0. Work on
+  /// a GPU may need its code as long as the engine lives.
+  CodeCache::Made getModule(std::string_view ir, int32_t chip,
+                            bool atomicGradients, bool assumesSizes);
 
   void parallelFor(int64_t size, int64_t grain, EmbeddingRangeFunction function,
                    void *context);
@@ -92,23 +74,13 @@ public:
   /// Threads of the pool, or those that the caller says theirs has.
   int32_t getNumThreads() const { return numThreads; }
   /// Empty if there is no cache on disk.
-  const char *getCacheDirectory() const {
-    return cache ? cache->getDirectory().c_str() : "";
-  }
+  const char *getCacheDirectory() const { return codes->getDirectory(); }
   void getStatistics(EmbeddingEngineStatistics &statistics) const;
 
 private:
   Engine() = default;
 
-  const Kernel *findLoaded(const KernelSpec &spec) const;
-  Result<const Kernel *> makeKernel(const KernelSpec &spec);
-  /// Code that `described` describes, with what all code depends on: from disk
-  /// if `load` takes what is there, a view of bytes and the file that has them,
-  /// else what `compile` makes, which is kept there.
-  template <typename Load, typename Compile>
-  auto loadOrCompile(std::string_view described, const Load &load,
-                     const Compile &compile)
-      -> decltype(load(std::string_view(), std::string()));
+  const Kernel *findKernel(const KernelSpec &spec) const;
   Result<std::string> compile(const KernelSpec &spec);
   std::string getCompilerPath() const;
   Result<CompileKernel> loadCompiler();
@@ -116,8 +88,7 @@ private:
   EmbeddingLowering lowering = EMBEDDING_LOWERING_OPTIMIZED;
   int32_t numThreads = 1;
   std::optional<std::string> cpu;
-  std::string cpuKey;
-  std::optional<ObjectCache> cache;
+  std::optional<CodeCache> codes;
   std::optional<std::string> compilerLibrary;
   ThreadPool::Pointer pool;
   std::optional<BufferPool> buffers;
@@ -135,19 +106,13 @@ private:
   /// read without one.
   std::array<std::atomic<const Kernel *>, 256> buckets{};
   std::deque<Kernel> kernels;
-  /// Those that a thread is making now.
-  using Made = Result<const Kernel *>;
-  std::list<std::pair<KernelSpec, std::shared_future<Made>>> inMaking;
-  std::deque<SharedObject> kept;
-  /// Locked within a NoForkScope, and never while something is compiled.
+  /// That of modules for GPUs.
+  std::set<CodeCache::Pointer> deviceCode;
+  /// Of the above; locked within a NoForkScope.
   std::mutex mutex;
   CompileKernel compileKernel = nullptr;
   /// Of the above, while that is loaded.
   std::mutex compilerMutex;
-
-  std::atomic<int64_t> kernelsCompiled{0};
-  std::atomic<int64_t> kernelsLoaded{0};
-  std::atomic<int64_t> objectsRejected{0};
 };
 
 /// A call of a kernel whose loops run on `engine`. It allocates nothing, has no

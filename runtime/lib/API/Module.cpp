@@ -24,9 +24,9 @@ namespace {
 
 /// A function, and what a caller may ask of it.
 struct Function {
-  Function(ModuleCode::Function &&described, void *entry)
-      : code(std::move(described)),
-        signature(code.fields.data(), code.names.data()), entry(entry) {
+  /// `code` outlives it.
+  Function(const ModuleCode::Function &code, void *entry)
+      : signature(code.fields.data(), code.names.data()), entry(entry) {
     describe(signature.arguments);
     describe(signature.results);
   }
@@ -39,7 +39,6 @@ struct Function {
             operands.data() + signature.arguments.size()};
   }
 
-  ModuleCode::Function code;
   Signature signature;
   void *entry;
   std::vector<EmbeddingOperand> operands;
@@ -137,8 +136,7 @@ private:
   int32_t deviceId = -1;
   std::deque<Function> functions;
   std::vector<EmbeddingFunction> descriptions;
-  /// Code for the CPU.
-  std::optional<SharedObject> code;
+  CodeCache::Pointer code;
 };
 
 Status EmbeddingModule::compile(std::string_view ir,
@@ -156,19 +154,16 @@ Status EmbeddingModule::compile(std::string_view ir,
                            std::to_string(options.device.device_type));
   }
 
-  Result<LoadedModule> module = engine.getModule(
+  CodeCache::Made made = engine.getModule(
       ir, chip, options.allow_nondeterministic != 0, options.assume_sizes != 0);
-  if (!module)
-    return module.failure();
-  for (ModuleCode::Function &described : module->functions) {
-    void *entry = module->object.find(described.entry);
-    Function &function = functions.emplace_back(std::move(described), entry);
-    descriptions.push_back(function.getDescription());
+  if (!made)
+    return made.failure();
+  code = std::move(*made);
+  for (const ModuleCode::Function &described : code->functions) {
+    void *entry = code->object.find(described.entry);
+    descriptions.push_back(
+        functions.emplace_back(described, entry).getDescription());
   }
-  if (deviceId >= 0)
-    engine.keep(std::move(module->object));
-  else
-    code.emplace(std::move(module->object));
   return success();
 }
 

@@ -21,8 +21,8 @@ namespace embedding::runtime {
 
 struct CompilerOutput {
   void *context;
-  /// Take the shared object, or the reason why there is none.
-  void (*setObject)(void *context, const char *bytes, size_t size);
+  /// Take what ModuleCode::write has made, or the reason why there is none.
+  void (*setCode)(void *context, const char *bytes, size_t size);
   void (*setError)(void *context, const char *message);
 };
 
@@ -31,20 +31,9 @@ using CompileKernel = void (*)(const KernelSpec *spec, const char *cpu,
                                const CompilerOutput *output);
 inline constexpr char kCompileKernelName[] = "embedding_compile_kernel";
 
-/// Of embedding_compile_module, which compileInProcess calls in a child.
-struct ModuleOutput {
-  void *context;
-  /// Take the shared object; each function, by its signature and names (see
-  /// embedding/ABI/Signature.h) and that of its entry in the object; or the
-  /// reason why there are none.
-  void (*setObject)(void *context, const char *bytes, size_t size);
-  void (*addFunction)(void *context, const int64_t *fields, size_t numFields,
-                      const char *names, size_t namesSize, const char *entry);
-  void (*setError)(void *context, const char *message);
-};
-
+/// What functions of IR are compiled for, by compileInProcess.
 struct ModuleTarget {
-  /// As of compileKernel.
+  /// As of CompileKernel.
   const char *cpu;
   /// The GPU, such as 90 for sm_90; 0 is the CPU.
   int32_t chip;

@@ -130,7 +130,7 @@ static Failure describeSilence(const MemoryFile &printed, bool isKnown,
                        (text.empty() ? "" : ": " + text));
 }
 
-Result<ModuleCode> embedding::runtime::compileInProcess(
+Result<std::string> embedding::runtime::compileInProcess(
     const std::string &library, const char *fingerprint, std::string_view ir,
     const ModuleTarget &target) {
   if (!isWithinFileLimit(ir.size()))
@@ -178,8 +178,7 @@ Result<ModuleCode> embedding::runtime::compileInProcess(
       std::string_view(bytes).substr(std::min(bytes.size(), sizeof(header)));
   bool isWhole = body.size() == header.size;
   if (isWhole && header.kind == CompilerAnswer::kCode)
-    if (std::optional<ModuleCode> code = ModuleCode::read(body))
-      return std::move(*code);
+    return std::string(body);
   if (isWhole && header.kind == CompilerAnswer::kError)
     return Failure{EMBEDDING_COMPILER_ERROR, std::string(body)};
   return describeSilence(printed, isKnown, end);

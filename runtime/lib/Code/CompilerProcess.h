@@ -17,7 +17,6 @@
 #define EMBEDDING_RUNTIME_LIB_CODE_COMPILERPROCESS_H
 
 #include "Code/CompilerAPI.h"
-#include "Code/ModuleCode.h"
 #include "Support/Result.h"
 
 namespace embedding::runtime {
@@ -28,17 +27,18 @@ struct CompilerAnswer {
   static constexpr uint64_t kCode = 0x45646f436465624dULL;
   static constexpr uint64_t kError = 0x45726f724564624dULL;
 
-  /// kCode if ModuleCode follows, kError if a message does.
+  /// kCode if bytes of ModuleCode follow, kError if a message does.
   uint64_t kind;
   uint64_t size;
 };
 
-/// Compiles `ir` with `library` in a child. `fingerprint` is what that library
+/// Compiles `ir` with `library` in a child; returns what ModuleCode::write has
+/// made. `fingerprint` is what that library
 /// must have.
-Result<ModuleCode> compileInProcess(const std::string &library,
-                                    const char *fingerprint,
-                                    std::string_view ir,
-                                    const ModuleTarget &target);
+Result<std::string> compileInProcess(const std::string &library,
+                                     const char *fingerprint,
+                                     std::string_view ir,
+                                     const ModuleTarget &target);
 
 } // namespace embedding::runtime
 

@@ -102,14 +102,6 @@ struct KernelSpec {
 
   /// What its function is called in IR, for whoever looks at a profile.
   std::string getFunctionName() const;
-  /// In the object, the functions that are called: itself, and the one that
-  /// tells of its workspace.
-  std::string getSymbol() const {
-    return "embedding_kernel_" + getFunctionName();
-  }
-  std::string getWorkspaceBytesSymbol() const {
-    return getSymbol() + "_workspace_bytes";
-  }
 
 private:
   uint64_t getNumber() const {

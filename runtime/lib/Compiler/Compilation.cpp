@@ -8,6 +8,8 @@
 
 #include "Compilation.h"
 
+#include "Linker.h"
+
 #include "embedding/InitAll.h"
 
 #include <pthread.h>
@@ -18,7 +20,8 @@ using namespace ::embedding::runtime;
 /// Of a thread that compiles. A page of it takes memory when it is used.
 static constexpr size_t kStackBytes = size_t(64) << 20;
 
-bool ::embedding::runtime::runOnLargeStack(llvm::function_ref<void()> body) {
+/// Fails if there is no thread to be had.
+static bool runOnLargeStack(llvm::function_ref<void()> body) {
   pthread_attr_t attributes;
   if (pthread_attr_init(&attributes) != 0)
     return false;
@@ -68,4 +71,25 @@ FailureOr<mlir::embedding::CPUTarget> Compilation::getTarget(const char *cpu) {
     return emitError(unknown) << "this machine cannot run code for CPU '" << cpu
                               << "': it has no " << *missing;
   return target;
+}
+
+void ::embedding::runtime::compileTo(
+    const CompilerOutput &output,
+    llvm::function_ref<LogicalResult(Compilation &, SmallVectorImpl<char> &,
+                                     std::vector<ModuleCode::Function> &)>
+        compile) {
+  bool isRun = runOnLargeStack([&] {
+    Compilation compilation;
+    mlir::embedding::ObjectFile object, linked;
+    ModuleCode code;
+    if (failed(compile(compilation, object, code.functions)) ||
+        failed(mlir::embedding::linkToHost(
+            UnknownLoc::get(&compilation.getContext()), object, linked)))
+      return output.setError(output.context, compilation.getError());
+    code.object.assign(linked.data(), linked.size());
+    std::string bytes = code.write();
+    output.setCode(output.context, bytes.data(), bytes.size());
+  });
+  if (!isRun)
+    output.setError(output.context, "cannot start a thread");
 }

@@ -9,6 +9,9 @@
 #ifndef EMBEDDING_RUNTIME_LIB_COMPILER_COMPILATION_H
 #define EMBEDDING_RUNTIME_LIB_COMPILER_COMPILATION_H
 
+#include "Code/CompilerAPI.h"
+#include "Code/ModuleCode.h"
+
 #include "embedding/Target/CPU.h"
 
 #include "mlir/IR/Diagnostics.h"
@@ -17,11 +20,6 @@
 #include <string>
 
 namespace embedding::runtime {
-
-/// Runs `body` on a thread of its own, whose stack has room for what the parser
-/// and LLVM do recursively; the stack of a caller may be small. Fails if there
-/// is no such thread to be had.
-bool runOnLargeStack(llvm::function_ref<void()> body);
 
 /// A context of its own, and the first error in it.
 class Compilation {
@@ -42,6 +40,20 @@ private:
   std::string error;
   mlir::ScopedDiagnosticHandler diagnostics;
 };
+
+/// Hands what `compile` makes to `output`: a relocatable object, which is
+/// linked, and the functions of it that are called. It runs on a thread of its
+/// own, whose stack has room for what the parser and LLVM do recursively; the
+/// stack of a caller may be small.
+void compileTo(const CompilerOutput &output,
+               llvm::function_ref<mlir::LogicalResult(
+                   Compilation &, llvm::SmallVectorImpl<char> &object,
+                   std::vector<ModuleCode::Function> &functions)>
+                   compile);
+
+/// Compiles functions of IR.
+void compileModule(llvm::StringRef ir, const ModuleTarget &target,
+                   const CompilerOutput &output);
 
 } // namespace embedding::runtime
 

@@ -11,10 +11,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Code/CompilerAPI.h"
 #include "Compilation.h"
 #include "CompilerFingerprint.h"
-#include "Linker.h"
 
 #include "embedding/Target/Compile.h"
 #include "embedding/Target/Entry.h"
@@ -231,9 +229,9 @@ static std::string getIR(const KernelSpec &spec) {
 // Compilation
 //===----------------------------------------------------------------------===//
 
-/// Appends a relocatable object to `object`.
 static LogicalResult compile(Compilation &compilation, const KernelSpec &spec,
-                             const char *cpu, SmallVectorImpl<char> &object) {
+                             const char *cpu, SmallVectorImpl<char> &object,
+                             std::vector<ModuleCode::Function> &functions) {
   FailureOr<mlir::embedding::CPUTarget> target = compilation.getTarget(cpu);
   if (failed(target))
     return failure();
@@ -253,31 +251,26 @@ static LogicalResult compile(Compilation &compilation, const KernelSpec &spec,
   mlir::embedding::buildPipeline(pm, *target, options);
   if (failed(pm.run(*module)))
     return failure();
-  mlir::embedding::addPackedFunction(*module, spec.getFunctionName(),
-                                     spec.getSymbol());
+  // Their tensors are those of the operation: the signatures name none.
+  auto add = [&](const std::string &name) {
+    std::string entry = "embedding_kernel_" + name;
+    mlir::embedding::addPackedFunction(*module, name, entry);
+    functions.push_back({{0, 0, 0, 0}, name + '\0', entry});
+  };
+  add(spec.getFunctionName());
   if (!isOfRange(spec))
-    mlir::embedding::addPackedFunction(
-        *module,
-        spec.getFunctionName() + mlir::embedding::kWorkspaceBytesSuffix.str(),
-        spec.getWorkspaceBytesSymbol());
+    add(spec.getFunctionName() + mlir::embedding::kWorkspaceBytesSuffix.str());
   return mlir::embedding::emitObject(*module, *target, options, object);
 }
 
 extern "C" EMBEDDING_RUNTIME_EXPORT void
 embedding_compile_kernel(const KernelSpec *spec, const char *cpu,
                          const CompilerOutput *output) {
-  bool isRun = runOnLargeStack([&] {
-    Compilation compilation;
-    mlir::embedding::ObjectFile object, linked;
-    if (succeeded(compile(compilation, *spec, cpu, object)) &&
-        succeeded(mlir::embedding::linkToHost(
-            UnknownLoc::get(&compilation.getContext()), object, linked)))
-      output->setObject(output->context, linked.data(), linked.size());
-    else
-      output->setError(output->context, compilation.getError());
-  });
-  if (!isRun)
-    output->setError(output->context, "cannot start a thread");
+  compileTo(*output,
+            [&](Compilation &compilation, SmallVectorImpl<char> &object,
+                std::vector<ModuleCode::Function> &functions) {
+              return compile(compilation, *spec, cpu, object, functions);
+            });
 }
 
 extern "C" EMBEDDING_RUNTIME_EXPORT const char *

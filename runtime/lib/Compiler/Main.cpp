@@ -13,6 +13,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Code/CompilerProcess.h"
+#include "Compilation.h"
 #include "CompilerFingerprint.h"
 #include "Support/WriteFile.h"
 
@@ -27,10 +28,6 @@
 #include <unistd.h>
 
 using namespace embedding::runtime;
-
-extern "C" void embedding_compile_module(const char *ir, size_t size,
-                                         const ModuleTarget *target,
-                                         const ModuleOutput *output);
 
 /// Writes to file 1, first what it is and last what makes it whole.
 static int answer(uint64_t kind, llvm::StringRef body) {
@@ -68,29 +65,16 @@ int main(int argc, char **argv) {
   ModuleTarget target = {argv[2],           chip,
                          argv[4][0] == '1', argv[5][0] == '1',
                          argv[6][0] == '1', numThreads};
-  struct Collected {
-    ModuleCode code;
-    std::string error;
-  } collected;
-  ModuleOutput output;
-  output.context = &collected;
-  output.setObject = [](void *context, const char *bytes, size_t size) {
-    static_cast<Collected *>(context)->code.object.assign(bytes, size);
+  int status = 1;
+  CompilerOutput output;
+  output.context = &status;
+  output.setCode = [](void *status, const char *bytes, size_t size) {
+    *static_cast<int *>(status) = answer(CompilerAnswer::kCode, {bytes, size});
   };
-  output.addFunction = [](void *context, const int64_t *fields,
-                          size_t numFields, const char *names, size_t namesSize,
-                          const char *entry) {
-    static_cast<Collected *>(context)->code.functions.push_back(
-        {{fields, fields + numFields}, {names, namesSize}, entry});
+  output.setError = [](void *status, const char *message) {
+    *static_cast<int *>(status) = answer(CompilerAnswer::kError, message);
   };
-  output.setError = [](void *context, const char *message) {
-    static_cast<Collected *>(context)->error = message;
-  };
-  embedding_compile_module((*ir)->getBufferStart(), (*ir)->getBufferSize(),
-                           &target, &output);
-  int status = collected.error.empty()
-                   ? answer(CompilerAnswer::kCode, collected.code.write())
-                   : answer(CompilerAnswer::kError, collected.error);
+  compileModule((*ir)->getBuffer(), target, output);
   // LLVM's destructors have nothing to save.
   _exit(status);
 }

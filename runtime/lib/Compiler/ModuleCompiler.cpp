@@ -6,9 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Code/CompilerAPI.h"
 #include "Compilation.h"
-#include "Linker.h"
 
 #include "embedding/Target/Function.h"
 
@@ -21,7 +19,8 @@ using mlir::embedding::FunctionInterface;
 
 static LogicalResult compile(Compilation &compilation, StringRef ir,
                              const ModuleTarget &moduleTarget,
-                             const ModuleOutput &output) {
+                             SmallVectorImpl<char> &object,
+                             std::vector<ModuleCode::Function> &compiled) {
   FailureOr<mlir::embedding::CPUTarget> target =
       compilation.getTarget(moduleTarget.cpu);
   if (failed(target))
@@ -54,13 +53,6 @@ static LogicalResult compile(Compilation &compilation, StringRef ir,
   options.atomicGradients = moduleTarget.atomicGradients;
   options.checksSizes = !moduleTarget.assumesSizes;
   options.numThreads = moduleTarget.numThreads;
-  mlir::embedding::ObjectFile object, linked;
-  if (failed(mlir::embedding::compileFunctions(*module, functions, *target,
-                                               options, /*areExported=*/true,
-                                               object)) ||
-      failed(mlir::embedding::linkToHost(
-          UnknownLoc::get(&compilation.getContext()), object, linked)))
-    return failure();
   SmallVector<int> chips;
   if (options.chip != 0)
     chips.push_back(options.chip);
@@ -69,23 +61,19 @@ static LogicalResult compile(Compilation &compilation, StringRef ir,
     std::string operandNames;
     function.appendSignature(target->getX86Level(), chips, fields,
                              operandNames);
-    output.addFunction(output.context, fields.data(), fields.size(),
-                       operandNames.data(), operandNames.size(),
-                       function.getEntryName(options.chip).c_str());
+    compiled.push_back({{fields.begin(), fields.end()},
+                        operandNames,
+                        function.getEntryName(options.chip)});
   }
-  output.setObject(output.context, linked.data(), linked.size());
-  return success();
+  return mlir::embedding::compileFunctions(*module, functions, *target, options,
+                                           /*areExported=*/true, object);
 }
 
-extern "C" EMBEDDING_RUNTIME_EXPORT void
-embedding_compile_module(const char *ir, size_t size,
-                         const ModuleTarget *target,
-                         const ModuleOutput *output) {
-  bool isRun = runOnLargeStack([&] {
-    Compilation compilation;
-    if (failed(compile(compilation, {ir, size}, *target, *output)))
-      output->setError(output->context, compilation.getError());
+void ::embedding::runtime::compileModule(StringRef ir,
+                                         const ModuleTarget &target,
+                                         const CompilerOutput &output) {
+  compileTo(output, [&](Compilation &compilation, SmallVectorImpl<char> &object,
+                        std::vector<ModuleCode::Function> &functions) {
+    return compile(compilation, ir, target, object, functions);
   });
-  if (!isRun)
-    output->setError(output->context, "cannot start a thread");
 }
