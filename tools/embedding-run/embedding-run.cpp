@@ -45,7 +45,7 @@
 
 using namespace mlir;
 using ::embedding::runtime::Device;
-using ::embedding::runtime::DeviceCall;
+using ::embedding::runtime::DeviceScope;
 using ::embedding::runtime::Driver;
 using ::embedding::runtime::GeneratedCall;
 using ::embedding::runtime::SharedObject;
@@ -266,31 +266,16 @@ static void storeResult(int64_t number, const int64_t *descriptor) {
 
 namespace {
 
-/// A call of the program.
-class ProgramCall final : public GeneratedCall {
+/// One thread, and the GPU if there is one.
+class ProgramMachine final : public ::embedding::runtime::Machine {
 public:
-  LogicalResult run(void (*entry)(void **), void **arguments) {
-    enter([&] { entry(arguments); });
-    deallocateAll();
-    return check(getStatus());
-  }
-
-private:
-  ::embedding::runtime::Status take(int64_t number,
-                                    const int64_t *descriptor) override {
-    // The program has gone on after a report.
-    ::embedding::runtime::Status before = getStatus();
-    if (before && outcome.wantsResults)
-      storeResult(number, descriptor);
-    return before;
-  }
-
-  void runLoop(int64_t size, EmbeddingRangeFunction function,
-               void *context) override {
+  void parallelFor(int64_t size, int64_t, EmbeddingRangeFunction function,
+                   void *context) override {
     function(context, 0, size);
   }
-  ::embedding::runtime::Result<void *> allocateMemory(size_t size) override {
-    if (device) {
+  ::embedding::runtime::Result<void *>
+  allocate(size_t size, const DeviceScope *onDevice) override {
+    if (onDevice) {
       if (void *memory = allocateOnDevice(size))
         return memory;
     } else if (void *memory = std::aligned_alloc(64, llvm::alignTo(size, 64))) {
@@ -300,11 +285,31 @@ private:
                                          "no " + std::to_string(size) +
                                              " bytes of memory"};
   }
-  void deallocateMemory(void *memory, size_t) override {
-    if (device)
+  void deallocate(void *memory, size_t,
+                  const DeviceScope *onDevice) noexcept override {
+    if (onDevice)
       deallocateOnDevice(memory);
     else
       std::free(memory);
+  }
+  ::embedding::runtime::Result<Device *> getDevice(int32_t) override {
+    return device.get();
+  }
+};
+
+/// A call of the program.
+class ProgramCall final : public GeneratedCall {
+public:
+  using GeneratedCall::GeneratedCall;
+
+private:
+  ::embedding::runtime::Status take(int64_t number,
+                                    const int64_t *descriptor) override {
+    // The program has gone on after a report.
+    ::embedding::runtime::Status before = getStatus();
+    if (before && outcome.wantsResults)
+      storeResult(number, descriptor);
+    return before;
   }
 };
 
@@ -565,11 +570,11 @@ static LogicalResult run(MLIRContext &context) {
     return fail(object.failure().message);
 
   auto entry = reinterpret_cast<void (*)(void **)>(object->find(kEntry.str()));
-  std::optional<DeviceCall> call;
+  std::optional<DeviceScope> scope;
   DeviceArguments onDevice;
   if (device) {
-    call.emplace(*device, /*stream=*/nullptr);
-    if (failed(check(call->getStatus())))
+    scope.emplace(*device, /*stream=*/nullptr);
+    if (failed(check(scope->getStatus())))
       return failure();
   }
   SmallVector<void *> pointers;
@@ -583,15 +588,17 @@ static LogicalResult run(MLIRContext &context) {
     if (!pointers.back())
       return failure();
   }
-  if (failed(ProgramCall().run(entry, pointers.data())))
+  ProgramMachine machine;
+  auto call = [&] {
+    return check(ProgramCall(machine, scope ? &*scope : nullptr).run([&] {
+      entry(pointers.data());
+    }));
+  };
+  if (failed(call()))
     return failure();
-  if (device) {
-    if (failed(check(call->getStatus())))
-      return failure();
-    if (failed(check(device->synchronize(/*stream=*/nullptr))) ||
-        failed(onDevice.downloadAll()))
-      return failure();
-  }
+  if (device && (failed(check(device->synchronize(/*stream=*/nullptr))) ||
+                 failed(onDevice.downloadAll())))
+    return failure();
   // A result that could not be copied has said why.
   if (llvm::is_contained(outcome.results, std::nullopt))
     return failure();
@@ -612,7 +619,7 @@ static LogicalResult run(MLIRContext &context) {
     outcome.wantsResults = false;
     runBenchmark(
         [&] {
-          (void)ProgramCall().run(entry, pointers.data());
+          (void)call();
           if (device)
             (void)device->synchronize(/*stream=*/nullptr);
         },

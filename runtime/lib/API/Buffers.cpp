@@ -17,10 +17,11 @@ EmbeddingStatusCode embedding_buffer_allocate(EmbeddingEngine *engine,
     if (!engine || !out_memory)
       return invalidArgument("expected engine and out_memory not to be null");
     *out_memory = nullptr;
-    Result<Workspace> buffer = engine->engine->allocate(size);
+    Result<void *> buffer =
+        engine->engine->allocate(size, /*onDevice=*/nullptr);
     if (!buffer)
       return buffer.failure();
-    *out_memory = buffer->release();
+    *out_memory = *buffer;
     return success();
   });
 }
@@ -38,5 +39,5 @@ EmbeddingStatusCode embedding_engine_set_max_idle_buffer_bytes(
 void embedding_buffer_deallocate(EmbeddingEngine *engine, void *memory,
                                  size_t size) {
   if (engine && memory)
-    Workspace(*engine->engine, memory, size);
+    engine->engine->deallocate(memory, size, /*onDevice=*/nullptr);
 }

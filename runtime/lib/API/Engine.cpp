@@ -301,18 +301,43 @@ void Engine::parallelFor(int64_t size, int64_t grain,
   }
 }
 
-Result<Workspace> Engine::allocate(size_t size) {
+Result<void *> Engine::allocate(size_t size, const DeviceScope *onDevice) {
+  if (onDevice) {
+    auto [device, stream] =
+        std::pair<Device &, CUstream>(onDevice->device, onDevice->stream);
+    void *memory = nullptr;
+    CUdeviceptr address = 0;
+    if (deviceAllocate)
+      memory =
+          deviceAllocate(deviceAllocatorContext, device.getId(), stream, size);
+    else if (device.getDriver().cuMemAllocAsync(&address, size, stream) == 0)
+      memory = reinterpret_cast<void *>(address);
+    if (!memory)
+      return Failure{EMBEDDING_OUT_OF_MEMORY,
+                     "cuda: no " + std::to_string(size) +
+                         " bytes of memory on GPU " +
+                         std::to_string(device.getId())};
+    return memory;
+  }
   void *memory =
       allocateFunction(allocatorContext, size, Workspace::kAlignment);
   if (!memory)
     return Failure{EMBEDDING_OUT_OF_MEMORY,
                    "the allocator has no " + std::to_string(size) + " bytes"};
-  return Result<Workspace>(Workspace(*this, memory, size));
+  return memory;
 }
 
-void Engine::deallocate(void *memory, size_t size) noexcept {
+void Engine::deallocate(void *memory, size_t size,
+                        const DeviceScope *onDevice) noexcept {
   try {
-    deallocateFunction(allocatorContext, memory, size, Workspace::kAlignment);
+    if (!onDevice)
+      deallocateFunction(allocatorContext, memory, size, Workspace::kAlignment);
+    else if (deviceDeallocate)
+      deviceDeallocate(deviceAllocatorContext, onDevice->device.getId(),
+                       onDevice->stream, memory, size);
+    else
+      onDevice->device.getDriver().cuMemFreeAsync(
+          reinterpret_cast<CUdeviceptr>(memory), onDevice->stream);
   } catch (...) {
     // What a caller's function throws here ends nothing: the result is there.
   }
@@ -332,36 +357,6 @@ void Engine::touch(void *memory, size_t size) {
 void Engine::setMaxIdleBufferBytes(uint64_t bytes) {
   if (buffers)
     buffers->setMaxIdleBytes(getMaxIdleBytes(bytes));
-}
-
-Result<void *> Engine::allocateOnDevice(Device &device, void *stream,
-                                        size_t size) {
-  void *memory = nullptr;
-  if (deviceAllocate) {
-    memory =
-        deviceAllocate(deviceAllocatorContext, device.getId(), stream, size);
-  } else {
-    CUdeviceptr address = 0;
-    const Driver &driver = device.getDriver();
-    if (driver.cuMemAllocAsync(&address, size, static_cast<CUstream>(stream)) ==
-        0)
-      memory = reinterpret_cast<void *>(address);
-  }
-  if (!memory)
-    return Failure{EMBEDDING_OUT_OF_MEMORY, "cuda: no " + std::to_string(size) +
-                                                " bytes of memory on GPU " +
-                                                std::to_string(device.getId())};
-  return memory;
-}
-
-void Engine::deallocateOnDevice(Device &device, void *stream, void *memory,
-                                size_t size) {
-  if (deviceDeallocate)
-    deviceDeallocate(deviceAllocatorContext, device.getId(), stream, memory,
-                     size);
-  else
-    device.getDriver().cuMemFreeAsync(reinterpret_cast<CUdeviceptr>(memory),
-                                      static_cast<CUstream>(stream));
 }
 
 void Engine::getStatistics(EmbeddingEngineStatistics &statistics) const {

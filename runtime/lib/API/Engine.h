@@ -23,9 +23,6 @@
 
 namespace embedding::runtime {
 
-/// Memory from the engine's allocator, until destroyed or released.
-class Workspace;
-
 /// A kernel that has been loaded; never moved or removed while its engine
 /// lives.
 struct Kernel {
@@ -37,7 +34,7 @@ struct Kernel {
   const Kernel *next;
 };
 
-class Engine {
+class Engine final : public Machine {
 public:
   static Result<std::unique_ptr<Engine>>
   create(const EmbeddingEngineOptions &options);
@@ -53,10 +50,10 @@ public:
                             bool atomicGradients, bool assumesSizes);
 
   void parallelFor(int64_t size, int64_t grain, EmbeddingRangeFunction function,
-                   void *context);
-
-  Result<Workspace> allocate(size_t size);
-  void deallocate(void *memory, size_t size) noexcept;
+                   void *context) override;
+  Result<void *> allocate(size_t size, const DeviceScope *onDevice) override;
+  void deallocate(void *memory, size_t size,
+                  const DeviceScope *onDevice) noexcept override;
   /// Has the system make the pages of what is about to be written whole, if it
   /// lies in a buffer of the pool that has none yet.
   void touch(void *memory, size_t size);
@@ -64,11 +61,7 @@ public:
   void setMaxIdleBufferBytes(uint64_t bytes);
 
   /// The GPU `id`, whose driver is loaded if need be.
-  Result<Device *> getDevice(int32_t id) { return devices->get(id); }
-  /// Memory of the GPU whose context is current, for work in `stream`.
-  Result<void *> allocateOnDevice(Device &device, void *stream, size_t size);
-  void deallocateOnDevice(Device &device, void *stream, void *memory,
-                          size_t size);
+  Result<Device *> getDevice(int32_t id) override { return devices->get(id); }
 
   EmbeddingLowering getLowering() const { return lowering; }
   /// Threads of the pool, or those that the caller says theirs has.
@@ -115,43 +108,26 @@ private:
   std::mutex compilerMutex;
 };
 
-/// A call of a kernel whose loops run on `engine`. It allocates nothing, has no
-/// results, and no body of a loop of it fails.
-class KernelCall final : public GeneratedCall {
-public:
-  explicit KernelCall(Engine &engine) : engine(engine) {}
-
-private:
-  void runLoop(int64_t size, EmbeddingRangeFunction function,
-               void *context) override {
-    engine.parallelFor(size, /*grain=*/1, function, context);
-  }
-  Result<void *> allocateMemory(size_t) override {
-    return unexpected("asks for memory");
-  }
-  void deallocateMemory(void *, size_t) override {}
-  Status take(int64_t, const int64_t *) override {
-    return unexpected("has a result");
-  }
-
-  static Failure unexpected(const char *what) {
-    return {EMBEDDING_INTERNAL, std::string("a kernel ") + what};
-  }
-
-  Engine &engine;
-};
-
+/// Memory of a machine, until destroyed or released.
 class Workspace {
 public:
-  Workspace(Engine &engine, void *memory, size_t size)
-      : engine(&engine), memory(memory), size(size) {}
+  static Result<Workspace> allocate(Machine &machine, size_t size,
+                                    const DeviceScope *onDevice = nullptr) {
+    Result<void *> memory = machine.allocate(size, onDevice);
+    if (!memory)
+      return memory.failure();
+    return Result<Workspace>(Workspace(machine, *memory, size, onDevice));
+  }
+  Workspace(Machine &machine, void *memory, size_t size,
+            const DeviceScope *onDevice = nullptr)
+      : machine(&machine), memory(memory), size(size), onDevice(onDevice) {}
   Workspace(Workspace &&other) noexcept
-      : engine(other.engine), memory(std::exchange(other.memory, nullptr)),
-        size(other.size) {}
+      : machine(other.machine), memory(std::exchange(other.memory, nullptr)),
+        size(other.size), onDevice(other.onDevice) {}
   Workspace &operator=(Workspace &&) = delete;
   ~Workspace() {
     if (memory)
-      engine->deallocate(memory, size);
+      machine->deallocate(memory, size, onDevice);
   }
 
   char *data() const { return static_cast<char *>(memory); }
@@ -161,9 +137,10 @@ public:
   static constexpr size_t kAlignment = BufferPool::kAlignment;
 
 private:
-  Engine *engine;
+  Machine *machine;
   void *memory;
   size_t size;
+  const DeviceScope *onDevice;
 };
 
 } // namespace embedding::runtime

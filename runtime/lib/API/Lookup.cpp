@@ -139,7 +139,7 @@ Status embedding::runtime::lookupOnCPU(Engine &engine, const Operands &operands,
   const char *indexData = indices.data();
   if (isCopied(indices)) {
     Result<Workspace> memory =
-        engine.allocate(numIndices * indices.elementBytes());
+        Workspace::allocate(engine, numIndices * indices.elementBytes());
     if (!memory)
       return memory.failure();
     copied.emplace(std::move(*memory));

@@ -94,7 +94,7 @@ private:
 
 } // namespace
 
-struct EmbeddingModule final : Machine {
+struct EmbeddingModule {
   explicit EmbeddingModule(Engine &engine) : engine(engine) {}
 
   Status compile(std::string_view ir, const EmbeddingModuleOptions &options);
@@ -103,31 +103,6 @@ struct EmbeddingModule final : Machine {
 
   const std::vector<EmbeddingFunction> &getFunctions() const {
     return descriptions;
-  }
-
-  void parallelFor(int64_t size, EmbeddingRangeFunction function,
-                   void *context) override {
-    engine.parallelFor(size, /*grain=*/1, function, context);
-  }
-  Result<void *> allocate(size_t size) override {
-    Result<Workspace> memory = engine.allocate(size);
-    if (!memory)
-      return std::move(memory.failure());
-    return memory->release();
-  }
-  void deallocate(void *memory, size_t size) override {
-    engine.deallocate(memory, size);
-  }
-  Result<Device *> getDevice(int32_t id) override {
-    return engine.getDevice(id);
-  }
-  Result<void *> allocate(Device &device, CUstream stream,
-                          size_t size) override {
-    return engine.allocateOnDevice(device, stream, size);
-  }
-  void deallocate(Device &device, CUstream stream, void *memory,
-                  size_t size) override {
-    engine.deallocateOnDevice(device, stream, memory, size);
   }
 
 private:
@@ -185,7 +160,7 @@ Status EmbeddingModule::call(const char *name, const void *const *arguments,
             given.take(arguments + signature.arguments.size(), device);
         !taken)
       return taken;
-  CompiledCall call(*this, signature,
+  CompiledCall call(engine, signature,
                     options.make_result ? static_cast<Results &>(made) : given,
                     static_cast<CUstream>(options.stream));
   return call.run(&function->entry, arguments, device);

@@ -270,7 +270,7 @@ Status CPUCall::run(size_t *outWorkspaceBytes) {
 
   std::optional<Workspace> memory;
   if (totalBytes > 0) {
-    Result<Workspace> allocated = engine.allocate(totalBytes);
+    Result<Workspace> allocated = Workspace::allocate(engine, totalBytes);
     if (!allocated)
       return allocated.failure();
     memory.emplace(std::move(*allocated));
@@ -297,9 +297,8 @@ Status CPUCall::run(size_t *outWorkspaceBytes) {
           tensor.isContiguous())
         engine.touch(tensor.data(),
                      tensor.numElements() * tensor.elementBytes());
-  KernelCall call(engine);
-  call.enter([&] { (*kernel)->run(arguments.data()); });
-  if (Status done = call.getStatus(); !done)
+  GeneratedCall call(engine, /*onDevice=*/nullptr);
+  if (Status done = call.run([&] { (*kernel)->run(arguments.data()); }); !done)
     return done;
   for (const Rows &each : rows)
     if (each.isCopied && each.isWritten)
@@ -333,20 +332,21 @@ static Status runOnDevice(Engine &engine, int32_t id, void *stream,
     *outWorkspaceBytes = bytes;
     return success();
   }
-  DeviceCall call(**device, static_cast<CUstream>(stream));
-  if (Status ready = call.getStatus(); !ready)
+  DeviceScope scope(**device, static_cast<CUstream>(stream));
+  if (Status ready = scope.getStatus(); !ready)
     return ready;
+  std::optional<Workspace> memory;
   if (bytes > 0) {
-    Result<void *> memory = engine.allocateOnDevice(**device, stream, bytes);
-    if (!memory)
-      return memory.failure();
-    workspace.aligned = *memory;
+    Result<Workspace> allocated = Workspace::allocate(engine, bytes, &scope);
+    if (!allocated)
+      return allocated.failure();
+    memory.emplace(std::move(*allocated));
+    workspace.aligned = memory->data();
     workspace.sizes[0] = static_cast<int64_t>(bytes);
   }
-  (*kernel)->run(arguments.data());
-  if (bytes > 0)
-    engine.deallocateOnDevice(**device, stream, workspace.aligned, bytes);
-  return call.getStatus();
+  return GeneratedCall(engine, &scope).run([&] {
+    (*kernel)->run(arguments.data());
+  });
 }
 
 static Status callOnDevice(Engine &engine, Operands &operands,

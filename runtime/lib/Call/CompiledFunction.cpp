@@ -140,13 +140,9 @@ static Status checkX86Level(int64_t level) {
 }
 
 Result<void *> CompiledCall::chooseFunction(void *const *functions,
-                                            int32_t deviceId) {
-  if (!isForDevice())
+                                            Device *device) const {
+  if (!device)
     return functions[0];
-  Result<Device *> found = machine.getDevice(deviceId);
-  if (!found)
-    return found.failure();
-  device = *found;
   for (size_t i = signature.chips.size(); i > 0; --i)
     if (signature.chips[i - 1] <= device->getChip())
       return functions[i - 1];
@@ -173,23 +169,6 @@ Status CompiledCall::checkApart(int64_t number, const Tensor &result) {
       return fail(signature.results[i]);
   resultExtents.emplace_back(begin, end);
   return success();
-}
-
-Status CompiledCall::callFunction(void *function,
-                                  std::vector<void *> &pointers) {
-  std::optional<DeviceCall> onDevice;
-  if (device) {
-    onDevice.emplace(*device, stream);
-    deviceCall = &*onDevice;
-    if (Status ready = onDevice->getStatus(); !ready)
-      return ready;
-  }
-  enter(
-      [&] { reinterpret_cast<void (*)(void **)>(function)(pointers.data()); });
-  deallocateAll();
-  if (Status done = getStatus(); !done)
-    return done;
-  return onDevice ? onDevice->getStatus() : success();
 }
 
 Status CompiledCall::run(void *const *functions, const void *const *given,
@@ -222,10 +201,24 @@ Status CompiledCall::run(void *const *functions, const void *const *given,
   for (size_t number = 0; number < known.size(); ++number)
     if (Status apart = checkApart(number, known[number]); !apart)
       return apart;
-  Result<void *> function = chooseFunction(functions, callDevice.id);
+  Device *device = nullptr;
+  std::optional<DeviceScope> scope;
+  if (isForDevice()) {
+    Result<Device *> found = machine.getDevice(callDevice.id);
+    if (!found)
+      return found.failure();
+    device = *found;
+  }
+  Result<void *> function = chooseFunction(functions, device);
   if (!function)
     return function.failure();
-  return callFunction(*function, pointers);
+  if (device) {
+    onDevice = &scope.emplace(*device, stream);
+    if (Status ready = scope->getStatus(); !ready)
+      return ready;
+  }
+  return GeneratedCall::run(
+      [&] { reinterpret_cast<void (*)(void **)>(*function)(pointers.data()); });
 }
 
 //===----------------------------------------------------------------------===//
@@ -240,7 +233,9 @@ Result<char *> CompiledCall::getDestination(int64_t number,
     return destination;
   const Operand &operand = signature.results[number];
   DLTensor like{};
-  like.device = {device ? kDLCUDA : kDLCPU, device ? device->getId() : 0};
+  like.device = {kDLCPU, 0};
+  if (onDevice)
+    like.device = {kDLCUDA, onDevice->device.getId()};
   like.ndim = static_cast<int32_t>(operand.rank);
   like.dtype = operand.dtype();
   like.shape = const_cast<int64_t *>(sizes);
@@ -273,9 +268,6 @@ Status CompiledCall::take(int64_t number, const int64_t *memref) {
   // Code has gone on after a report, and has no result that counts.
   if (Status before = getStatus(); !before)
     return before;
-  if (deviceCall)
-    if (Status launched = deviceCall->getStatus(); !launched)
-      return launched;
   const Operand &operand = signature.results[number];
   const int64_t *sizes = memref + 3;
   Result<char *> to = getDestination(number, sizes);
@@ -289,32 +281,13 @@ Status CompiledCall::take(int64_t number, const int64_t *memref) {
       reinterpret_cast<const char *>(memref[1]) + memref[2] * elementBytes;
   if (bytes == 0 || from == *to)
     return success();
-  if (!device) {
+  if (!onDevice) {
     std::memcpy(*to, from, bytes);
     return success();
   }
-  const Driver &driver = device->getDriver();
+  const Driver &driver = onDevice->device.getDriver();
   return driver.check(driver.cuMemcpyDtoDAsync_v2(
                           reinterpret_cast<CUdeviceptr>(*to),
                           reinterpret_cast<CUdeviceptr>(from), bytes, stream),
                       "cuMemcpyDtoDAsync");
-}
-
-void CompiledCall::runLoop(int64_t size, EmbeddingRangeFunction function,
-                           void *context) {
-  enterLoop(function, context, [&](EmbeddingRangeFunction range, void *data) {
-    machine.parallelFor(size, range, data);
-  });
-}
-
-Result<void *> CompiledCall::allocateMemory(size_t size) {
-  return device ? machine.allocate(*device, stream, size)
-                : machine.allocate(size);
-}
-
-void CompiledCall::deallocateMemory(void *memory, size_t size) {
-  if (device)
-    machine.deallocate(*device, stream, memory, size);
-  else
-    machine.deallocate(memory, size);
 }

@@ -16,7 +16,6 @@
 #define EMBEDDING_RUNTIME_LIB_CALL_COMPILEDFUNCTION_H
 
 #include "Call/GeneratedCall.h"
-#include "Device/Device.h"
 #include "Support/Tensor.h"
 #include "embedding/ABI/Signature.h"
 
@@ -125,22 +124,6 @@ private:
 // Calls
 //===----------------------------------------------------------------------===//
 
-/// What calls run on. Used by several threads at once.
-class Machine {
-public:
-  virtual ~Machine() = default;
-  virtual void parallelFor(int64_t size, EmbeddingRangeFunction function,
-                           void *context) = 0;
-  virtual Result<void *> allocate(size_t size) = 0;
-  virtual void deallocate(void *memory, size_t size) = 0;
-  virtual Result<Device *> getDevice(int32_t id) = 0;
-  /// Memory of the GPU whose context is current, for work in `stream`.
-  virtual Result<void *> allocate(Device &device, CUstream stream,
-                                  size_t size) = 0;
-  virtual void deallocate(Device &device, CUstream stream, void *memory,
-                          size_t size) = 0;
-};
-
 /// The GPU that all tensors of a call are on.
 struct CallDevice {
   /// -1 if no tensor has said.
@@ -185,8 +168,8 @@ public:
   /// `stream` is for functions on a GPU.
   CompiledCall(Machine &machine, const Signature &signature, Results &results,
                CUstream stream)
-      : machine(machine), signature(signature), results(results),
-        stream(stream) {}
+      : GeneratedCall(machine, /*onDevice=*/nullptr), signature(signature),
+        results(results), stream(stream) {}
 
   /// `functions` has one for each GPU of the signature, or one for the CPU.
   /// `given` points to DLTensors and to values of scalars. `device` is what
@@ -200,16 +183,11 @@ public:
 
 private:
   bool isForDevice() const { return !signature.chips.empty(); }
-  Result<void *> chooseFunction(void *const *functions, int32_t deviceId);
+  Result<void *> chooseFunction(void *const *functions, Device *device) const;
   /// Fails if result `number` shares memory with an argument or with a result
   /// before it: all are in use until the last result is copied.
   Status checkApart(int64_t number, const Tensor &result);
-  Status callFunction(void *function, std::vector<void *> &pointers);
 
-  void runLoop(int64_t size, EmbeddingRangeFunction function,
-               void *context) override;
-  Result<void *> allocateMemory(size_t size) override;
-  void deallocateMemory(void *memory, size_t size) override;
   Status take(int64_t number, const int64_t *memref) override;
   Result<void *> placeResult(int64_t number, int64_t alignment,
                              const int64_t *sizes) override;
@@ -217,7 +195,6 @@ private:
   /// Where result `number` goes, of the type that it has and of `sizes`.
   Result<char *> getDestination(int64_t number, const int64_t *sizes);
 
-  Machine &machine;
   const Signature &signature;
   Results &results;
   CUstream stream;
@@ -226,8 +203,6 @@ private:
   std::vector<std::pair<const char *, const char *>> resultExtents;
   /// Of results, when they are known.
   std::vector<char *> destinations;
-  Device *device = nullptr;
-  DeviceCall *deviceCall = nullptr;
 };
 
 } // namespace embedding::runtime

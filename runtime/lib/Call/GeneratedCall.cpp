@@ -76,7 +76,21 @@ void GeneratedCall::reportAssertion(const char *message) {
 void GeneratedCall::parallelFor(int64_t size, EmbeddingRangeFunction function,
                                 void *context) {
   serve([&](GeneratedCall &call) -> Status {
-    call.runLoop(size, function, context);
+    // A body may fail or allocate, on whatever thread it runs.
+    struct Range {
+      GeneratedCall &call;
+      EmbeddingRangeFunction function;
+      void *context;
+    } range{call, function, context};
+    call.machine.parallelFor(
+        size, /*grain=*/1,
+        [](void *data, int64_t begin, int64_t end) {
+          auto &range = *static_cast<Range *>(data);
+          if (!range.call.hasFailed)
+            range.call.enter(
+                [&] { range.function(range.context, begin, end); });
+        },
+        &range);
     if (call.hasFailed)
       return call.getStatus();
     return success();
@@ -127,7 +141,7 @@ Result<void *> GeneratedCall::allocateBlock(int64_t elementBytes,
   if (!bytes)
     return bytes.failure();
   Block block{nullptr, std::max<size_t>(*bytes, 1)};
-  Result<void *> memory = allocateMemory(block.size);
+  Result<void *> memory = machine.allocate(block.size, onDevice);
   if (!memory)
     return memory;
   block.begin = *memory;
@@ -151,7 +165,7 @@ void GeneratedCall::add(void *memory, Block block) {
 
 void GeneratedCall::deallocateBlock(Block block) {
   if (block.begin)
-    deallocateMemory(block.begin, block.size);
+    machine.deallocate(block.begin, block.size, onDevice);
 }
 
 void *GeneratedCall::allocate(int64_t elementBytes, int64_t alignment,
@@ -267,4 +281,29 @@ void GeneratedCall::copyMemRef(int64_t elementBytes, const UnrankedMemRef *from,
 
 void GeneratedCall::takeResult(int64_t number, const int64_t *memref) {
   serve([&](GeneratedCall &call) { return call.take(number, memref); });
+}
+
+//===----------------------------------------------------------------------===//
+// GPUs
+//===----------------------------------------------------------------------===//
+
+void GeneratedCall::launchKernel(const char *image, int64_t, const char *name,
+                                 int64_t blocks, int64_t threads,
+                                 int64_t *arguments, int64_t argumentCount) {
+  serve([&](GeneratedCall &call) {
+    return call.onDevice->launch(image, name, blocks, threads, arguments,
+                                 argumentCount);
+  });
+}
+
+void *GeneratedCall::getOutOfRangeReport() {
+  void *address = nullptr;
+  serve([&](GeneratedCall &call) -> Status {
+    Result<CUdeviceptr> report = call.onDevice->getReport();
+    if (!report)
+      return report.failure();
+    address = reinterpret_cast<void *>(*report);
+    return success();
+  });
+  return address;
 }

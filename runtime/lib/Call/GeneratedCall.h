@@ -15,7 +15,7 @@
 #ifndef EMBEDDING_RUNTIME_LIB_CALL_GENERATEDCALL_H
 #define EMBEDDING_RUNTIME_LIB_CALL_GENERATEDCALL_H
 
-#include "Support/Result.h"
+#include "Device/Device.h"
 
 #include <atomic>
 #include <csetjmp>
@@ -30,29 +30,40 @@ struct UnrankedMemRef {
   const int64_t *memref;
 };
 
+/// What calls run on. Used by several threads at once.
+class Machine {
+public:
+  virtual void parallelFor(int64_t size, int64_t grain,
+                           EmbeddingRangeFunction function, void *context) = 0;
+  /// Memory at a multiple of a cache line: of the CPU if `onDevice` is null,
+  /// else of its GPU, for work in its stream.
+  virtual Result<void *> allocate(size_t size, const DeviceScope *onDevice) = 0;
+  virtual void deallocate(void *memory, size_t size,
+                          const DeviceScope *onDevice) noexcept = 0;
+  virtual Result<Device *> getDevice(int32_t id) = 0;
+
+protected:
+  ~Machine() = default;
+};
+
 /// A call of generated code, which the functions that the code calls find by
 /// their thread.
 class GeneratedCall {
 public:
-  GeneratedCall() = default;
+  /// `onDevice` is null for the CPU.
+  GeneratedCall(Machine &machine, const DeviceScope *onDevice)
+      : machine(machine), onDevice(onDevice) {}
+  virtual ~GeneratedCall() = default;
   GeneratedCall(const GeneratedCall &) = delete;
   GeneratedCall &operator=(const GeneratedCall &) = delete;
 
   /// Runs `body`, which does nothing but call generated code, until it returns
-  /// or is left.
-  template <typename Body> void enter(const Body &body) {
-    Entry entry;
-    entry.call = this;
-    entry.outer = innermost;
-    innermost = &entry;
-    // NOLINTNEXTLINE(bugprone-unsafe-functions)
-    if (_setjmp(entry.exit) == 0)
-      body();
-    innermost = entry.outer;
+  /// or is left, and frees what it has left. The first failure, or success.
+  template <typename Body> Status run(const Body &body) {
+    enter(body);
+    deallocateAll();
+    return getStatus();
   }
-
-  /// The first failure, or success.
-  Status getStatus();
 
   // What generated code calls.
   static void parallelFor(int64_t size, EmbeddingRangeFunction function,
@@ -79,40 +90,37 @@ public:
   /// Copies between memrefs of any strides.
   static void copyMemRef(int64_t elementBytes, const UnrankedMemRef *from,
                          const UnrankedMemRef *to);
+  // And on a GPU.
+  static void launchKernel(const char *image, int64_t imageBytes,
+                           const char *name, int64_t blocks, int64_t threads,
+                           int64_t *arguments, int64_t argumentCount);
+  static void *getOutOfRangeReport();
 
 protected:
-  ~GeneratedCall() = default;
-
-  /// Runs a loop of generated code.
-  virtual void runLoop(int64_t size, EmbeddingRangeFunction function,
-                       void *context) = 0;
-  virtual Result<void *> allocateMemory(size_t size) = 0;
-  virtual void deallocateMemory(void *memory, size_t size) = 0;
   /// The memory of result `number`, or null if the code cannot have it.
   virtual Result<void *> placeResult(int64_t number, int64_t alignment,
                                      const int64_t *sizes) {
     return nullptr;
   }
-  virtual Status take(int64_t number, const int64_t *memref) = 0;
+  virtual Status take(int64_t number, const int64_t *memref) {
+    return Failure{EMBEDDING_INTERNAL, "a kernel has a result"};
+  }
+  /// The first failure so far, or success.
+  Status getStatus();
 
-  /// As `runLoop`, for loops whose bodies may fail or allocate: `run` is called
-  /// with a function that enters the call on the thread that it runs on.
-  template <typename Run>
-  void enterLoop(EmbeddingRangeFunction function, void *context,
-                 const Run &run) {
-    struct Range {
-      GeneratedCall &call;
-      EmbeddingRangeFunction function;
-      void *context;
-    } range{*this, function, context};
-    run(
-        [](void *data, int64_t begin, int64_t end) {
-          auto &range = *static_cast<Range *>(data);
-          if (!range.call.hasFailed)
-            range.call.enter(
-                [&] { range.function(range.context, begin, end); });
-        },
-        &range);
+  Machine &machine;
+  const DeviceScope *onDevice;
+
+private:
+  template <typename Body> void enter(const Body &body) {
+    Entry entry;
+    entry.call = this;
+    entry.outer = innermost;
+    innermost = &entry;
+    // NOLINTNEXTLINE(bugprone-unsafe-functions)
+    if (_setjmp(entry.exit) == 0)
+      body();
+    innermost = entry.outer;
   }
 
   /// For a function that generated code calls: does what `body` does for the
@@ -122,10 +130,8 @@ protected:
       leave();
   }
 
-  /// Deallocates what the code has left; to be called when it has ended.
   void deallocateAll();
 
-private:
   /// Where a thread has entered.
   struct Entry {
     std::jmp_buf exit;

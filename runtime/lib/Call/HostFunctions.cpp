@@ -9,7 +9,6 @@
 #include "Call/HostFunctions.h"
 
 #include "Call/GeneratedCall.h"
-#include "Device/Device.h"
 
 using namespace embedding::runtime;
 
@@ -22,8 +21,8 @@ static constexpr auto embedding_allocate_result =
     &GeneratedCall::allocateResult;
 static constexpr auto embedding_deallocate = &GeneratedCall::deallocate;
 static constexpr auto embedding_get_out_of_range_report =
-    &DeviceCall::getReport;
-static constexpr auto embedding_launch_kernel = &DeviceCall::launch;
+    &GeneratedCall::getOutOfRangeReport;
+static constexpr auto embedding_launch_kernel = &GeneratedCall::launchKernel;
 static constexpr auto embedding_parallel_for = &GeneratedCall::parallelFor;
 static constexpr auto embedding_report_assertion =
     &GeneratedCall::reportAssertion;

@@ -13,7 +13,7 @@
 
 namespace embedding::runtime {
 
-/// Those for code that a GeneratedCall, or for a GPU a DeviceCall, runs.
+/// Those for code that a GeneratedCall runs.
 const HostFunctions &getHostFunctions();
 
 } // namespace embedding::runtime

@@ -69,8 +69,8 @@ Status Device::initialize() {
                        "cuDevicePrimaryCtxRetain");
       !retained)
     return retained;
-  DeviceCall call(*this, /*stream=*/nullptr);
-  if (Status ready = call.getStatus(); !ready)
+  DeviceScope scope(*this, /*stream=*/nullptr);
+  if (Status ready = scope.getStatus(); !ready)
     return ready;
   return allocateReports();
 }
@@ -149,8 +149,8 @@ Result<CUdeviceptr> Device::getReport(CUstream stream) {
 }
 
 Status Device::synchronize(CUstream stream) {
-  DeviceCall call(*this, stream);
-  if (Status ready = call.getStatus(); !ready)
+  DeviceScope scope(*this, stream);
+  if (Status ready = scope.getStatus(); !ready)
     return ready;
   CUdeviceptr report = 0;
   {
@@ -177,12 +177,8 @@ Status Device::synchronize(CUstream stream) {
                        "cuMemcpyHtoDAsync");
       !cleared)
     return cleared;
-  return Failure{EMBEDDING_OUT_OF_RANGE,
-                 "indices: expected rows of the table, but got " +
-                     std::to_string(found.index) + " at flat position " +
-                     std::to_string(found.position) + " (" +
-                     std::to_string(found.count) + " out of range in all)",
-                 found.position, found.index, found.count};
+  return outOfRange("indices: expected rows of the table", found.position,
+                    found.index, found.count);
 }
 
 //===----------------------------------------------------------------------===//
@@ -208,40 +204,24 @@ Result<Device *> Devices::get(int32_t id) {
 }
 
 //===----------------------------------------------------------------------===//
-// DeviceCall
+// DeviceScope
 //===----------------------------------------------------------------------===//
 
-/// The innermost one of this thread.
-static thread_local DeviceCall *currentCall = nullptr;
+DeviceScope::DeviceScope(Device &device, CUstream stream)
+    : device(device), stream(stream),
+      status(
+          device.driver.check(device.driver.cuCtxPushCurrent_v2(device.context),
+                              "cuCtxPushCurrent")) {}
 
-DeviceCall::DeviceCall(Device &device, CUstream stream)
-    : device(device), stream(stream), outer(std::exchange(currentCall, this)) {
-  const Driver &driver = device.getDriver();
-  status = driver.check(driver.cuCtxPushCurrent_v2(device.context),
-                        "cuCtxPushCurrent");
-  isPushed = bool(status);
-}
-
-DeviceCall::~DeviceCall() {
-  currentCall = outer;
+DeviceScope::~DeviceScope() {
   CUcontext popped;
-  if (isPushed)
-    device.getDriver().cuCtxPopCurrent_v2(&popped);
+  if (status)
+    device.driver.cuCtxPopCurrent_v2(&popped);
 }
 
-template <typename Body> void DeviceCall::serve(const Body &body) noexcept {
-  try {
-    if (status)
-      if (Status done = body(); !done)
-        status = std::move(done.failure());
-  } catch (...) {
-    status = describeCurrentException();
-  }
-}
-
-Status DeviceCall::launchKernel(const char *image, const char *name,
-                                int64_t blocks, int64_t threads,
-                                int64_t *arguments, int64_t argumentCount) {
+Status DeviceScope::launch(const char *image, const char *name, int64_t blocks,
+                           int64_t threads, int64_t *arguments,
+                           int64_t argumentCount) const {
   Result<CUfunction> kernel = device.getKernel(image, name);
   if (!kernel)
     return kernel.failure();
@@ -260,26 +240,4 @@ Status DeviceCall::launchKernel(const char *image, const char *name,
                             /*sharedBytes=*/0, stream, parameters.data(),
                             nullptr),
       "cuLaunchKernel");
-}
-
-void DeviceCall::launch(const char *image, int64_t, const char *name,
-                        int64_t blocks, int64_t threads, int64_t *arguments,
-                        int64_t argumentCount) {
-  currentCall->serve([&] {
-    return currentCall->launchKernel(image, name, blocks, threads, arguments,
-                                     argumentCount);
-  });
-}
-
-void *DeviceCall::getReport() {
-  void *address = nullptr;
-  currentCall->serve([&]() -> Status {
-    Result<CUdeviceptr> report =
-        currentCall->device.getReport(currentCall->stream);
-    if (!report)
-      return report.failure();
-    address = reinterpret_cast<void *>(*report);
-    return success();
-  });
-  return address;
 }

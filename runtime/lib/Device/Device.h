@@ -42,7 +42,7 @@ public:
   Status synchronize(CUstream stream);
 
 private:
-  friend class DeviceCall;
+  friend class DeviceScope;
 
   Device(const Driver &driver, int32_t id) : driver(driver), id(id) {}
   Status initialize();
@@ -78,36 +78,29 @@ private:
   std::map<int32_t, std::unique_ptr<Device>> devices;
 };
 
-/// While one lives, the device's context is current on this thread, and kernels
-/// that host code launches go to `stream`.
-class DeviceCall {
+/// While one lives, the device's context is current on this thread.
+class DeviceScope {
 public:
-  DeviceCall(Device &device, CUstream stream);
-  ~DeviceCall();
-  DeviceCall(const DeviceCall &) = delete;
-  DeviceCall &operator=(const DeviceCall &) = delete;
+  /// What is launched goes to `stream`.
+  DeviceScope(Device &device, CUstream stream);
+  ~DeviceScope();
+  DeviceScope(const DeviceScope &) = delete;
+  DeviceScope &operator=(const DeviceScope &) = delete;
 
-  /// The first failure so far.
+  /// Whether the context is current.
   Status getStatus() const { return status; }
 
-  // What host code calls. After a failure they do nothing.
-  static void launch(const char *image, int64_t imageBytes, const char *name,
-                     int64_t blocks, int64_t threads, int64_t *arguments,
-                     int64_t argumentCount);
-  static void *getReport();
-
-private:
-  /// Does what `body` does, unless the call has failed. It may throw.
-  template <typename Body> void serve(const Body &body) noexcept;
-  Status launchKernel(const char *image, const char *name, int64_t blocks,
-                      int64_t threads, int64_t *arguments,
-                      int64_t argumentCount);
+  Status launch(const char *image, const char *name, int64_t blocks,
+                int64_t threads, int64_t *arguments,
+                int64_t argumentCount) const;
+  /// Where kernels report indices out of range.
+  Result<CUdeviceptr> getReport() const { return device.getReport(stream); }
 
   Device &device;
-  CUstream stream;
-  Status status = success();
-  DeviceCall *outer;
-  bool isPushed = false;
+  const CUstream stream;
+
+private:
+  Status status;
 };
 
 } // namespace embedding::runtime

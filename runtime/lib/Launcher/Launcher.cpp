@@ -30,42 +30,43 @@ namespace {
 
 /// Threads and GPUs of this library. They live as long as the process: what
 /// would end them may already be gone at its end.
-class ProcessMachine : public Machine {
+class ProcessMachine final : public Machine {
 public:
   static ProcessMachine &get() {
     static auto *const machine = new ProcessMachine;
     return *machine;
   }
 
-  void parallelFor(int64_t size, EmbeddingRangeFunction function,
+  void parallelFor(int64_t size, int64_t grain, EmbeddingRangeFunction function,
                    void *context) override {
-    pool->parallelFor(size, /*grain=*/1, function, context);
+    pool->parallelFor(size, grain, function, context);
   }
-  Result<void *> allocate(size_t size) override {
-    // In lines of a cache, as the engine's memory is.
+  Result<void *> allocate(size_t size, const DeviceScope *onDevice) override {
     void *memory = nullptr;
+    if (onDevice) {
+      const Driver &driver = onDevice->device.getDriver();
+      CUdeviceptr address = 0;
+      if (Status allocated = driver.check(
+              driver.cuMemAllocAsync(&address, size, onDevice->stream),
+              "cuMemAllocAsync");
+          !allocated)
+        return allocated.failure();
+      return reinterpret_cast<void *>(address);
+    }
     if (size <= PTRDIFF_MAX && posix_memalign(&memory, 64, size) == 0)
       return memory;
     return Failure{EMBEDDING_OUT_OF_MEMORY,
                    "no " + std::to_string(size) + " bytes of memory"};
   }
-  void deallocate(void *memory, size_t) override { std::free(memory); }
+  void deallocate(void *memory, size_t,
+                  const DeviceScope *onDevice) noexcept override {
+    if (onDevice)
+      onDevice->device.getDriver().cuMemFreeAsync(
+          reinterpret_cast<CUdeviceptr>(memory), onDevice->stream);
+    else
+      std::free(memory);
+  }
   Result<Device *> getDevice(int32_t id) override { return devices.get(id); }
-  Result<void *> allocate(Device &device, CUstream stream,
-                          size_t size) override {
-    const Driver &driver = device.getDriver();
-    CUdeviceptr memory = 0;
-    if (Status allocated = driver.check(
-            driver.cuMemAllocAsync(&memory, size, stream), "cuMemAllocAsync");
-        !allocated)
-      return allocated.failure();
-    return reinterpret_cast<void *>(memory);
-  }
-  void deallocate(Device &device, CUstream stream, void *memory,
-                  size_t) override {
-    device.getDriver().cuMemFreeAsync(reinterpret_cast<CUdeviceptr>(memory),
-                                      stream);
-  }
 
 private:
   static int getNumThreads() {
@@ -167,12 +168,12 @@ extern "C" void embedding_launch_kernel(const char *image, int64_t imageBytes,
                                         const char *name, int64_t blocks,
                                         int64_t threads, int64_t *arguments,
                                         int64_t argumentCount) {
-  DeviceCall::launch(image, imageBytes, name, blocks, threads, arguments,
-                     argumentCount);
+  CompiledCall::launchKernel(image, imageBytes, name, blocks, threads,
+                             arguments, argumentCount);
 }
 
 extern "C" void *embedding_get_out_of_range_report() {
-  return DeviceCall::getReport();
+  return CompiledCall::getOutOfRangeReport();
 }
 
 extern "C" void memrefCopy(int64_t elementBytes, const UnrankedMemRef *from,

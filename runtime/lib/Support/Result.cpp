@@ -14,12 +14,11 @@
 
 using namespace embedding::runtime;
 
-Failure embedding::runtime::outOfRange(const std::string &what, int64_t numRows,
+Failure embedding::runtime::outOfRange(const std::string &what,
                                        int64_t position, int64_t index,
                                        int64_t count) {
   return {EMBEDDING_OUT_OF_RANGE,
-          what + ": expected values in [0, " + std::to_string(numRows) +
-              "), but got " + std::to_string(index) + " at flat position " +
+          what + ", but got " + std::to_string(index) + " at flat position " +
               std::to_string(position) + " (" + std::to_string(count) +
               " out of range in all)",
           position, index, count};

@@ -51,10 +51,17 @@ inline Failure invalidArgument(std::string message) {
   return {EMBEDDING_INVALID_ARGUMENT, std::move(message)};
 }
 
-/// Of `count` indices outside [0, `numRows`), of which the first is `index` at
-/// `position`.
-Failure outOfRange(const std::string &what, int64_t numRows, int64_t position,
-                   int64_t index, int64_t count);
+/// Of `count` indices out of range, of which the first is `index` at
+/// `position`; `what` names the operand and says what is expected of it.
+Failure outOfRange(const std::string &what, int64_t position, int64_t index,
+                   int64_t count);
+/// The same where rows of the table are known to be in [0, `numRows`).
+inline Failure outOfRange(const std::string &operand, int64_t numRows,
+                          int64_t position, int64_t index, int64_t count) {
+  return outOfRange(operand + ": expected values in [0, " +
+                        std::to_string(numRows) + ")",
+                    position, index, count);
+}
 
 /// Fails if the caller has not set `struct_size` of what it calls `name`.
 template <typename Struct>
