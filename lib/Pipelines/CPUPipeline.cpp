@@ -44,7 +44,8 @@ static void addRowLowering(OpPassManager &pm,
   // What writes where the data says becomes loops on memory, not on tensors.
   pm.addPass(createConvertEmbeddingToLoopsPass(
       {options.prefetch, options.prefetchRowsAhead,
-       options.parallelism == CPUParallelism::none ? 1 : options.numThreads}));
+       options.parallelism == CPUParallelism::none ? 1 : options.numThreads,
+       options.allocation == CPUAllocation::callback}));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   // While temporary buffers can be told from the outputs.

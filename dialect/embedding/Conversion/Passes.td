@@ -132,6 +132,9 @@ def ConvertEmbeddingToLoopsPass : Pass<"convert-embedding-to-loops"> {
     Option<"numThreads", "num-threads", "int64_t", /*default=*/"0",
            "Threads that run parallel loops, which decide whether a gradient is "
            "scattered; 0 if they are not known">,
+    Option<"mergeTemporaries", "merge-temporaries", "bool", /*default=*/"false",
+           "Allocate buffers that are there at once as one, except in functions "
+           "with a workspace">,
   ];
   let dependentDialects = [
     "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",

@@ -8,8 +8,12 @@
 
 #include "../Conversion.h"
 #include "Grouping.h"
+#include "MergeTemporaries.h"
+
+#include "embedding/Transforms/Passes.h"
 
 #include "mlir/Dialect/Complex/IR/Complex.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace mlir::embedding {
 #define GEN_PASS_DEF_CONVERTEMBEDDINGTOLOOPSPASS
@@ -27,6 +31,9 @@ struct ConvertEmbeddingToLoops
   using ConvertEmbeddingToLoopsPassBase::ConvertEmbeddingToLoopsPassBase;
 
   void runOnOperation() override {
+    DenseSet<Operation *> before;
+    getOperation()->walk(
+        [&](memref::AllocOp buffer) { before.insert(buffer); });
     // The first set creates what the second converts.
     RewritePatternSet sets[] = {RewritePatternSet(&getContext()),
                                 RewritePatternSet(&getContext())};
@@ -37,7 +44,23 @@ struct ConvertEmbeddingToLoops
     target.addIllegalDialect<EmbeddingDialect>();
     target.addLegalOp<ExpectSizeOp, ReportOutOfRangeOp>();
     if (failed(convert(getOperation(), sets, target)))
-      signalPassFailure();
+      return signalPassFailure();
+    if (mergeTemporaries)
+      getOperation()->walk([&](func::FuncOp function) {
+        // One with a workspace has all its buffers there.
+        if (function.getArgAttrsAttr() &&
+            llvm::any_of(
+                function.getArgAttrsAttr().getAsRange<DictionaryAttr>(),
+                [](DictionaryAttr attributes) {
+                  return attributes.contains(kWorkspaceAttrName);
+                }))
+          return;
+        function.walk([&](Block *block) {
+          embedding::mergeTemporaries(*block, [&](Operation *buffer) {
+            return !before.contains(buffer);
+          });
+        });
+      });
   }
 };
 
