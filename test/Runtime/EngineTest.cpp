@@ -330,20 +330,6 @@ EmbeddingStatusCode lookUp(Engine &engine, int64_t rowLength) {
   return EMBEDDING_OK;
 }
 
-template <typename Body> void runThreads(int count, const Body &body) {
-  std::atomic<int> waiting{count};
-  std::vector<std::thread> threads;
-  for (int i = 0; i < count; ++i)
-    threads.emplace_back([&, i] {
-      --waiting;
-      while (waiting > 0)
-        std::this_thread::yield();
-      body(i);
-    });
-  for (std::thread &thread : threads)
-    thread.join();
-}
-
 } // namespace
 
 // Nobody waits for a kernel of another's, however long that takes.

@@ -8,10 +8,12 @@
 
 #include "TestUtils.h"
 
+#include <array>
 #include <cmath>
 #include <csignal>
 #include <fstream>
 #include <gmock/gmock.h>
+#include <optional>
 #include <sys/resource.h>
 #include <thread>
 #include <unistd.h>
@@ -275,6 +277,73 @@ TEST(Module, GroupsBySizes) {
       EXPECT_EQ(someSums, sums);
     }
   }
+}
+
+// What a function needs for a while is allocated at once, if it is there at
+// once: what a scatter counts with; or groups, then what a sort needs, and then
+// sums of chunks. An operation of the engine has all of it in one workspace.
+TEST(Module, TemporariesAreFewAllocations) {
+  Heap heap;
+  Engine engine(heap.options());
+  Module module(engine, kTraining);
+  std::vector<float> grad(8 * 200, 1), to(8 * 5000), sums(8 * 200);
+  std::vector<int64_t> input(200, 3), rows(200);
+  int64_t count = 0;
+  auto view = [](std::vector<float> &rows, int64_t numRows) {
+    return TensorView(rows.data(), {numRows, 8});
+  };
+  auto list = [](std::vector<int64_t> &list) {
+    return TensorView(list.data(), {200});
+  };
+  auto countAllocations = [&](const std::function<void()> &call) {
+    int before = heap.allocations;
+    call();
+    EXPECT_EQ(heap.live, 0);
+    return heap.allocations - before;
+  };
+  // A scatter and a sort.
+  for (int64_t numRows : {200, 5000}) {
+    EXPECT_EQ(countAllocations([&] {
+                engine.denseGrad(view(grad, 200), list(input),
+                                 view(to, numRows));
+              }),
+              1);
+    EXPECT_EQ(countAllocations([&] {
+                module.call("dense_grad",
+                            {view(grad, 200), list(input), view(to, numRows)});
+              }),
+              numRows == 200 ? 1 : 3);
+  }
+  EXPECT_EQ(countAllocations(
+                [&] { module.call("renorm", {view(to, 200), list(input)}); }),
+            2);
+  EXPECT_EQ(countAllocations([&] {
+              module.call("coalesce",
+                          {list(input), view(grad, 200), int64_t(200),
+                           list(rows), view(sums, 200),
+                           TensorView(&count, {})});
+            }),
+            3);
+}
+
+// They come from the engine's pool, and go back to it.
+TEST(Module, TemporariesArePooled) {
+  EngineOptions options = uncached();
+  Engine engine(options);
+  Module module(engine, kTraining);
+  std::vector<float> grad(8 * 20000, 1), to(8 * 20000);
+  std::vector<int64_t> input(20000, 3);
+  TensorView gradView(grad.data(), {20000, 8}), toView(to.data(), {20000, 8}),
+      inputView(input.data(), {20000});
+  EXPECT_EQ(engine.statistics().idle_buffer_bytes, 0);
+  module.call("dense_grad", {gradView, inputView, toView});
+  int64_t idle = engine.statistics().idle_buffer_bytes;
+  EXPECT_GT(idle, 8 * 20000);
+  module.call("dense_grad", {gradView, inputView, toView});
+  EXPECT_EQ(engine.statistics().idle_buffer_bytes, idle);
+  // What the function had serves the operation.
+  engine.denseGrad(gradView, inputView, toView);
+  EXPECT_EQ(engine.statistics().idle_buffer_bytes, idle);
 }
 
 static constexpr char kPlaced[] = R"mlir(
@@ -720,6 +789,44 @@ func.func @twice(%weight: memref<?x2xf32>, %first: memref<?xi64>,
               HasSubstr("but got 7 at flat position 0 (1 out of range"));
 }
 
+// An operation of the engine and a function say the same of a bad index; a
+// function adds where in its text.
+TEST(Module, BadIndicesAreToldAsByOperations) {
+  Engine engine(uncached());
+  Module module(engine, kTraining);
+  std::vector<float> grad(24, 1), to(32), sums(24);
+  std::vector<int64_t> input = {1, -5, 4}, rows(3);
+  int64_t count = 0;
+  TensorView gradView(grad.data(), {3, 8}), toView(to.data(), {4, 8}),
+      inputView(input.data(), {3}), rowsView(rows.data(), {3}),
+      sumsView(sums.data(), {3, 8}), countView(&count, {});
+  struct Case {
+    const char *place;
+    std::function<void()> eager, function;
+  };
+  const Case cases[] = {
+      {"module:4:3: embedding.dense_grad: ",
+       [&] { engine.denseGrad(gradView, inputView, toView); },
+       [&] { module.call("dense_grad", {gradView, inputView, toView}); }},
+      {"module:9:3: embedding.renorm: ",
+       [&] { engine.renorm(toView, inputView, 0.5); },
+       [&] { module.call("renorm", {toView, inputView}); }},
+      {"module:22:3: embedding.coalesce: ",
+       [&] {
+         engine.coalesce(inputView, gradView, 4, rowsView, sumsView, &count);
+       },
+       [&] {
+         module.call("coalesce", {inputView, gradView, int64_t(4), rowsView,
+                                  sumsView, countView});
+       }}};
+  for (const auto &[place, eager, function] : cases) {
+    std::string told = getMessage(eager, EMBEDDING_OUT_OF_RANGE);
+    EXPECT_EQ(told, "indices: expected values in [0, 4), but got -5 at flat "
+                    "position 1 (2 out of range in all)");
+    EXPECT_EQ(getMessage(function, EMBEDDING_OUT_OF_RANGE), place + told);
+  }
+}
+
 // Of parts of buffers that lie at other places and strides.
 TEST(Module, CopiesParts) {
   Engine engine(uncached());
@@ -1154,6 +1261,36 @@ TEST(Module, NaiveModules) {
   std::string naive = disassemble(options);
   EXPECT_THAT(naive, HasSubstr("ret"));
   EXPECT_THAT(naive, testing::Not(HasSubstr("prefetch")));
+}
+
+// Whichever threads want it, and whoever else has it.
+TEST(Module, IsCompiledOnce) {
+  Engine engine(uncached());
+  std::string other = std::string(kFunctions) + "// Another text.";
+  std::array<std::optional<Module>, 8> modules;
+  runThreads(8, [&](int i) {
+    modules[i].emplace(engine, i % 2 ? kFunctions : other);
+  });
+  EXPECT_EQ(engine.statistics().kernels_compiled, 2);
+  Module again(engine, kFunctions);
+  EXPECT_EQ(engine.statistics().kernels_compiled, 2);
+  // An error is that of all who wait, and is tried again.
+  for (int repeat = 0; repeat < 2; ++repeat)
+    runThreads(3, [&](int) {
+      EXPECT_THAT(getMessage([&] { Module(engine, "func.func @f() {"); },
+                             EMBEDDING_COMPILER_ERROR),
+                  HasSubstr("line 1"));
+    });
+  // Other options are other code.
+  ModuleOptions assuming;
+  assuming.assume_sizes = 1;
+  Module assumed(engine, kFunctions, assuming);
+  EXPECT_EQ(engine.statistics().kernels_compiled, 3);
+  // It goes with the last who has it.
+  for (std::optional<Module> &module : modules)
+    module.reset();
+  Module fresh(engine, other);
+  EXPECT_EQ(engine.statistics().kernels_compiled, 4);
 }
 
 TEST(Module, Threads) {

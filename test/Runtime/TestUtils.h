@@ -11,10 +11,12 @@
 
 #include "embedding-runtime/Runtime.hpp"
 
+#include <atomic>
 #include <filesystem>
 #include <gtest/gtest.h>
 #include <map>
 #include <random>
+#include <thread>
 #include <unistd.h>
 
 namespace embedding::test {
@@ -65,6 +67,21 @@ inline EngineOptions uncached(int numThreads = 1) {
   options.cache_dir = "";
   options.num_threads = numThreads;
   return options;
+}
+
+/// Runs `body` with its number on each of `count` threads, at once.
+template <typename Body> void runThreads(int count, const Body &body) {
+  std::atomic<int> waiting{count};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < count; ++i)
+    threads.emplace_back([&, i] {
+      --waiting;
+      while (waiting > 0)
+        std::this_thread::yield();
+      body(i);
+    });
+  for (std::thread &thread : threads)
+    thread.join();
 }
 
 /// An allocator that counts, and that can be out of memory.

@@ -64,22 +64,19 @@ public:
               void *context)
       : signature(signature), make(make), context(context) {}
 
-  const std::vector<Tensor> &getKnown() const override {
-    static const std::vector<Tensor> none;
-    return none;
-  }
   Result<Tensor> getTensor(int64_t number, const DLTensor &like) override {
     const Operand &operand = signature.results[number];
     DLTensor made = like;
     if (make(context, number, &like, &made) != 0)
       return Failure{EMBEDDING_OUT_OF_MEMORY,
                      std::string(operand.name) + ": no memory was made"};
-    Result<Tensor> tensor = CompiledCall::getTensor(
-        &made, operand, like.device.device_type == kDLCUDA);
-    if (!tensor)
-      return tensor;
+    Tensor tensor;
+    if (Status taken = CompiledCall::takeTensor(
+            &made, operand, like.device.device_type == kDLCUDA, tensor);
+        !taken)
+      return taken.failure();
     for (int dim = 0; dim < like.ndim; ++dim)
-      if (tensor->size(dim) != like.shape[dim])
+      if (tensor.size(dim) != like.shape[dim])
         return invalidArgument(std::string(operand.name) +
                                ": expected memory of shape " +
                                formatShape(like.shape, like.ndim));

@@ -20,57 +20,56 @@ using namespace embedding::runtime;
 /// What code that was compiled for a GPU takes for granted.
 static constexpr uintptr_t kDeviceAlignment = 16;
 
-Result<Tensor> CompiledCall::getTensor(const DLTensor *dlTensor,
-                                       const Operand &operand,
-                                       bool isForDevice) {
-  Result<Tensor> tensor = Tensor::get(dlTensor, operand.name);
-  if (!tensor)
-    return tensor;
+Status CompiledCall::takeTensor(const DLTensor *dlTensor,
+                                const Operand &operand, bool isForDevice,
+                                Tensor &tensor) {
+  if (Status valid = tensor.set(dlTensor, operand.name); !valid)
+    return valid;
   auto fail = [&](const std::string &what) {
     return invalidArgument(std::string(operand.name) + ": " + what);
   };
-  if (tensor->isOnDevice() != isForDevice)
+  if (tensor.isOnDevice() != isForDevice)
     return fail(isForDevice ? "expected memory of a GPU"
                             : "expected memory of the CPU");
-  if (!operand.hasType(tensor->dtype()))
+  if (!operand.hasType(tensor.dtype()))
     return fail("expected " + getName(operand.dtype()) + ", but got " +
-                getName(tensor->dtype()));
-  if (!operand.hasShape(*tensor))
+                getName(tensor.dtype()));
+  if (!operand.hasShape(tensor))
     return fail("expected shape " + operand.shape() + ", but got " +
-                formatShape(dlTensor->shape, tensor->rank()));
-  if (tensor->numElements() == 0)
-    return tensor;
-  if (!tensor->isAligned())
+                formatShape(dlTensor->shape, tensor.rank()));
+  if (tensor.numElements() == 0)
+    return success();
+  if (!tensor.isAligned())
     return fail("expected data aligned to its elements");
   if (isForDevice &&
-      reinterpret_cast<uintptr_t>(tensor->data()) % kDeviceAlignment != 0)
+      reinterpret_cast<uintptr_t>(tensor.data()) % kDeviceAlignment != 0)
     return fail("on a GPU, expected data aligned to " +
                 std::to_string(kDeviceAlignment) + " bytes");
   int64_t compact = 1;
-  for (int dim = tensor->rank() - 1; dim >= 0; --dim) {
+  for (int dim = tensor.rank() - 1; dim >= 0; --dim) {
     int64_t expected = operand.strides[dim] == signature::kCompact
                            ? compact
                            : operand.strides[dim];
-    if (expected != signature::kAny && tensor->size(dim) > 1 &&
-        tensor->stride(dim) != expected)
+    if (expected != signature::kAny && tensor.size(dim) > 1 &&
+        tensor.stride(dim) != expected)
       return fail("expected a stride of " + std::to_string(expected) +
                   " in dimension " + std::to_string(dim) + ", but got " +
-                  std::to_string(tensor->stride(dim)));
-    compact *= tensor->size(dim);
+                  std::to_string(tensor.stride(dim)));
+    compact *= tensor.size(dim);
   }
-  return tensor;
+  return success();
 }
 
-/// A memref of `rank` as compiled code takes it: two pointers, the offset,
-/// sizes and strides.
-static std::vector<int64_t> makeMemRef(const Tensor &tensor) {
-  auto address = reinterpret_cast<int64_t>(tensor.data());
-  std::vector<int64_t> fields = {address, address, 0};
+/// Writes the memref of `tensor`; returns where it ends.
+static int64_t *writeMemRef(const Tensor &tensor, int64_t *to) {
+  *to++ = reinterpret_cast<int64_t>(tensor.data());
+  *to++ = reinterpret_cast<int64_t>(tensor.data());
+  *to++ = 0;
   for (int dim = 0; dim < tensor.rank(); ++dim)
-    fields.push_back(tensor.size(dim));
+    *to++ = tensor.size(dim);
   for (int dim = 0; dim < tensor.rank(); ++dim)
-    fields.push_back(tensor.stride(dim));
-  return fields;
+    *to++ = tensor.stride(dim);
+  return to;
 }
 
 //===----------------------------------------------------------------------===//
@@ -91,15 +90,15 @@ Status CallDevice::add(const Tensor &tensor, const char *name) {
 }
 
 Status GivenResults::take(const void *const *given, CallDevice &device) {
-  for (const Operand &operand : signature.results) {
-    Result<Tensor> tensor =
-        CompiledCall::getTensor(static_cast<const DLTensor *>(*given++),
-                                operand, !signature.chips.empty());
-    if (!tensor)
-      return tensor.failure();
-    if (Status added = device.add(*tensor, operand.name); !added)
+  for (size_t number = 0; number < tensors.size(); ++number) {
+    const Operand &operand = signature.results[number];
+    if (Status taken = CompiledCall::takeTensor(
+            static_cast<const DLTensor *>(given[number]), operand,
+            !signature.chips.empty(), tensors[number]);
+        !taken)
+      return taken;
+    if (Status added = device.add(tensors[number], operand.name); !added)
       return added;
-    tensors.push_back(*tensor);
   }
   return success();
 }
@@ -159,15 +158,15 @@ Status CompiledCall::checkApart(int64_t number, const Tensor &result) {
                            ": expected memory apart from that of " +
                            other.name);
   };
-  for (const auto &[operand, argument] : arguments)
-    if (overlap(result, argument))
-      return fail(*operand);
+  for (size_t i = 0; i < arguments.size(); ++i)
+    if (!signature.arguments[i].isScalar() && overlap(result, arguments[i]))
+      return fail(signature.arguments[i]);
   // Results are compact.
   auto [begin, end] = result.extent();
-  for (size_t i = 0; i < resultExtents.size() && begin != end; ++i)
-    if (begin < resultExtents[i].second && resultExtents[i].first < end)
+  for (size_t i = 0; i < placed.size() && begin != end; ++i)
+    if (begin < placed[i].extent.second && placed[i].extent.first < end)
       return fail(signature.results[i]);
-  resultExtents.emplace_back(begin, end);
+  placed[number].extent = {begin, end};
   return success();
 }
 
@@ -175,32 +174,33 @@ Status CompiledCall::run(void *const *functions, const void *const *given,
                          CallDevice callDevice) {
   if (Status supported = checkX86Level(signature.x86Level); !supported)
     return supported;
-  std::vector<std::vector<int64_t>> memrefs;
-  std::vector<void *> pointers;
-  memrefs.reserve(signature.arguments.size());
-  for (const Operand &argument : signature.arguments) {
-    const void *value = *given++;
+  SmallArray<int64_t, 64> memrefs(signature.memrefWords);
+  SmallArray<void *, 16> pointers(arguments.size());
+  int64_t *memref = memrefs.data();
+  for (size_t number = 0; number < arguments.size(); ++number) {
+    const Operand &argument = signature.arguments[number];
+    const void *value = given[number];
     if (argument.isScalar()) {
       if (!value)
         return invalidArgument(std::string(argument.name) +
                                ": expected a value, but got null");
-      pointers.push_back(const_cast<void *>(value));
+      pointers[number] = const_cast<void *>(value);
       continue;
     }
-    Result<Tensor> tensor = getTensor(static_cast<const DLTensor *>(value),
-                                      argument, isForDevice());
-    if (!tensor)
-      return tensor.failure();
-    if (Status added = callDevice.add(*tensor, argument.name); !added)
+    Tensor &tensor = arguments[number];
+    if (Status taken = takeTensor(static_cast<const DLTensor *>(value),
+                                  argument, isForDevice(), tensor);
+        !taken)
+      return taken;
+    if (Status added = callDevice.add(tensor, argument.name); !added)
       return added;
-    memrefs.push_back(makeMemRef(*tensor));
-    pointers.push_back(memrefs.back().data());
-    arguments.emplace_back(&argument, *tensor);
+    pointers[number] = memref;
+    memref = writeMemRef(tensor, memref);
   }
-  const std::vector<Tensor> &known = results.getKnown();
-  for (size_t number = 0; number < known.size(); ++number)
-    if (Status apart = checkApart(number, known[number]); !apart)
-      return apart;
+  for (size_t number = 0; number < placed.size(); ++number)
+    if (const Tensor *known = results.getKnown(number))
+      if (Status apart = checkApart(number, *known); !apart)
+        return apart;
   Device *device = nullptr;
   std::optional<DeviceScope> scope;
   if (isForDevice()) {
@@ -227,8 +227,7 @@ Status CompiledCall::run(void *const *functions, const void *const *given,
 
 Result<char *> CompiledCall::getDestination(int64_t number,
                                             const int64_t *sizes) {
-  destinations.resize(signature.results.size());
-  char *&destination = destinations[number];
+  char *&destination = placed[number].destination;
   if (destination)
     return destination;
   const Operand &operand = signature.results[number];
@@ -242,7 +241,7 @@ Result<char *> CompiledCall::getDestination(int64_t number,
   Result<Tensor> tensor = results.getTensor(number, like);
   if (!tensor)
     return tensor.failure();
-  if (results.getKnown().empty())
+  if (!results.getKnown(number))
     if (Status apart = checkApart(number, *tensor); !apart)
       return apart.failure();
   destination = tensor->data();

@@ -16,6 +16,7 @@
 #define EMBEDDING_RUNTIME_LIB_CALL_COMPILEDFUNCTION_H
 
 #include "Call/GeneratedCall.h"
+#include "Support/SmallArray.h"
 #include "Support/Tensor.h"
 #include "embedding/ABI/Signature.h"
 
@@ -39,6 +40,9 @@ struct Operand {
   const int64_t *sizes = nullptr, *strides = nullptr;
 
   bool isScalar() const { return rank == signature::kScalar; }
+  /// Of the memref as compiled code takes it: two pointers, the offset, sizes
+  /// and strides.
+  int64_t memrefWords() const { return isScalar() ? 0 : 3 + 2 * rank; }
 
   /// One of the types that it may have.
   DLDataType dtype() const {
@@ -83,7 +87,7 @@ public:
     int64_t numArguments = next(), numResults = next();
     name = takeName();
     for (int64_t i = 0; i < numArguments; ++i)
-      arguments.push_back(takeOperand());
+      memrefWords += arguments.emplace_back(takeOperand()).memrefWords();
     for (int64_t i = 0; i < numResults; ++i)
       results.push_back(takeOperand());
   }
@@ -93,6 +97,8 @@ public:
   /// In ascending order.
   std::vector<int64_t> chips;
   std::vector<Operand> arguments, results;
+  /// Of all arguments.
+  int64_t memrefWords = 0;
 
 private:
   int64_t next() { return *at++; }
@@ -139,8 +145,8 @@ struct CallDevice {
 class Results {
 public:
   virtual ~Results() = default;
-  /// The tensors of all results, if they are known before the function runs.
-  virtual const std::vector<Tensor> &getKnown() const = 0;
+  /// Of result `number`, if that is known before the function runs, or null.
+  virtual const Tensor *getKnown(int64_t number) const { return nullptr; }
   /// The tensor that takes result `number`, which has the type and the shape of
   /// `like`.
   virtual Result<Tensor> getTensor(int64_t number, const DLTensor &like) = 0;
@@ -149,17 +155,20 @@ public:
 /// Tensors that the caller has brought.
 class GivenResults : public Results {
 public:
-  explicit GivenResults(const Signature &signature) : signature(signature) {}
+  explicit GivenResults(const Signature &signature)
+      : signature(signature), tensors(signature.results.size()) {}
 
   /// Takes DLTensors.
   Status take(const void *const *given, CallDevice &device);
 
-  const std::vector<Tensor> &getKnown() const override { return tensors; }
+  const Tensor *getKnown(int64_t number) const override {
+    return &tensors[number];
+  }
   Result<Tensor> getTensor(int64_t number, const DLTensor &like) override;
 
 private:
   const Signature &signature;
-  std::vector<Tensor> tensors;
+  SmallArray<Tensor, 4> tensors;
 };
 
 /// A call of a compiled function.
@@ -169,7 +178,8 @@ public:
   CompiledCall(Machine &machine, const Signature &signature, Results &results,
                CUstream stream)
       : GeneratedCall(machine, /*onDevice=*/nullptr), signature(signature),
-        results(results), stream(stream) {}
+        results(results), stream(stream), arguments(signature.arguments.size()),
+        placed(signature.results.size()) {}
 
   /// `functions` has one for each GPU of the signature, or one for the CPU.
   /// `given` points to DLTensors and to values of scalars. `device` is what
@@ -177,9 +187,9 @@ public:
   Status run(void *const *functions, const void *const *given,
              CallDevice device);
 
-  /// Checks a tensor that is an operand.
-  static Result<Tensor> getTensor(const DLTensor *dlTensor,
-                                  const Operand &operand, bool isForDevice);
+  /// Takes a tensor for an operand if it fits.
+  static Status takeTensor(const DLTensor *dlTensor, const Operand &operand,
+                           bool isForDevice, Tensor &tensor);
 
 private:
   bool isForDevice() const { return !signature.chips.empty(); }
@@ -198,11 +208,14 @@ private:
   const Signature &signature;
   Results &results;
   CUstream stream;
-  std::vector<std::pair<const Operand *, Tensor>> arguments;
-  /// Of the results that are known.
-  std::vector<std::pair<const char *, const char *>> resultExtents;
-  /// Of results, when they are known.
-  std::vector<char *> destinations;
+  /// A scalar has none.
+  SmallArray<Tensor, 8> arguments;
+  /// Of each result, when that is known: where it goes.
+  struct Placed {
+    char *destination = nullptr;
+    std::pair<const char *, const char *> extent;
+  };
+  SmallArray<Placed, 4> placed;
 };
 
 } // namespace embedding::runtime

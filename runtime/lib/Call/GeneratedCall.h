@@ -61,7 +61,8 @@ public:
   /// or is left, and frees what it has left. The first failure, or success.
   template <typename Body> Status run(const Body &body) {
     enter(body);
-    deallocateAll();
+    if (!blocks.empty())
+      deallocateAll();
     return getStatus();
   }
 

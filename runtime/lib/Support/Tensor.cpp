@@ -50,13 +50,6 @@ std::string embedding::runtime::formatShape(const int64_t *sizes, int rank) {
   return text + "]";
 }
 
-Result<Tensor> Tensor::get(const DLTensor *tensor, const char *name) {
-  Tensor view;
-  if (Status valid = view.set(tensor, name); !valid)
-    return std::move(valid.failure());
-  return view;
-}
-
 Status Tensor::set(const DLTensor *tensor, const char *name) {
   auto fail = [&](const std::string &what) {
     return invalidArgument(std::string(name) + ": " + what);

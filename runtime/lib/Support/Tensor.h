@@ -41,9 +41,7 @@ public:
     return *this;
   }
 
-  /// Validates `tensor`, which messages call `name`.
-  static Result<Tensor> get(const DLTensor *tensor, const char *name);
-  /// The same, and becomes it.
+  /// Validates `tensor`, which messages call `name`, and becomes it.
   Status set(const DLTensor *tensor, const char *name);
 
   int rank() const { return numDims; }
