@@ -32,6 +32,19 @@
 // RUN: not embedding-run %s --function=in_place --input="2x2xi8=256" 2>&1 | FileCheck %s --check-prefix=ABOVE
 // ABOVE: element 0, '256', is not of type i8
 
+// Types that have a sign, or none, keep to their range; what a float cannot hold is no
+// infinity.
+// RUN: embedding-run %s --function=signs --input="3xui8=0 255 0x80" --input="2xsi8=-128 127" --input=ui64=18446744073709551615 | FileCheck %s --check-prefix=SIGNS
+// SIGNS: 3xui8=0 255 128
+// SIGNS-NEXT: 2xsi8=-128 127
+// SIGNS-NEXT: ui64=18446744073709551615
+// RUN: not embedding-run %s --function=signs --input="3xui8=-1" --input="2xsi8=0" --input=ui64=0 2>&1 | FileCheck %s --check-prefix=UNSIGNED
+// UNSIGNED: element 0, '-1', is not of type ui8
+// RUN: not embedding-run %s --function=signs --input="3xui8=0" --input="2xsi8=0 128" --input=ui64=0 2>&1 | FileCheck %s --check-prefix=SIGNED
+// SIGNED: element 1, '128', is not of type si8
+// RUN: not embedding-run %s --function=identity --input="2x3xf32=1e39" 2>&1 | FileCheck %s --check-prefix=LARGE
+// LARGE: element 0, '1e39', is not of type f32
+
 // RUN: embedding-run %s --function=identity --input=2x3xf32 --benchmark=3 2>&1 | FileCheck %s --check-prefix=BENCHMARK
 // BENCHMARK: median of 3 calls: {{.*}} ms (fastest {{.*}} ms); results of 24 bytes at {{.*}} GB/s
 // RUN: embedding-run %s --function=each_rank --input=f64 --input=3xf64 --input=2xindex --input=2xi60 --benchmark=1 2>&1 | FileCheck %s --check-prefix=BYTES
@@ -53,6 +66,11 @@ func.func @each_rank(%a: tensor<f64>, %b: tensor<?xf64>, %c: tensor<2xindex>, %d
 
 func.func @elements(%a: memref<4xi8>, %b: memref<3xf64>, %c: memref<?x?x?xf32>) {
   return
+}
+
+func.func @signs(%a: tensor<3xui8>, %b: tensor<2xsi8>, %c: ui64)
+    -> (tensor<3xui8>, tensor<2xsi8>, ui64) {
+  return %a, %b, %c : tensor<3xui8>, tensor<2xsi8>, ui64
 }
 
 // Neither of two sizes that come of one is known.

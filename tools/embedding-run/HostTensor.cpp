@@ -66,6 +66,8 @@ static bool parseElement(StringRef text, Type type, char *to) {
       llvm::consumeError(status.takeError());
       return false;
     }
+    if (*status & llvm::APFloat::opOverflow)
+      return false;
     llvm::APInt bits = value.bitcastToAPInt();
     std::memcpy(to, bits.getRawData(), getElementBytes(type));
     return true;
@@ -84,7 +86,10 @@ static bool parseElement(StringRef text, Type type, char *to) {
   value = value.zext(std::max(value.getBitWidth(), 64u) + 1);
   if (isNegative)
     value.negate();
-  if (!value.isSignedIntN(width) && !(!isNegative && value.isIntN(width)))
+  bool fitsSigned = value.isSignedIntN(width);
+  bool fitsUnsigned = !value.isNegative() && value.isIntN(width);
+  if (!(fitsSigned && !type.isUnsignedInteger()) &&
+      !(fitsUnsigned && !type.isSignedInteger()))
     return false;
   value = value.trunc(64);
   std::memcpy(to, value.getRawData(), getElementBytes(type));
@@ -132,8 +137,8 @@ static void printElement(llvm::raw_ostream &os, Type type, const char *from) {
     return;
   }
   unsigned width = type.isIndex() ? 64 : type.getIntOrFloatBitWidth();
-  if (width == 1)
-    os << (bits & 1);
+  if (width == 1 || type.isUnsignedInteger())
+    os << (bits & llvm::maskTrailingOnes<uint64_t>(width));
   else
     os << llvm::SignExtend64(bits, width);
 }
