@@ -16,12 +16,25 @@ _C = torch._C
 _LIBRARY = torch.library.Library("embedding_mlir", "DEF")
 
 
+def check_devices(tensor, input):
+    """A meta tensor may have indices on any device. Meta indices name no rows of a tensor
+    that has some: what is on its device would never be written."""
+    if input.device != tensor.device and tensor.device.type != "meta":
+        raise RuntimeError(
+            "Expected all tensors to be on the same device, but found at least two "
+            f"devices, {tensor.device} and {input.device}!")
+
+
 def _define(schema, compute, make_fake):
     """An operator, by what computes it and by what makes tensors like its results."""
+    def make_checked(tensor, input, *arguments):
+        check_devices(tensor, input)
+        return make_fake(tensor, input, *arguments)
+
     name = schema.partition("(")[0]
     _LIBRARY.define(schema, tags=(torch.Tag.pt2_compliant_tag,))
     _LIBRARY.impl(name, compute, "CompositeExplicitAutograd")
-    torch.library.register_fake(f"embedding_mlir::{name}", make_fake, lib=_LIBRARY)
+    torch.library.register_fake(f"embedding_mlir::{name}", make_checked, lib=_LIBRARY)
     return getattr(torch.ops.embedding_mlir, name).default
 
 

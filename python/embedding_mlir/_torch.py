@@ -88,11 +88,7 @@ def _check_arguments(input, weight, padding_idx, scale_grad_by_freq, sparse, out
             "Expected tensor for argument #1 'indices' to have one of the following scalar "
             f"types: Long, Int; but got {input.dtype} instead (while checking arguments "
             "for embedding)")
-    if input.device != weight.device and "meta" not in (input.device.type,
-                                                        weight.device.type):
-        raise RuntimeError(
-            "Expected all tensors to be on the same device, but found at least two "
-            f"devices, {weight.device} and {input.device}!")
+    _operators.check_devices(weight, input)
     return padding_idx
 
 

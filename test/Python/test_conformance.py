@@ -116,6 +116,23 @@ def test_meta_tensors():
     assert out.device.type == "meta" and out.shape == (2, 3, 4) and out.requires_grad
 
 
+@pytest.mark.parametrize("call", [
+    lambda table, indices: embedding_mlir.embedding(indices, table),
+    lambda table, indices: embedding_mlir.embedding(indices, table, sparse=True),
+    lambda table, indices: embedding_mlir.embedding(indices, table.detach(), max_norm=0.1),
+    lambda table, indices: torch.func.vmap(embedding_mlir.embedding, (0, None))(indices, table),
+    lambda table, indices: embedding_mlir.dense_grad(table.detach()[:2], indices, 5),
+    lambda table, indices: embedding_mlir.double_backward(table.detach(), indices),
+    lambda table, indices: embedding_mlir.renorm_(table.detach(), indices, 0.1),
+], ids=["lookup", "sparse", "max_norm", "vmap", "dense_grad", "double_backward", "renorm_"])
+def test_meta_indices_of_a_table_with_memory(call):
+    """Nobody would write the result."""
+    table = torch.ones(5, 4, requires_grad=True)
+    with pytest.raises(RuntimeError, match="same device"):
+        call(table, torch.empty(2, dtype=torch.long, device="meta"))
+    assert_close(table, torch.ones(5, 4))
+
+
 # A function in later versions of PyTorch.
 if hasattr(common_nn, "get_new_module_tests"):
     new_module_tests = common_nn.get_new_module_tests()
