@@ -9,9 +9,12 @@
 #include "TestUtils.h"
 
 #include <atomic>
+#include <cstdio>
+#include <cstdlib>
 #include <dlfcn.h>
 #include <sched.h>
 #include <thread>
+#include <unistd.h>
 
 using namespace embedding;
 using namespace embedding::test;
@@ -292,6 +295,38 @@ TEST(Engine, CodeOnDiskIsOfOneCPU) {
         EXPECT_EQ(engine.statistics().kernels_compiled, isCompiled ? 2 : 0);
         EXPECT_EQ(engine.statistics().kernels_loaded, isCompiled ? 0 : 2);
       }
+}
+
+/// Looks rows of `length` floats up; prints why it cannot.
+static void lookUpWhileTheProcessEnds(Engine &engine, int64_t length) {
+  std::vector<float> table(length), out(length);
+  int64_t index = 0;
+  try {
+    engine.lookup(TensorView(table.data(), {1, length}),
+                  TensorView(&index, {1}), TensorView(out.data(), {1, length}));
+    std::fputs("works\n", stderr);
+  } catch (const Error &error) {
+    std::fprintf(stderr, "%s\n", error.what());
+  }
+}
+
+// What is static in LLVM is gone then, and no kernel is compiled any more.
+TEST(Engine, WhileTheProcessEnds) {
+  // A process of its own: handlers run before those that were there before.
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        alarm(60);
+        static auto &engine = *new Engine(uncached());
+        std::atexit([] {
+          lookUpWhileTheProcessEnds(engine, 3);
+          lookUpWhileTheProcessEnds(engine, 5);
+        });
+        lookUpWhileTheProcessEnds(engine, 3);
+        std::exit(0);
+      },
+      testing::ExitedWithCode(0),
+      "^works\nworks\ncompiler: the process is ending\n$");
 }
 
 TEST(Engine, Statistics) {
