@@ -148,9 +148,12 @@ def _look_up_watched(input, weight, out_of_range, *, padding_idx, max_norm, norm
     if input.dim() > _MAX_INDEX_DIMS:
         input = input.reshape(-1)
     if max_norm is not None:
-        # On the tensor itself: what it is a part of does not see this write.
-        _operators.renorm_(weight.detach(), input, as_float(max_norm, "max_norm"),
-                           as_float(norm_type, "norm_type"), out_of_range)
+        # On the tensor itself: what it is a part of does not see this write. Of one that
+        # takes gradients torch.compile would add them to those of what was read, sparse
+        # ones to dense zeros.
+        with torch.no_grad():
+            _operators.renorm_(weight.detach(), input, as_float(max_norm, "max_norm"),
+                               as_float(norm_type, "norm_type"), out_of_range)
     out = _operators.lookup(weight, input, sparse, padding_idx, scale_grad_by_freq,
                             out_of_range)
     return out if out.dim() == len(shape) + 1 else out.reshape(*shape, weight.shape[1])

@@ -18,6 +18,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from functorch.compile import make_boxed_func
+from torch._dynamo.backends.common import aot_autograd
 from torch.autograd import forward_ad, gradcheck, gradgradcheck
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -192,6 +194,33 @@ def test_module_and_patch(weight, indices):
         assert F.embedding is not original
         assert torch.equal(module(indices), peer(indices))
     assert F.embedding is original
+
+
+@pytest.mark.parametrize("sparse", (False, True))
+def test_compile_gradient_behind_renorm(weight, indices, sparse):
+    """Of what was read alone: no dense zeros for the table that was written."""
+    operators = []
+
+    def keep(graph, _):
+        operators.extend(str(node.target) for node in graph.graph.nodes)
+        return make_boxed_func(graph.forward)
+
+    def step(table, compile):
+        layer = embedding_mlir.nn.Embedding(V, D, max_norm=0.5, sparse=sparse, _weight=table)
+        for _ in range(2):  # The second with a gradient that is there.
+            compile(lambda i: layer(i).sin().sum())(indices).backward()
+        return layer.weight.detach(), layer.weight.grad
+
+    torch._dynamo.reset()
+    # As PyTorch's own backends have it.
+    backend = aot_autograd(fw_compiler=keep, keep_inference_input_mutations=True)
+    tables, gradients = zip(*(
+        step(weight.detach().clone(), compile) for compile in
+        (lambda f: f, lambda f: torch.compile(f, fullgraph=True, backend=backend))))
+    assert torch.equal(*tables)
+    assert all(gradient.is_sparse == sparse for gradient in gradients)
+    torch.testing.assert_close(*(gradient.to_dense() for gradient in gradients))
+    assert "embedding_mlir.lookup.default" in operators and "aten.add.Tensor" not in operators
 
 
 def test_bad_arguments(weight, indices):
