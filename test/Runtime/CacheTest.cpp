@@ -129,10 +129,11 @@ std::string objectOf(const std::string &file) {
 }
 
 /// Compiles a module with an engine that uses `directory`, and calls it.
-EmbeddingEngineStatistics callModuleWith(const std::string &directory) {
+EmbeddingEngineStatistics callModuleOnThreads(const std::string &directory,
+                                              int numThreads) {
   EngineOptions options;
   options.cache_dir = directory.c_str();
-  options.num_threads = 1;
+  options.num_threads = numThreads;
   Engine engine(options);
   Module module(engine, R"mlir(
     func.func @copy(%from: memref<2xf32>, %to: memref<2xf32>) {
@@ -144,6 +145,10 @@ EmbeddingEngineStatistics callModuleWith(const std::string &directory) {
               {TensorView(from.data(), {2}), TensorView(to.data(), {2})});
   EXPECT_EQ(to, from);
   return engine.statistics();
+}
+
+EmbeddingEngineStatistics callModuleWith(const std::string &directory) {
+  return callModuleOnThreads(directory, 1);
 }
 
 /// A shell that may mount file systems for itself, or none.
@@ -199,6 +204,54 @@ TEST(Cache, DefaultDirectory) {
   EXPECT_EQ(
       runCachedLookup("env -u EMBEDDING_CACHE_DIR -u XDG_CACHE_HOME -u HOME"),
       "compiled 1 loaded 0 rejected 0 compiler 1\n");
+}
+
+// The option stands over the environment, and an empty one means none.
+TEST(Cache, OptionAgainstEnvironment) {
+  TemporaryDirectory named, given;
+  const char *before = std::getenv("EMBEDDING_CACHE_DIR");
+  std::string restored = before ? before : "";
+  setenv("EMBEDDING_CACHE_DIR", named.str().c_str(), /*overwrite=*/1);
+  lookupWith(given.str());
+  lookupWith("");
+  EXPECT_EQ(objectsIn(given.str()).size(), 1u);
+  EXPECT_TRUE(objectsIn(named.str()).empty());
+  if (before)
+    setenv("EMBEDDING_CACHE_DIR", restored.c_str(), /*overwrite=*/1);
+  else
+    unsetenv("EMBEDDING_CACHE_DIR");
+}
+
+// How a module groups positions depends on the threads that it will have.
+TEST(Cache, ModulesOfOneAndOfTwoThreads) {
+  TemporaryDirectory directory;
+  for (int numThreads : {1, 2}) {
+    EXPECT_EQ(callModuleOnThreads(directory.str(), numThreads).kernels_compiled,
+              1);
+    EXPECT_EQ(callModuleOnThreads(directory.str(), numThreads).kernels_loaded,
+              1);
+  }
+  EXPECT_EQ(objectsIn(directory.str()).size(), 2u);
+}
+
+// What finds no room in the cache runs all the same, from memory.
+TEST(Cache, CodeThatIsNotStored) {
+  TemporaryDirectory directory;
+  EngineOptions options;
+  std::string cache = directory.str();
+  options.cache_dir = cache.c_str();
+  options.cache_max_bytes = 100;
+  for (int repeat = 0; repeat < 2; ++repeat) {
+    Engine engine(options);
+    std::vector<float> table = {1, 2, 3, 4, 5, 6}, out(3);
+    int64_t index = 1;
+    engine.lookup(TensorView(table.data(), {2, 3}), TensorView(&index, {1}),
+                  TensorView(out.data(), {1, 3}));
+    EXPECT_EQ(out, std::vector<float>({4, 5, 6}));
+    EXPECT_EQ(engine.statistics().kernels_compiled, 1);
+    EXPECT_EQ(engine.statistics().objects_rejected, 0);
+  }
+  EXPECT_TRUE(objectsIn(cache).empty());
 }
 
 // Debuggers and profilers find the code by the file's name.

@@ -788,6 +788,32 @@ TEST_F(OnDevice, InvalidArguments) {
       EMBEDDING_INVALID_ARGUMENT);
   EXPECT_EQ(message, "table: expected rows that are not contiguous to be "
                      "aligned to their element of 4 bytes");
+  Both oddIndices(asBytes({1, 1}, kInt64), kInt64, {1}, {}, 4);
+  EXPECT_EQ(codeOf(
+                [&] {
+                  engine.lookup(table.onGPU(), oddIndices.onGPU(), out.onGPU());
+                },
+                &message),
+            EMBEDDING_INVALID_ARGUMENT);
+  EXPECT_EQ(message, "indices: on a GPU, expected data aligned to its elements "
+                     "of 8 bytes");
+  // Elements of 16 bytes that lie apart, of either tensor.
+  constexpr DLDataType kComplex128 = {kDLComplex, 128, 1};
+  Both wide(randomBytes(16 * 8, 1), kComplex128, {2, 2});
+  Both wideApart(randomBytes(16 * 8, 1), kComplex128, {2, 2}, {4, 2});
+  Both wideOut(randomBytes(16 * 4, 1), kComplex128, {1, 2});
+  Both wideOutApart(randomBytes(16 * 4, 1), kComplex128, {1, 2}, {4, 2});
+  for (auto [from, to] :
+       {std::pair(&wideApart, &wideOut), std::pair(&wide, &wideOutApart)}) {
+    EXPECT_EQ(codeOf(
+                  [&, from = from, to = to] {
+                    engine.lookup(from->onGPU(), indices.onGPU(), to->onGPU());
+                  },
+                  &message),
+              EMBEDDING_UNSUPPORTED);
+    EXPECT_EQ(message, "table: on a GPU, rows that are not contiguous need "
+                       "elements of 1, 2, 4 or 8 bytes, but got 16");
+  }
   // Five strides.
   Both many(asBytes(std::vector<int64_t>(200, 1), kInt64), kInt64,
             {2, 2, 2, 2, 2}, {100, 40, 14, 5, 1});
@@ -795,6 +821,15 @@ TEST_F(OnDevice, InvalidArguments) {
                 {2, 2, 2, 2, 2, 4});
   EXPECT_EQ(codeOf([&] {
               engine.lookup(table.onGPU(), many.onGPU(), manyRows.onGPU());
+            }),
+            EMBEDDING_UNSUPPORTED);
+  // The same of rows alone.
+  Both whole(asBytes(std::vector<int64_t>(32, 1), kInt64), kInt64,
+             {2, 2, 2, 2, 2});
+  Both apart(randomFloats(kFloat32, 700, 2), kFloat32, {2, 2, 2, 2, 2, 4},
+             {400, 160, 56, 20, 4, 1});
+  EXPECT_EQ(codeOf([&] {
+              engine.lookup(table.onGPU(), whole.onGPU(), apart.onGPU());
             }),
             EMBEDDING_UNSUPPORTED);
   EXPECT_EQ(codeOf([&] { engine.synchronize(/*deviceId=*/99); }),

@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <dlfcn.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <thread>
 #include <unistd.h>
 
@@ -390,6 +391,65 @@ TEST(Engine, KernelsAreCompiledAtOnce) {
       4, [&](int) { EXPECT_EQ(lookUp(engine, 5), EMBEDDING_COMPILER_ERROR); });
   EXPECT_EQ(most, 1);
   dlclose(library);
+}
+
+// A kernel whose compilation has failed is compiled when it is asked for again.
+TEST(Engine, FailedKernelsAreCompiledAgain) {
+  if (kIsThreadSanitized)
+    GTEST_SKIP() << "ThreadSanitizer writes files";
+  Engine engine(uncached());
+  // A linker that may write no file.
+  rlimit before;
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  rlimit none = before;
+  none.rlim_cur = 0;
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &none), 0);
+  EmbeddingStatusCode first = lookUp(engine, 3), second = lookUp(engine, 3);
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+  EXPECT_EQ(first, EMBEDDING_COMPILER_ERROR);
+  EXPECT_EQ(second, EMBEDDING_COMPILER_ERROR);
+  EXPECT_EQ(engine.statistics().kernels_compiled, 0);
+  EXPECT_EQ(lookUp(engine, 3), EMBEDDING_OK);
+  EXPECT_EQ(engine.statistics().kernels_compiled, 1);
+}
+
+// What the caller's functions get: ranges worth a thread, and memory in lines
+// of a cache.
+TEST(Engine, GrainAndAlignment) {
+  struct Calls {
+    std::vector<std::pair<int64_t, int64_t>> loops;
+    std::vector<size_t> alignments;
+  } calls;
+  EngineOptions options = uncached(2);
+  options.parallel_for_context = options.allocator_context = &calls;
+  options.parallel_for = [](void *context, int64_t size, int64_t grain,
+                            EmbeddingRangeFunction function, void *range) {
+    static_cast<Calls *>(context)->loops.emplace_back(size, grain);
+    for (int64_t begin = 0; begin < size; begin += grain)
+      function(range, begin, std::min(begin + grain, size));
+  };
+  options.allocate = [](void *context, size_t size, size_t alignment) {
+    static_cast<Calls *>(context)->alignments.push_back(alignment);
+    return std::aligned_alloc(alignment,
+                              (size + alignment - 1) / alignment * alignment);
+  };
+  options.deallocate = [](void *context, void *memory, size_t, size_t given) {
+    static_cast<Calls *>(context)->alignments.push_back(given);
+    std::free(memory);
+  };
+  Engine engine(options);
+  // Every other index, so that they are copied to memory of the allocator.
+  constexpr int64_t kCount = 10001, kLength = 64;
+  std::vector<float> table(2 * kLength, 3), out(kCount * kLength);
+  std::vector<int64_t> indices(2 * kCount, 1);
+  engine.lookup(TensorView(table.data(), {2, kLength}),
+                TensorView(indices.data(), {kCount}, {2}),
+                TensorView(out.data(), {kCount, kLength}));
+  EXPECT_EQ(out, std::vector<float>(out.size(), 3));
+  // 128 KiB of rows of 256 bytes.
+  using Loops = std::vector<std::pair<int64_t, int64_t>>;
+  EXPECT_EQ(calls.loops, Loops({{kCount, 512}}));
+  EXPECT_EQ(calls.alignments, std::vector<size_t>({64, 64}));
 }
 
 TEST(Engine, EachKernelIsCompiledOnce) {

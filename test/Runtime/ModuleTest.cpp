@@ -13,6 +13,7 @@
 #include <csignal>
 #include <fstream>
 #include <gmock/gmock.h>
+#include <numeric>
 #include <optional>
 #include <sys/resource.h>
 #include <thread>
@@ -403,6 +404,39 @@ TEST(Module, ResultsAreWrittenInPlace) {
   EXPECT_THAT(out, ElementsAre(5, 6, 3, 4));
   EXPECT_EQ(other, out);
   EXPECT_EQ(heap.allocations, 0);
+}
+
+// Indices are looked at before results are written, and none is copied after a
+// bad one.
+TEST(Module, BadIndicesLeaveResultsAlone) {
+  Engine engine(uncached());
+  Module module(engine, R"mlir(
+func.func @f(%weight: tensor<4x2xf32>, %input: tensor<2xi64>,
+             %other: memref<2xf32>) -> (tensor<2x2xf32>, memref<2xf32>) {
+  %init = tensor.empty() : tensor<2x2xf32>
+  %out = embedding.lookup ins(%weight, %input : tensor<4x2xf32>, tensor<2xi64>)
+      outs(%init : tensor<2x2xf32>) -> tensor<2x2xf32>
+  return %out, %other : tensor<2x2xf32>, memref<2xf32>
+}
+)mlir");
+  std::vector<float> weight = {1, 2, 3, 4, 5, 6, 7, 8}, out(4, -1);
+  std::vector<float> other = {9, 10}, otherOut(2, -1);
+  std::vector<int64_t> input = {2, 4};
+  auto call = [&] {
+    module.call(
+        "f",
+        {TensorView(weight.data(), {4, 2}), TensorView(input.data(), {2}),
+         TensorView(other.data(), {2})},
+        {TensorView(out.data(), {2, 2}), TensorView(otherOut.data(), {2})});
+  };
+  EXPECT_THAT(getMessage(call, EMBEDDING_OUT_OF_RANGE),
+              HasSubstr("but got 4 at flat position 1"));
+  EXPECT_THAT(out, ElementsAre(-1, -1, -1, -1));
+  EXPECT_THAT(otherOut, ElementsAre(-1, -1));
+  input[1] = 3;
+  call();
+  EXPECT_THAT(out, ElementsAre(5, 6, 7, 8));
+  EXPECT_EQ(otherOut, other);
 }
 
 TEST(Module, ResultsMayNotFitTheirBuffers) {
@@ -896,6 +930,22 @@ func.func @part(%m: memref<?xf32>, %from: index, %n: index)
                {TensorView(to.data(), shape)});
     EXPECT_EQ(to, from);
   }
+}
+
+TEST(Module, ReturnsTensorsOfManyDimensions) {
+  Engine engine(uncached());
+  Module module(engine, R"mlir(
+func.func @same(%m: memref<2x?x3xi16>) -> memref<2x?x3xi16> {
+  return %m : memref<2x?x3xi16>
+}
+)mlir");
+  std::vector<int16_t> from(2 * 4 * 3), to(from.size() + 1, -1);
+  std::iota(from.begin(), from.end(), 0);
+  module.call("same", {TensorView(from.data(), {2, 4, 3})},
+              {TensorView(to.data(), {2, 4, 3})});
+  EXPECT_EQ(to.back(), -1);
+  to.pop_back();
+  EXPECT_EQ(to, from);
 }
 
 // What the type of a function says of strides and signs.
