@@ -109,16 +109,20 @@ TEST(Keys, Spread) {
 }
 
 TEST(Keys, OfModules) {
-  ModuleTarget target = {nullptr, 0, false, false, false, 3};
+  ModuleTarget target = {nullptr, 0, false, false, false, 3, ""};
   Varied<ModuleTarget> varied(target);
-  auto &[cpu, chip, isNaive, atomicGradients, assumesSizes, numThreads] =
-      target;
+  auto &[cpu, chip, isNaive, atomicGradients, assumesSizes, numThreads,
+         rowLengths] = target;
   EXPECT_EQ(cpu, nullptr); // Engine.CodeOnDiskIsOfOneCPU tests it.
   varied.add(target, chip, {80, 90, 8});
   varied.add(target, isNaive, {true});
   varied.add(target, atomicGradients, {true});
   varied.add(target, assumesSizes, {true});
   varied.add(target, numThreads, {1, 2});
+  varied.add(target, rowLengths,
+             {describeRowLengths("f", {64}), describeRowLengths("f", {32}),
+              describeRowLengths("f", {6, 4}), describeRowLengths("g", {64}),
+              describeRowLengths("64 f", {})});
   std::set<std::string> keys;
   for (const ModuleTarget &each : varied.all) {
     EXPECT_TRUE(keys.insert(each.str()).second) << each.str();

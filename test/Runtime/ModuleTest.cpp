@@ -1343,6 +1343,141 @@ TEST(Module, IsCompiledOnce) {
   EXPECT_EQ(engine.statistics().kernels_compiled, 4);
 }
 
+static constexpr char kAnyRows[] = R"mlir(
+func.func @dense_grad(%grad: memref<?x?xf32>, %input: memref<?xi64>,
+                      %to: memref<?x?xf32, strided<[?, 1]>>) {
+  embedding.dense_grad ins(%grad, %input : memref<?x?xf32>, memref<?xi64>)
+      outs(%to : memref<?x?xf32, strided<[?, 1]>>)
+  return
+}
+func.func @lookup(%weight: tensor<?x?xf32>, %input: tensor<?x?xi64>)
+    -> tensor<?x?x?xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %n = tensor.dim %input, %c0 : tensor<?x?xi64>
+  %m = tensor.dim %input, %c1 : tensor<?x?xi64>
+  %d = tensor.dim %weight, %c1 : tensor<?x?xf32>
+  %init = tensor.empty(%n, %m, %d) : tensor<?x?x?xf32>
+  %out = embedding.lookup ins(%weight, %input : tensor<?x?xf32>, tensor<?x?xi64>)
+      outs(%init : tensor<?x?x?xf32>) -> tensor<?x?x?xf32>
+  return %out : tensor<?x?x?xf32>
+}
+func.func @called(%weight: memref<?x?xf32>, %input: memref<?xi64>,
+                  %out: memref<?x?xf32>) {
+  embedding.lookup ins(%weight, %input : memref<?x?xf32>, memref<?xi64>)
+      outs(%out : memref<?x?xf32>)
+  return
+}
+func.func @caller(%weight: memref<?x?xf32>, %input: memref<?xi64>,
+                  %out: memref<?x?xf32>) {
+  call @called(%weight, %input, %out)
+      : (memref<?x?xf32>, memref<?xi64>, memref<?x?xf32>) -> ()
+  return
+}
+)mlir";
+
+namespace {
+
+/// Rows of a length that a type may leave open.
+struct AnyRows {
+  explicit AnyRows(int64_t length, int64_t outLength = -1)
+      : length(length), outLength(outLength < 0 ? length : outLength) {
+    for (size_t i = 0; i < grad.size(); ++i)
+      grad[i] = static_cast<float>(i % 7);
+  }
+
+  void call(const Module &module) {
+    module.call("dense_grad", {TensorView(grad.data(), {3, length}),
+                               TensorView(input.data(), {3}), toView()});
+  }
+  TensorView toView() { return TensorView(to.data(), {4, outLength}); }
+
+  int64_t length, outLength;
+  std::vector<float> grad = std::vector<float>(3 * length);
+  std::vector<float> to = std::vector<float>(4 * outLength, 9);
+  std::vector<int64_t> input = {1, 3, 1};
+};
+
+} // namespace
+
+// A length of rows that the type leaves open is known to the code that runs: it
+// is compiled once for each length, as an operation of the engine is.
+TEST(Module, CodeKnowsTheLengthOfRows) {
+  TemporaryDirectory directory;
+  std::string path = directory.str();
+  EngineOptions options = uncached();
+  options.cache_dir = path.c_str();
+  Engine eager(uncached());
+  for (int64_t fromDisk : {0, 1}) {
+    Engine engine(options);
+    auto countMade = [&] {
+      return fromDisk ? engine.statistics().kernels_loaded
+                      : engine.statistics().kernels_compiled;
+    };
+    Module module(engine, kAnyRows);
+    EXPECT_EQ(countMade(), 1);
+    // Rows without elements, and long ones, have the code for any length.
+    int64_t made = 1;
+    for (int64_t length : {8, 8, 5, 8, 5, 0, 1 << 15}) {
+      AnyRows actual(length), expected(length);
+      actual.call(module);
+      eager.denseGrad(TensorView(expected.grad.data(), {3, length}),
+                      TensorView(expected.input.data(), {3}),
+                      expected.toView());
+      EXPECT_EQ(actual.to, expected.to) << length;
+      made = std::max(made, int64_t(length == 8 ? 2 : length == 5 ? 3 : 0));
+      EXPECT_EQ(countMade(), made) << length;
+    }
+    std::vector<float> weight = {1, 2, 3, 4, 5, 6}, out(6);
+    std::vector<int64_t> input = {1, 0};
+    module.call(
+        "lookup",
+        {TensorView(weight.data(), {2, 3}), TensorView(input.data(), {2, 1})},
+        {TensorView(out.data(), {2, 1, 3})});
+    EXPECT_THAT(out, ElementsAre(4, 5, 6, 1, 2, 3));
+    EXPECT_EQ(countMade(), 4);
+    // What others call keeps its type, and what calls it has no rows itself.
+    for (const char *name : {"called", "caller"}) {
+      module.call(name, {TensorView(weight.data(), {2, 3}),
+                         TensorView(input.data(), {2}),
+                         TensorView(out.data(), {2, 3})});
+      EXPECT_THAT(out, ElementsAre(4, 5, 6, 1, 2, 3));
+    }
+    EXPECT_EQ(countMade(), 4);
+    EXPECT_EQ(engine.statistics().kernels_compiled, fromDisk ? 0 : 4);
+  }
+}
+
+// Whichever threads want it; and lengths that do not fit each other, which do
+// not compile, are told as where the lengths are not known.
+TEST(Module, LengthsOfRowsAreCompiledOnce) {
+  Engine engine(uncached());
+  Module module(engine, kAnyRows);
+  runThreads(8, [&](int i) {
+    AnyRows rows(3 + i % 2);
+    rows.call(module);
+    EXPECT_EQ(rows.to[rows.length], rows.grad[0] + rows.grad[2 * rows.length]);
+  });
+  EXPECT_EQ(engine.statistics().kernels_compiled, 3);
+  for (int repeat = 0; repeat < 2; ++repeat)
+    EXPECT_THAT(getMessage([&] { AnyRows(6, 5).call(module); },
+                           EMBEDDING_INVALID_ARGUMENT),
+                HasSubstr("embedding.dense_grad: expected dimension 1 of "));
+  EXPECT_EQ(engine.statistics().kernels_compiled, 3);
+}
+
+// Who calls with ever new lengths gets the code for any length in the end.
+TEST(Module, LengthsOfRowsAreFew) {
+  Engine engine(uncached());
+  Module module(engine, kAnyRows);
+  for (int64_t length = 1; length <= 20; ++length) {
+    AnyRows rows(length);
+    rows.call(module);
+    EXPECT_EQ(rows.to[length], rows.grad[0] + rows.grad[2 * length]);
+  }
+  EXPECT_EQ(engine.statistics().kernels_compiled, 1 + 16);
+}
+
 TEST(Module, Threads) {
   Engine engine(uncached(2));
   Module module(engine, kFunctions);

@@ -265,14 +265,16 @@ Result<CompileKernel> Engine::loadCompiler() {
 }
 
 CodeCache::Made Engine::getModule(std::string_view ir, int32_t chip,
-                                  bool atomicGradients, bool assumesSizes) {
+                                  bool atomicGradients, bool assumesSizes,
+                                  std::string rowLengths) {
   ModuleTarget target = {cpu ? cpu->c_str() : nullptr, chip,
                          lowering == EMBEDDING_LOWERING_NAIVE, atomicGradients,
                          assumesSizes,
                          // Those of the CPU do not matter to a GPU.
                          chip != 0 ? 0
                                    : static_cast<int32_t>(std::min<int64_t>(
-                                         getNumThreads(), cost::kManyThreads))};
+                                         getNumThreads(), cost::kManyThreads)),
+                         std::move(rowLengths)};
   CodeCache::Made code = codes->get(target.str() + "\n" + std::string(ir), [&] {
     return compileInProcess(getCompilerPath(), kCompilerFingerprint, ir,
                             target);

@@ -47,7 +47,8 @@ public:
   /// The functions of `ir` for the GPU `chip`, or the CPU if that is 0. Work on
   /// a GPU may need its code as long as the engine lives.
   CodeCache::Made getModule(std::string_view ir, int32_t chip,
-                            bool atomicGradients, bool assumesSizes);
+                            bool atomicGradients, bool assumesSizes,
+                            std::string rowLengths = "");
 
   void parallelFor(int64_t size, int64_t grain, EmbeddingRangeFunction function,
                    void *context) override;

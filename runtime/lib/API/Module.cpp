@@ -10,7 +10,10 @@
 
 #include "API/Engine.h"
 #include "Call/CompiledFunction.h"
+#include "Host/Fork.h"
 
+#include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <deque>
 
@@ -26,7 +29,8 @@ namespace {
 struct Function {
   /// `code` outlives it.
   Function(const ModuleCode::Function &code, void *entry)
-      : signature(code.fields.data(), code.names.data()), entry(entry) {
+      : code(code), signature(code.fields.data(), code.names.data()),
+        entry(entry) {
     describe(signature.arguments);
     describe(signature.results);
   }
@@ -39,9 +43,23 @@ struct Function {
             operands.data() + signature.arguments.size()};
   }
 
+  const ModuleCode::Function &code;
   Signature signature;
   void *entry;
   std::vector<EmbeddingOperand> operands;
+
+  /// Code for rows of one length each.
+  struct Version {
+    std::vector<int64_t> rowLengths;
+    /// That of the function where there is no better.
+    void *entry;
+    CodeCache::Pointer code;
+    const Version *next;
+  };
+  /// A list that grows at its head, under the mutex of the module, and is read
+  /// without one.
+  std::atomic<const Version *> newest{nullptr};
+  std::deque<Version> versions;
   std::deque<std::vector<int64_t>> shapes;
 
 private:
@@ -103,12 +121,19 @@ struct EmbeddingModule {
   }
 
 private:
+  /// The code of `function` for rows as they are in `call`.
+  void *getEntry(Function &function, const CompiledCall &call);
+  void *makeEntry(Function &function, std::vector<int64_t> rowLengths);
+
   Engine &engine;
+  std::string ir;
+  bool assumesSizes = false;
   /// That of a GPU, or -1.
   int32_t deviceId = -1;
   std::deque<Function> functions;
   std::vector<EmbeddingFunction> descriptions;
   CodeCache::Pointer code;
+  std::mutex mutex;
 };
 
 Status EmbeddingModule::compile(std::string_view ir,
@@ -131,18 +156,88 @@ Status EmbeddingModule::compile(std::string_view ir,
   if (!made)
     return made.failure();
   code = std::move(*made);
+  assumesSizes = options.assume_sizes != 0;
   for (const ModuleCode::Function &described : code->functions) {
     void *entry = code->object.find(described.entry);
     descriptions.push_back(
         functions.emplace_back(described, entry).getDescription());
+    if (this->ir.empty() && !described.rowArguments.empty())
+      this->ir = ir;
   }
   return success();
 }
 
+//===----------------------------------------------------------------------===//
+// Lengths of rows
+//===----------------------------------------------------------------------===//
+
+/// Versions of a function: who calls it with ever new lengths has no use for
+/// more.
+static constexpr size_t kMaxVersions = 16;
+
+void *EmbeddingModule::getEntry(Function &function, const CompiledCall &call) {
+  const std::vector<int64_t> &rowArguments = function.code.rowArguments;
+  if (rowArguments.empty() || deviceId >= 0)
+    return function.entry;
+  auto getLength = [&](size_t i) {
+    const Tensor &rows = call.getArgument(rowArguments[i]);
+    return getSpecRowLength(rows.size(rows.rank() - 1), rows.elementBytes());
+  };
+  for (const Function::Version *version =
+           function.newest.load(std::memory_order_acquire);
+       version; version = version->next) {
+    bool isSame = true;
+    for (size_t i = 0; i < rowArguments.size() && isSame; ++i)
+      isSame = version->rowLengths[i] == getLength(i);
+    if (isSame)
+      return version->entry;
+  }
+  std::vector<int64_t> lengths;
+  for (size_t i = 0; i < rowArguments.size(); ++i)
+    lengths.push_back(getLength(i));
+  return makeEntry(function, std::move(lengths));
+}
+
+void *EmbeddingModule::makeEntry(Function &function,
+                                 std::vector<int64_t> rowLengths) {
+  {
+    NoForkScope noFork;
+    std::lock_guard<std::mutex> lock(mutex);
+    if (function.versions.size() >= kMaxVersions)
+      return function.entry;
+  }
+  void *entry = function.entry;
+  CodeCache::Pointer versionCode;
+  // What has no elements, or is too long for code of its own, has none.
+  bool areKnown = std::find(rowLengths.begin(), rowLengths.end(),
+                            KernelSpec::kDynamic) == rowLengths.end();
+  if (areKnown) {
+    CodeCache::Made made = engine.getModule(
+        ir, /*chip=*/0, /*atomicGradients=*/false, assumesSizes,
+        describeRowLengths(function.signature.name, rowLengths));
+    // Lengths that do not fit each other do not compile. The function says so.
+    if (made) {
+      versionCode = std::move(*made);
+      entry = versionCode->object.find(versionCode->functions[0].entry);
+    }
+  }
+  NoForkScope noFork;
+  std::lock_guard<std::mutex> lock(mutex);
+  function.versions.push_back(
+      {std::move(rowLengths), entry, std::move(versionCode),
+       function.newest.load(std::memory_order_relaxed)});
+  function.newest.store(&function.versions.back(), std::memory_order_release);
+  return entry;
+}
+
+//===----------------------------------------------------------------------===//
+// Calls
+//===----------------------------------------------------------------------===//
+
 Status EmbeddingModule::call(const char *name, const void *const *arguments,
                              const EmbeddingCallOptions &options) {
-  const Function *function = nullptr;
-  for (const Function &known : functions)
+  Function *function = nullptr;
+  for (Function &known : functions)
     if (std::strcmp(known.signature.name, name) == 0)
       function = &known;
   if (!function)
@@ -160,7 +255,10 @@ Status EmbeddingModule::call(const char *name, const void *const *arguments,
   CompiledCall call(engine, signature,
                     options.make_result ? static_cast<Results &>(made) : given,
                     static_cast<CUstream>(options.stream));
-  return call.run(&function->entry, arguments, device);
+  if (Status taken = call.take(arguments, device); !taken)
+    return taken;
+  void *entry = getEntry(*function, call);
+  return call.run(&entry);
 }
 
 //===----------------------------------------------------------------------===//

@@ -170,12 +170,9 @@ Status CompiledCall::checkApart(int64_t number, const Tensor &result) {
   return success();
 }
 
-Status CompiledCall::run(void *const *functions, const void *const *given,
-                         CallDevice callDevice) {
+Status CompiledCall::take(const void *const *given, CallDevice callDevice) {
   if (Status supported = checkX86Level(signature.x86Level); !supported)
     return supported;
-  SmallArray<int64_t, 64> memrefs(signature.memrefWords);
-  SmallArray<void *, 16> pointers(arguments.size());
   int64_t *memref = memrefs.data();
   for (size_t number = 0; number < arguments.size(); ++number) {
     const Operand &argument = signature.arguments[number];
@@ -201,10 +198,15 @@ Status CompiledCall::run(void *const *functions, const void *const *given,
     if (const Tensor *known = results.getKnown(number))
       if (Status apart = checkApart(number, *known); !apart)
         return apart;
+  deviceId = callDevice.id;
+  return success();
+}
+
+Status CompiledCall::run(void *const *functions) {
   Device *device = nullptr;
   std::optional<DeviceScope> scope;
   if (isForDevice()) {
-    Result<Device *> found = machine.getDevice(callDevice.id);
+    Result<Device *> found = machine.getDevice(deviceId);
     if (!found)
       return found.failure();
     device = *found;

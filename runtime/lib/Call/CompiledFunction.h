@@ -179,13 +179,15 @@ public:
                CUstream stream)
       : GeneratedCall(machine, /*onDevice=*/nullptr), signature(signature),
         results(results), stream(stream), arguments(signature.arguments.size()),
+        memrefs(signature.memrefWords), pointers(signature.arguments.size()),
         placed(signature.results.size()) {}
 
-  /// `functions` has one for each GPU of the signature, or one for the CPU.
-  /// `given` points to DLTensors and to values of scalars. `device` is what
+  /// Takes arguments: DLTensors, and values of scalars. `device` is what
   /// results have said of it, which may be the only tensors.
-  Status run(void *const *functions, const void *const *given,
-             CallDevice device);
+  Status take(const void *const *given, CallDevice device);
+  const Tensor &getArgument(int64_t number) const { return arguments[number]; }
+  /// `functions` has one for each GPU of the signature, or one for the CPU.
+  Status run(void *const *functions);
 
   /// Takes a tensor for an operand if it fits.
   static Status takeTensor(const DLTensor *dlTensor, const Operand &operand,
@@ -210,6 +212,10 @@ private:
   CUstream stream;
   /// A scalar has none.
   SmallArray<Tensor, 8> arguments;
+  /// Of them, as compiled code takes them.
+  SmallArray<int64_t, 64> memrefs;
+  SmallArray<void *, 16> pointers;
+  int32_t deviceId = -1;
   /// Of each result, when that is known: where it goes.
   struct Placed {
     char *destination = nullptr;

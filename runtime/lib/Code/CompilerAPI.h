@@ -17,6 +17,9 @@
 
 #include "Code/KernelSpec.h"
 
+#include <string_view>
+#include <vector>
+
 namespace embedding::runtime {
 
 struct CompilerOutput {
@@ -42,6 +45,8 @@ struct ModuleTarget {
   bool assumesSizes;
   /// At most cost::kManyThreads.
   int32_t numThreads;
+  /// If not empty, `describeRowLengths` of the one function that is wanted.
+  std::string rowLengths;
 
   /// The target as one line, its part of the key of a cached module: all but
   /// the CPU, which the engine describes.
@@ -49,9 +54,20 @@ struct ModuleTarget {
     return "module " + std::to_string(chip) + (isNaive ? " naive" : "") +
            (atomicGradients ? " atomic" : "") +
            (assumesSizes ? " assumed" : "") + " threads " +
-           std::to_string(numThreads);
+           std::to_string(numThreads) +
+           (rowLengths.empty() ? "" : " rows " + rowLengths);
   }
 };
+
+/// Names a function whose arguments that are rows have rows of `lengths`, in
+/// the order of ModuleCode::Function::rowArguments.
+inline std::string describeRowLengths(std::string_view function,
+                                      const std::vector<int64_t> &lengths) {
+  std::string text = std::to_string(lengths.size());
+  for (int64_t length : lengths)
+    text += " " + std::to_string(length);
+  return text + " " + std::string(function);
+}
 
 /// Names the sources of the compiler and its LLVM: the library must have been
 /// built from the same as the runtime, whose cache it fills.

@@ -147,7 +147,8 @@ Result<std::string> embedding::runtime::compileInProcess(
     return compilerError("cannot start: " + std::string(std::strerror(error)));
 
   // A field that is not passed on does not compile.
-  auto [cpu, chip, isNaive, atomicGradients, assumesSizes, numThreads] = target;
+  auto [cpu, chip, isNaive, atomicGradients, assumesSizes, numThreads,
+        rowLengths] = target;
   std::string loader = getLoader();
   std::string texts[] = {loader,
                          library,
@@ -157,7 +158,8 @@ Result<std::string> embedding::runtime::compileInProcess(
                          std::to_string(isNaive),
                          std::to_string(atomicGradients),
                          std::to_string(assumesSizes),
-                         std::to_string(numThreads)};
+                         std::to_string(numThreads),
+                         rowLengths};
   std::vector<char *> arguments;
   for (std::string &text : texts)
     arguments.push_back(text.data());

@@ -97,14 +97,19 @@ static void append(std::string &to, std::string_view text) {
   to.append(text);
 }
 
+static void append(std::string &to, const std::vector<int64_t> &numbers) {
+  append(to, {reinterpret_cast<const char *>(numbers.data()),
+              numbers.size() * sizeof(int64_t)});
+}
+
 std::string ModuleCode::write() const {
   std::string bytes = object;
   append(bytes, functions.size());
   for (const Function &function : functions) {
-    append(bytes, {reinterpret_cast<const char *>(function.fields.data()),
-                   function.fields.size() * sizeof(int64_t)});
+    append(bytes, function.fields);
     append(bytes, function.names);
     append(bytes, function.entry);
+    append(bytes, function.rowArguments);
   }
   append(bytes, object.size());
   return bytes;
@@ -138,6 +143,15 @@ struct Reader {
     rest.remove_prefix(size);
     return text;
   }
+
+  std::vector<int64_t> takeNumbers() {
+    std::string_view bytes = takeText();
+    std::vector<int64_t> numbers(bytes.size() / sizeof(int64_t));
+    if (!numbers.empty())
+      std::memcpy(numbers.data(), bytes.data(),
+                  numbers.size() * sizeof(int64_t));
+    return numbers;
+  }
 };
 
 } // namespace
@@ -156,13 +170,10 @@ std::optional<ModuleCode> ModuleCode::read(std::string_view bytes) {
   uint64_t numFunctions = reader.takeNumber();
   for (uint64_t i = 0; i < numFunctions && !reader.isDamaged; ++i) {
     Function &function = code.functions.emplace_back();
-    std::string_view fields = reader.takeText();
-    function.fields.resize(fields.size() / sizeof(int64_t));
-    if (!function.fields.empty())
-      std::memcpy(function.fields.data(), fields.data(),
-                  function.fields.size() * sizeof(int64_t));
+    function.fields = reader.takeNumbers();
     function.names = reader.takeText();
     function.entry = reader.takeText();
+    function.rowArguments = reader.takeNumbers();
     reader.isDamaged |= !isSignature(function.fields, function.names);
   }
   if (reader.isDamaged || !reader.rest.empty())

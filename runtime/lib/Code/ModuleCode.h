@@ -25,6 +25,9 @@ struct ModuleCode {
     std::string names;
     /// Of the function in the object that takes an array of pointers.
     std::string entry;
+    /// The arguments that are rows of a length which the type leaves open, and
+    /// which code is better off to know.
+    std::vector<int64_t> rowArguments;
   };
   std::vector<Function> functions;
   /// A shared object.

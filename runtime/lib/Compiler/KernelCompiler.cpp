@@ -261,7 +261,7 @@ static LogicalResult compile(Compilation &compilation, const KernelSpec &spec,
   auto add = [&](const std::string &name) {
     std::string entry = "embedding_kernel_" + name;
     mlir::embedding::addPackedFunction(*module, name, entry);
-    functions.push_back({{0, 0, 0, 0}, name + '\0', entry});
+    functions.push_back({{0, 0, 0, 0}, name + '\0', entry, {}});
   };
   add(spec.getFunctionName());
   if (!isOfRange(spec))

@@ -51,7 +51,7 @@ int main(int argc, char **argv) {
     setrlimit(RLIMIT_FSIZE, &fileSize);
   }
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (argc != 8 || std::strcmp(argv[1], kCompilerFingerprint) != 0)
+  if (argc != 9 || std::strcmp(argv[1], kCompilerFingerprint) != 0)
     return answer(CompilerAnswer::kError,
                   "compiler: it was built from other sources than the runtime");
   auto ir = llvm::MemoryBuffer::getOpenFile(
@@ -62,9 +62,13 @@ int main(int argc, char **argv) {
                                               ir.getError().message());
   auto chip = static_cast<int32_t>(std::strtol(argv[3], nullptr, 10));
   auto numThreads = static_cast<int32_t>(std::strtol(argv[7], nullptr, 10));
-  ModuleTarget target = {argv[2],           chip,
-                         argv[4][0] == '1', argv[5][0] == '1',
-                         argv[6][0] == '1', numThreads};
+  ModuleTarget target = {argv[2],
+                         chip,
+                         argv[4][0] == '1',
+                         argv[5][0] == '1',
+                         argv[6][0] == '1',
+                         numThreads,
+                         argv[8]};
   int status = 1;
   CompilerOutput output;
   output.context = &status;

@@ -103,7 +103,9 @@ embedding_call_compiled(const int64_t *signature, const char *names,
       return taken;
     CompiledCall call(ProcessMachine::get(), parsed, results,
                       static_cast<CUstream>(stream));
-    return call.run(functions, arguments, device);
+    if (Status taken = call.take(arguments, device); !taken)
+      return taken;
+    return call.run(functions);
   });
 }
 
