@@ -296,13 +296,51 @@ template <typename OpTy> struct NormalizePaddingIdx : OpRewritePattern<OpTy> {
   }
 };
 
+/// Knows what is cast to less. Upstream's pattern for operations with
+/// destinations, which this one goes before, forgets properties: modes,
+/// padding.
+template <typename OpTy> struct FoldTensorCasts : OpRewritePattern<OpTy> {
+  explicit FoldTensorCasts(MLIRContext *context)
+      : OpRewritePattern<OpTy>(context, /*benefit=*/2) {}
+
+  LogicalResult matchAndRewrite(OpTy op,
+                                PatternRewriter &rewriter) const override {
+    SmallVector<Value> operands(op->getOperands());
+    SmallVector<Type> types(op->getResultTypes());
+    bool isFound = false;
+    for (OpOperand &operand : op->getOpOperands()) {
+      auto cast = operand.get().getDefiningOp<tensor::CastOp>();
+      if (!cast || !tensor::canFoldIntoConsumerOp(cast))
+        continue;
+      isFound = true;
+      operands[operand.getOperandNumber()] = cast.getSource();
+      if (op.isDpsInit(&operand))
+        types[op.getTiedOpResult(&operand).getResultNumber()] =
+            cast.getSource().getType();
+    }
+    if (!isFound)
+      return failure();
+    Operation *folded = rewriter.insert(Operation::create(
+        op.getLoc(), op->getName(), types, operands,
+        op->getDiscardableAttrDictionary(), op->getPropertiesStorage(),
+        BlockRange(), /*numRegions=*/0));
+    SmallVector<Value> results;
+    for (auto [result, type] :
+         llvm::zip_equal(folded->getResults(), op->getResultTypes()))
+      results.push_back(
+          rewriter.createOrFold<tensor::CastOp>(op.getLoc(), type, result));
+    rewriter.replaceOp(op, results);
+    return success();
+  }
+};
+
 } // namespace
 
 /// Adds the patterns that any operation with indices has.
 template <typename OpTy>
 static void addRowIndexingPatterns(RewritePatternSet &patterns) {
-  patterns.add<AssumeConstantIndicesInRange<OpTy>, ReduceToCheckIfDead<OpTy>>(
-      patterns.getContext());
+  patterns.add<AssumeConstantIndicesInRange<OpTy>, ReduceToCheckIfDead<OpTy>,
+               FoldTensorCasts<OpTy>>(patterns.getContext());
   if constexpr (llvm::is_detected<GetPaddingIdx, OpTy>::value)
     patterns.add<NormalizePaddingIdx<OpTy>>(patterns.getContext());
 }

@@ -121,3 +121,25 @@ func.func @memref_cast(%t: memref<5x3xf32>, %i: memref<2xi64>) {
   embedding.renorm max_norm(1.0) ins(%cast : memref<?xi64>) outs(%t : memref<5x3xf32>)
   return
 }
+
+// What is said of an operation stays when it knows more of its tensors.
+// CHECK-LABEL: func @casts_keep_properties
+func.func @casts_keep_properties(%t: tensor<?x3xf32>, %i: tensor<2xi64>, %dy: tensor<2x3xf32>, %n: index)
+    -> (tensor<?x?xf32>, tensor<?x?xf32>, tensor<?x?xf32>, tensor<?x?xf32>) {
+  %table = tensor.cast %t : tensor<?x3xf32> to tensor<?x?xf32>
+  %indices = tensor.cast %i : tensor<2xi64> to tensor<?xi64>
+  %grad = tensor.cast %dy : tensor<2x3xf32> to tensor<?x?xf32>
+  // CHECK: embedding.lookup padding_idx(1) out_of_range(zero) ins(%{{.*}} : tensor<?x3xf32>, tensor<2xi64>) outs(%{{.*}} : tensor<2x3xf32>)
+  %0 = embedding.lookup padding_idx(1) out_of_range(zero)
+    ins(%table, %indices : tensor<?x?xf32>, tensor<?xi64>) outs(%grad : tensor<?x?xf32>) -> tensor<?x?xf32>
+  // CHECK: embedding.renorm max_norm(5.000000e-01) norm_type(1.000000e+00) out_of_range(clamp) {embedding.schedule = #embedding.schedule<grouping = radix_sort>} ins(%{{.*}} : tensor<2xi64>)
+  %1 = embedding.renorm max_norm(0.5) norm_type(1.0) out_of_range(clamp) {embedding.schedule = #embedding.schedule<grouping = radix_sort>}
+    ins(%indices : tensor<?xi64>) outs(%table : tensor<?x?xf32>) -> tensor<?x?xf32>
+  // CHECK: embedding.dense_grad padding_idx(1) scale_grad_by_freq out_of_range(assume) ins(%{{.*}} : tensor<2x3xf32>, tensor<2xi64>) outs(%{{.*}} : tensor<?x3xf32>)
+  %2 = embedding.dense_grad padding_idx(1) scale_grad_by_freq out_of_range(assume)
+    ins(%grad, %indices : tensor<?x?xf32>, tensor<?xi64>) outs(%table : tensor<?x?xf32>) -> tensor<?x?xf32>
+  // CHECK: embedding.double_backward padding_idx(1) out_of_range(zero) ins(%{{.*}} : tensor<?x3xf32>, tensor<2xi64>) outs(%{{.*}} : tensor<2x3xf32>)
+  %3 = embedding.double_backward padding_idx(1) out_of_range(zero)
+    ins(%table, %indices : tensor<?x?xf32>, tensor<?xi64>) outs(%grad : tensor<?x?xf32>) -> tensor<?x?xf32>
+  return %0, %1, %2, %3 : tensor<?x?xf32>, tensor<?x?xf32>, tensor<?x?xf32>, tensor<?x?xf32>
+}
