@@ -118,7 +118,10 @@ embedding_call_options_init(EmbeddingCallOptions *options, size_t struct_size);
  * or the address of a scalar's value, of 8 bytes for `index`; and then, without
  * `make_result`, a `const DLTensor *` for each result, which is written there;
  * what it holds after a failure is unspecified.
- * Types, shapes and strides that the function's type fixes are checked before
+ * On the CPU, arguments that are rows of an operation of the dialect, of a
+ * length that their type leaves open, have the function compiled for their
+ * lengths when it is first called with them (see docs/Runtime.md). Types,
+ * shapes and strides that the function's type fixes are checked before
  * it runs; tensors are compact and row-major unless their memref says
  * otherwise. A memref is read and written in place. A tensor is not written: on
  * the CPU a function that updates one updates a copy, for a GPU it does not
