@@ -47,6 +47,8 @@ using GetPaddingIdx = decltype(std::declval<OpTy &>().getPaddingIdx());
 template <typename OpTy>
 using GetDynamicPaddingIdx =
     decltype(std::declval<OpTy &>().getDynamicPaddingIdx());
+template <typename OpTy>
+using GetWeights = decltype(std::declval<OpTy &>().getWeights());
 
 /// Verifies operands, and those attributes that `op` has.
 template <typename OpTy> LogicalResult verifyRowIndexing(OpTy op) {
@@ -66,6 +68,11 @@ template <typename OpTy> LogicalResult verifyRowIndexing(OpTy op) {
     if (op.getPaddingIdx() && op.getDynamicPaddingIdx())
       return op.emitOpError(
           "expected padding_idx to be either a number or a value");
+  }
+  if constexpr (llvm::is_detected<GetWeights, OpTy>::value) {
+    if (op.getWeights() && op.getScaleGradByFreq())
+      return op.emitOpError(
+          "expected either weights or scale_grad_by_freq, which makes them");
   }
   if constexpr (llvm::is_detected<GetPaddingIdx, OpTy>::value)
     return verifyPaddingIdx(op, op.getPaddingIdx(), op.getStaticNumRows());
@@ -90,6 +97,12 @@ LogicalResult reifyDestinations(RowIndexingOpInterface op, OpBuilder &builder,
 
 void getRowIndexingEffects(
     RowIndexingOpInterface op,
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
+        &effects);
+
+/// On memrefs, of an operation that reads its inputs and writes its inits.
+void getDestinationStyleEffects(
+    DestinationStyleOpInterface op,
     SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
         &effects);
 

@@ -23,33 +23,14 @@ using namespace mlir::embedding;
 // Operands
 //===----------------------------------------------------------------------===//
 
-/// The position among the operands of `op` of the one that is `number` in its
-/// description, and not optional.
-static unsigned getPosition(Operation *op, const OperationDesc &operation,
-                            int number) {
-  if (op->getNumOperands() == static_cast<unsigned>(operation.numOperands))
-    return number;
-  // One operand is optional at most, and left out.
-  int leftOut = 0;
-  while (!operation.operands[leftOut].isOptional)
-    ++leftOut;
-  return number > leftOut ? number - 1 : number;
-}
-
 /// Calls `visit` with each tensor or memref of `op`, and its description.
 template <typename Visit>
 static void forEachTensor(RowIndexingOpInterface op, const Visit &visit) {
-  const OperationDesc &operation = op.getDescription();
-  for (int number = 0; number < operation.numOperands; ++number)
-    if (operation.operands[number].isTensor())
-      visit(operation.operands[number],
-            op->getOpOperand(getPosition(op, operation, number)));
-}
-
-Value embedding::detail::getDescribedOperand(Operation *op,
-                                             const OperationDesc &operation,
-                                             int number) {
-  return op->getOperand(getPosition(op, operation, number));
+  for (auto [number, desc] : llvm::enumerate(op.getDescription())) {
+    OperandRange values = op.getDescribedOperands(number);
+    if (desc.isTensor() && !values.empty())
+      visit(desc, op->getOpOperand(values.getBeginOperandIndex()));
+  }
 }
 
 MutableOperandRange embedding::detail::getDestinations(Operation *op) {
@@ -115,6 +96,10 @@ FindOutOfRangeOp embedding::createCheck(OpBuilder &builder,
 // Verification
 //===----------------------------------------------------------------------===//
 
+Type embedding::getAccumulatorType(Type element) {
+  return element.isF64() ? element : Float32Type::get(element.getContext());
+}
+
 /// Whether a value of `type` occupies the same number of bits on every target.
 static bool hasFixedWidth(Type type) {
   if (auto complex = dyn_cast<ComplexType>(type))
@@ -140,11 +125,19 @@ static LogicalResult verifyElements(RowIndexingOpInterface op,
   if (desc.elements == Elements::fixedWidth && !hasFixedWidth(element))
     return op->emitOpError("expected elements of ")
            << desc.name << " to have a fixed width, but got " << element;
-  if (!desc.hasRows())
+  if (!desc.hasRows() && desc.elements != Elements::accumulators)
     return success();
   const OperationDesc &operation = op.getDescription();
   Type expected =
       getShapedType(op.getDescribedOperand(operation.rows)).getElementType();
+  if (desc.elements == Elements::accumulators) {
+    if (element == getAccumulatorType(expected))
+      return success();
+    return op->emitOpError("expected elements of ")
+           << desc.name << " to be " << getAccumulatorType(expected)
+           << ", which sums of " << expected << " are taken in, but got "
+           << element;
+  }
   if (element == expected)
     return success();
   return op->emitOpError("expected elements of ")
@@ -513,7 +506,7 @@ struct DoubleBackwardToLookup : OpRewritePattern<DoubleBackwardOp> {
   LogicalResult matchAndRewrite(DoubleBackwardOp op,
                                 PatternRewriter &rewriter) const override {
     if (op.getPaddingIdx() || op.getDynamicPaddingIdx() ||
-        op.getScaleGradByFreq())
+        op.getScaleGradByFreq() || op.getWeights())
       return failure();
     rewriter.replaceOpWithNewOp<LookupOp>(op, op.getGradGradTable(),
                                           op.getIndices(), op.getOut(),

@@ -12,6 +12,8 @@
 
 #include "mlir/IR/TypeUtilities.h"
 
+#include "llvm/ADT/TypeSwitch.h"
+
 using namespace mlir;
 using namespace mlir::embedding;
 
@@ -26,7 +28,8 @@ int64_t SizeRelation::getStaticSize() const {
 int64_t SizeRelation::getStaticExpected() const {
   ShapedType type = getShapedType(other);
   if (otherDim)
-    return type.getDimSize(*otherDim);
+    return type.isDynamicDim(*otherDim) ? ShapedType::kDynamic
+                                        : type.getDimSize(*otherDim) + more;
   return type.hasStaticShape() ? type.getNumElements() + more
                                : ShapedType::kDynamic;
 }
@@ -42,6 +45,8 @@ static void appendRelations(RowIndexingOpInterface op, int number,
   const OperationDesc &operation = op.getDescription();
   const OperandDesc &desc = operation.operands[number];
   Value operand = op.getDescribedOperand(number);
+  if (!operand)
+    return;
   Value indices = op.getIndices();
   int64_t dim = 0;
   for (Size size : desc)
@@ -72,14 +77,49 @@ static void appendRelations(RowIndexingOpInterface op, int number,
     }
 }
 
-SmallVector<SizeRelation>
-embedding::getSizeRelations(RowIndexingOpInterface op) {
+static SmallVector<SizeRelation> getSizeRelations(RowIndexingOpInterface op) {
   SmallVector<SizeRelation> relations;
   const OperationDesc &operation = op.getDescription();
   for (int number = 0; number < operation.numOperands; ++number)
     if (operation.operands[number].isTensor())
       appendRelations(op, number, relations);
   return relations;
+}
+
+static SmallVector<SizeRelation> getSizeRelations(ReduceOp op) {
+  Value sums = op.getSums(), values = op.getValues(), rows = op.getRows();
+  return {{"values", values, getShapedType(values).getRank() - 1, "sums", sums,
+           /*otherDim=*/1},
+          {"offsets", op.getOffsets(), 0, rows ? "rows" : "sums",
+           rows ? rows : sums, /*otherDim=*/0, /*more=*/1}};
+}
+
+static SmallVector<SizeRelation> getSizeRelations(InverseFrequenciesOp op) {
+  return {{"weights", op.getWeights(), 0, "positions", op.getPositions(),
+           /*otherDim=*/0}};
+}
+
+SmallVector<SizeRelation> embedding::getSizeRelations(Operation *op) {
+  return llvm::TypeSwitch<Operation *, SmallVector<SizeRelation>>(op)
+      .Case<RowIndexingOpInterface, ReduceOp, InverseFrequenciesOp>(
+          [](auto op) { return ::getSizeRelations(op); })
+      .Default([](Operation *) { return SmallVector<SizeRelation>(); });
+}
+
+//===----------------------------------------------------------------------===//
+// Verification
+//===----------------------------------------------------------------------===//
+
+LogicalResult embedding::verifySizes(Operation *op,
+                                     ArrayRef<SizeRelation> relations) {
+  const auto *broken = llvm::find_if_not(
+      relations, [](const SizeRelation &r) { return r.isPossible(); });
+  if (broken == relations.end())
+    return success();
+  return op->emitOpError("expected dimension ")
+         << broken->dim << " of " << broken->name << " to be "
+         << broken->getStaticExpected() << ", but got "
+         << broken->getStaticSize();
 }
 
 /// Says that operand `number`, of a row for each index, has another shape.
@@ -101,7 +141,7 @@ LogicalResult embedding::verifySizes(RowIndexingOpInterface op) {
   const OperationDesc &operation = op.getDescription();
   for (int number = 0; number < operation.numOperands; ++number) {
     const OperandDesc &desc = operation.operands[number];
-    if (!desc.isTensor())
+    if (!desc.isTensor() || !op.getDescribedOperand(number))
       continue;
     bool isPerIndex = desc.hasIndexShape() && desc.hasRows();
     if (isPerIndex && getShapedType(op.getDescribedOperand(number)).getRank() !=
@@ -109,16 +149,12 @@ LogicalResult embedding::verifySizes(RowIndexingOpInterface op) {
       return reportShape(op, number);
     SmallVector<SizeRelation> relations;
     appendRelations(op, number, relations);
-    const auto *broken = llvm::find_if_not(
+    bool isPossible = llvm::all_of(
         relations, [](const SizeRelation &r) { return r.isPossible(); });
-    if (broken == relations.end())
-      continue;
-    if (isPerIndex)
+    if (isPerIndex && !isPossible)
       return reportShape(op, number);
-    return op->emitOpError("expected dimension ")
-           << broken->dim << " of " << broken->name << " to be "
-           << broken->getStaticExpected() << ", but got "
-           << broken->getStaticSize();
+    if (failed(verifySizes(op, relations)))
+      return failure();
   }
   return success();
 }

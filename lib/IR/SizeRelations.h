@@ -20,8 +20,9 @@ struct SizeRelation {
   int64_t dim;
   const char *otherName;
   Value other;
-  /// Nothing for the number of elements of `other`, to which `more` is added.
+  /// Nothing for the number of elements of `other`.
   std::optional<int64_t> otherDim;
+  /// What is added to that.
   int64_t more = 0;
 
   int64_t getStaticSize() const;
@@ -33,8 +34,10 @@ struct SizeRelation {
 
 /// The relations that the constraints of `op`, which holds those of ranks,
 /// require.
-SmallVector<SizeRelation> getSizeRelations(RowIndexingOpInterface op);
+SmallVector<SizeRelation> getSizeRelations(Operation *op);
 
+/// Verifies that the static sizes of `relations`, some of `op`, agree.
+LogicalResult verifySizes(Operation *op, ArrayRef<SizeRelation> relations);
 /// Verifies the constraints that the relations of `op` are part of.
 LogicalResult verifySizes(RowIndexingOpInterface op);
 

@@ -41,10 +41,12 @@ static void addEmbeddingToLinalg(OpPassManager &pm,
 
 static void addRowLowering(OpPassManager &pm,
                            const CPUPipelineOptions &options) {
+  pm.addPass(createEmbeddingDecomposeOperationsPass(
+      {Scatter::in_order,
+       options.parallelism == CPUParallelism::none ? 1 : options.numThreads}));
   // What writes where the data says becomes loops on memory, not on tensors.
   pm.addPass(createConvertEmbeddingToLoopsPass(
       {options.prefetch, options.prefetchRowsAhead,
-       options.parallelism == CPUParallelism::none ? 1 : options.numThreads,
        options.allocation == CPUAllocation::callback}));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

@@ -37,9 +37,11 @@ static void addEmbeddingToGPU(OpPassManager &pm,
   if (options.checkSizes)
     addSizeChecks(pm);
   addBufferization(pm, /*alignment=*/0);
-  pm.addPass(createConvertEmbeddingToGPUPass({options.rowAlignment,
-                                              options.atomicGradients,
-                                              hasVectorAtomics(options.chip)}));
+  pm.addPass(createEmbeddingDecomposeOperationsPass(
+      {options.atomicGradients ? Scatter::atomic : Scatter::none,
+       /*numThreads=*/0}));
+  pm.addPass(createConvertEmbeddingToGPUPass(
+      {options.rowAlignment, hasVectorAtomics(options.chip)}));
   pm.addPass(createConvertEmbeddingToFuncPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

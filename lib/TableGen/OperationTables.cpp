@@ -215,9 +215,11 @@ static std::string getParameter(const Operand &operand) {
   return type + getParameterName(operand);
 }
 
-/// Whether it is a parameter and not one of the options.
+/// Whether it is a parameter: neither one of the options nor what only
+/// decompositions give an operation.
 static bool isParameter(const Operand &operand) {
-  return operand.name != "padding_idx";
+  return operand.name != "padding_idx" &&
+         !(operand.isTensor() && operand.isOptional);
 }
 
 /// The parameters of the C function: what is updated, what is read, numbers,

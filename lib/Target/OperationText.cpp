@@ -44,7 +44,7 @@ std::string mlir::embedding::getArgumentsText(const OperationDesc &operation,
                                               IsValue isArgument) {
   llvm::SmallVector<std::string> arguments;
   for (const OperandDesc &operand : operation)
-    if (operand.isTensor() || isArgument(operand))
+    if (isArgument(operand))
       arguments.push_back("%" + std::string(operand.name) + ": " +
                           getType(operand, getTensorType));
   return llvm::join(arguments, ", ");
@@ -62,7 +62,8 @@ std::string mlir::embedding::getOperationText(const OperationDesc &operation,
   for (bool isWritten : {false, true}) {
     llvm::SmallVector<std::string> names, types;
     for (const OperandDesc &operand : operation)
-      if (operand.isTensor() && operand.isWritten() == isWritten) {
+      if (operand.isTensor() && isValue(operand) &&
+          operand.isWritten() == isWritten) {
         names.push_back("%" + std::string(operand.name));
         types.push_back(getTensorType(operand));
       }

@@ -24,9 +24,9 @@ namespace {
 /// `kReadsFirstInit` says that the first destination is updated, not
 /// overwritten; any other is never read.
 template <typename OpTy, bool kReadsFirstInit = false>
-struct RowIndexingOpModel
+struct DestinationStyleOpModel
     : DstBufferizableOpInterfaceExternalModel<
-          RowIndexingOpModel<OpTy, kReadsFirstInit>, OpTy> {
+          DestinationStyleOpModel<OpTy, kReadsFirstInit>, OpTy> {
   bool bufferizesToMemoryRead(Operation *op, OpOperand &operand,
                               const AnalysisState &) const {
     auto destination = cast<DestinationStyleOpInterface>(op);
@@ -110,16 +110,22 @@ struct FindOutOfRangeOpInterface
 void embedding::registerBufferizableOpInterfaceExternalModels(
     DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, EmbeddingDialect *) {
-    LookupOp::attachInterface<RowIndexingOpModel<LookupOp>>(*context);
-    RenormOp::attachInterface<RowIndexingOpModel<RenormOp, true>>(*context);
-    RenormLookupOp::attachInterface<RowIndexingOpModel<RenormLookupOp, true>>(
+    LookupOp::attachInterface<DestinationStyleOpModel<LookupOp>>(*context);
+    RenormOp::attachInterface<DestinationStyleOpModel<RenormOp, true>>(
         *context);
-    DenseGradOp::attachInterface<RowIndexingOpModel<DenseGradOp>>(*context);
-    SparseGradOp::attachInterface<RowIndexingOpModel<SparseGradOp>>(*context);
-    CoalesceOp::attachInterface<RowIndexingOpModel<CoalesceOp>>(*context);
-    DoubleBackwardOp::attachInterface<RowIndexingOpModel<DoubleBackwardOp>>(
+    RenormLookupOp::attachInterface<
+        DestinationStyleOpModel<RenormLookupOp, true>>(*context);
+    DenseGradOp::attachInterface<DestinationStyleOpModel<DenseGradOp>>(
         *context);
-    GroupOp::attachInterface<RowIndexingOpModel<GroupOp>>(*context);
+    SparseGradOp::attachInterface<DestinationStyleOpModel<SparseGradOp>>(
+        *context);
+    CoalesceOp::attachInterface<DestinationStyleOpModel<CoalesceOp>>(*context);
+    DoubleBackwardOp::attachInterface<
+        DestinationStyleOpModel<DoubleBackwardOp>>(*context);
+    GroupOp::attachInterface<DestinationStyleOpModel<GroupOp>>(*context);
+    ReduceOp::attachInterface<DestinationStyleOpModel<ReduceOp>>(*context);
+    InverseFrequenciesOp::attachInterface<
+        DestinationStyleOpModel<InverseFrequenciesOp>>(*context);
     FindOutOfRangeOp::attachInterface<FindOutOfRangeOpInterface>(*context);
     context->loadDialect<memref::MemRefDialect>();
   });

@@ -598,7 +598,11 @@ public:
 
   void create() {
     llvm::TypeSwitch<Operation *>(op)
-        .Case([&](RowIndexingOpInterface op) { ofRowIndexing(op); })
+        .Case([&](RowIndexingOpInterface op) {
+          ofRelations();
+          ofNumRows(op);
+        })
+        .Case<ReduceOp, InverseFrequenciesOp>([&](auto) { ofRelations(); })
         .Case([&](linalg::LinalgOp op) { ofLoops(op); })
         .Case<tensor::ExtractSliceOp, memref::SubViewOp>(
             [&](auto op) { ofSlice(op, op.getSource()); })
@@ -650,7 +654,8 @@ private:
     expectAtMost(actual, last, what);
   }
 
-  void ofRowIndexing(RowIndexingOpInterface op);
+  void ofRelations();
+  void ofNumRows(RowIndexingOpInterface op);
   void ofLoops(linalg::LinalgOp op);
   void ofSlice(OffsetSizeAndStrideOpInterface op, Value whole);
   template <typename OpTy> void ofInserted(OpTy op);
@@ -671,25 +676,25 @@ private:
 
 } // namespace
 
-void Checks::ofRowIndexing(RowIndexingOpInterface op) {
+void Checks::ofRelations() {
   for (const SizeRelation &relation : getSizeRelations(op)) {
-    Value expected;
-    std::string other;
-    if (relation.otherDim) {
-      expected = getSize(b, relation.other, *relation.otherDim);
-      other = getDimText(*relation.otherDim, relation.otherName) + ",";
-    } else {
-      expected =
-          b.add(getNumElements(b, relation.other), b.index(relation.more));
-      other = relation.more == 0 ? "the number of indices,"
-                                 : "the number of indices and " +
-                                       std::to_string(relation.more) + ",";
+    bool isDim = relation.otherDim.has_value();
+    Value expected = isDim ? getSize(b, relation.other, *relation.otherDim)
+                           : getNumElements(b, relation.other);
+    std::string other = isDim
+                            ? getDimText(*relation.otherDim, relation.otherName)
+                            : "the number of indices";
+    if (relation.more != 0) {
+      expected = b.add(expected, b.index(relation.more));
+      other += " and " + std::to_string(relation.more);
     }
     expect(getSize(b, relation.operand, relation.dim), expected,
-           getDimText(relation.dim, relation.name), other);
+           getDimText(relation.dim, relation.name), other + ",");
   }
+}
 
-  // Positions and rows are sorted as one number of 64 bits.
+/// Positions and rows are sorted as one number of 64 bits.
+void Checks::ofNumRows(RowIndexingOpInterface op) {
   Value numRows = op.getTableOrNumRows();
   if (!numRows.getType().isIndex())
     return;

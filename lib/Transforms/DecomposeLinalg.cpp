@@ -33,7 +33,8 @@ struct DecomposeAggregated
   LogicalResult matchAndRewrite(linalg::AggregatedOpInterface op,
                                 PatternRewriter &rewriter) const override {
     // Those on memrefs do not decompose.
-    if (op->getNumResults() == 0)
+    if (!isa<linalg::LinalgDialect>(op->getDialect()) ||
+        op->getNumResults() == 0)
       return failure();
     FailureOr<SmallVector<Value>> results = op.decomposeOperation(rewriter);
     if (failed(results))

@@ -23,7 +23,8 @@ using namespace mlir::embedding;
 namespace {
 
 /// op(check) -> find, report, and op(assume) if nothing was found; or, without
-/// a branch, op(clamp): its result is nobody's if something was found.
+/// a branch, op(clamp): its result is nobody's if something was found. A group
+/// becomes op(zero).
 struct SplitCheck : OpInterfaceRewritePattern<RowIndexingOpInterface> {
   SplitCheck(MLIRContext *context, bool branch)
       : OpInterfaceRewritePattern(context), branch(branch) {}
@@ -34,6 +35,11 @@ struct SplitCheck : OpInterfaceRewritePattern<RowIndexingOpInterface> {
       return failure();
     Location loc = op.getLoc();
     FindOutOfRangeOp found = createCheck(rewriter, op);
+    // It leaves out what is bad, so that what reads the groups needs no branch.
+    if (isa<GroupOp>(op)) {
+      rewriter.modifyOpInPlace(op, [&] { op.setOutOfRange(OutOfRange::zero); });
+      return success();
+    }
     // A table keeps what it was.
     if (!branch && !isa<RenormOp, RenormLookupOp>(op)) {
       rewriter.modifyOpInPlace(op,

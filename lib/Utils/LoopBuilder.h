@@ -125,10 +125,11 @@ public:
       return *length == 0 ? index(0) : count;
     return select(equal(value(rowLength), index(0)), index(0), count);
   }
-  Value numElements(Value memref) {
+  /// Of a memref or tensor.
+  Value numElements(Value shaped) {
     Value count = index(1);
-    for (OpFoldResult size : getMixedSizes(*this, getLoc(), memref))
-      count = mul(count, value(size));
+    for (OpFoldResult size : getMixedSizes(*this, getLoc(), shaped))
+      count = createOrFold<arith::MulIOp>(count, value(size));
     return count;
   }
   /// The bytes of the elements of `memref`, gaps between them apart.
@@ -216,29 +217,32 @@ public:
         .getResults();
   }
 
-  /// The first index in [0, size) at which the ascending i64s of `buffer` are
-  /// at least `value`, or `size`.
-  Value lowerBound(Value buffer, Value size, Value value) {
-    auto loop = scf::WhileOp::create(
-        *this, getLoc(), TypeRange{getIndexType(), getIndexType()},
-        ValueRange{index(0), size},
-        [&](OpBuilder &b, Location loc, ValueRange range) {
-          LoopBuilder inner(loc, b);
-          scf::ConditionOp::create(b, loc, inner.less(range[0], range[1]),
-                                   range);
-        },
-        [&](OpBuilder &b, Location loc, ValueRange range) {
-          LoopBuilder inner(loc, b);
-          Value middle =
-              inner.div(inner.add(range[0], range[1]), inner.index(2));
-          Value isBelow = inner.less(inner.load(buffer, middle), value);
-          Value next = inner.add(middle, inner.index(1));
-          scf::YieldOp::create(
-              b, loc,
-              ValueRange{inner.select(isBelow, next, range[0]),
-                         inner.select(isBelow, range[1], middle)});
-        });
-    return loop.getResult(0);
+  /// The first index in [0, size) at which what `load` loads, which ascends, is
+  /// at least `value`, or `size`. All are of type index.
+  Value lowerBound(Value size, Value value,
+                   llvm::function_ref<Value(Value)> load) {
+    auto build = [&](llvm::function_ref<void(ValueRange)> body) {
+      return [this, body](OpBuilder &builder, Location loc, ValueRange range) {
+        InsertionGuard guard(*this);
+        setInsertionPoint(builder.getInsertionBlock(),
+                          builder.getInsertionPoint());
+        body(range);
+      };
+    };
+    auto isLonger = [&](ValueRange range) {
+      scf::ConditionOp::create(*this, less(range[0], range[1]), range);
+    };
+    auto halve = [&](ValueRange range) {
+      Value middle = div(add(range[0], range[1]), index(2));
+      Value isBelow = less(load(middle), value);
+      scf::YieldOp::create(
+          *this, ValueRange{select(isBelow, add(middle, index(1)), range[0]),
+                            select(isBelow, range[1], middle)});
+    };
+    return scf::WhileOp::create(
+               *this, getLoc(), TypeRange{getIndexType(), getIndexType()},
+               ValueRange{index(0), size}, build(isLonger), build(halve))
+        .getResult(0);
   }
 
   /// An elementwise operation on rows of one length: `body` maps the elements

@@ -67,23 +67,18 @@ template <typename OpTy> Value getPaddingRow(LoopBuilder &b, OpTy op) {
 /// depends on it.
 inline constexpr int64_t kChunkLength = 128;
 
-/// The type that sums of `element` are taken in.
-inline Type getAccumulatorType(Type element) {
-  return element.isF64() ? element : Float32Type::get(element.getContext());
-}
-
 /// 1 / count, in f64 and then rounded to `type`.
-inline Value createFrequencyScale(LoopBuilder &b, Value count, Type type) {
+inline Value createInverse(LoopBuilder &b, Value count, Type type) {
   Value frequency = arith::UIToFPOp::create(b, b.getF64Type(), b.toI64(count));
   Value scale =
       arith::DivFOp::create(b, b.constant(b.getF64Type(), 1.0), frequency);
   return b.convertFloat(scale, type);
 }
 
-/// Where the sum of chunk `chunk` of the group that begins at sorted position
-/// `begin` is. In a window of `kChunkLength` sorted positions at most one group
-/// of several chunks begins, and at most one other has a chunk that begins:
-/// each window has a slot for either.
+/// Where the sum of chunk `chunk` of the segment that begins at sorted position
+/// `begin` is. In a window of `kChunkLength` sorted positions at most one
+/// segment of several chunks begins, and at most one other has a chunk that
+/// begins: each window has a slot for either.
 inline Value getChunkSlot(LoopBuilder &b, Value begin, Value chunk) {
   Value window = b.add(b.div(begin, b.index(kChunkLength)), chunk);
   Value slot = b.mul(window, b.index(2));

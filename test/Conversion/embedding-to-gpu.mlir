@@ -1,7 +1,7 @@
-// RUN: embedding-opt %s -split-input-file -convert-embedding-to-gpu -canonicalize -cse | FileCheck %s
-// RUN: embedding-opt %s -split-input-file -convert-embedding-to-gpu=row-alignment=4 -canonicalize -cse | FileCheck %s --check-prefix=ALIGN4
-// RUN: embedding-opt %s -split-input-file -convert-embedding-to-gpu="atomic-gradients vector-atomics" -canonicalize -cse | FileCheck %s --check-prefix=ATOMIC
-// RUN: embedding-opt %s -split-input-file -convert-embedding-to-gpu=atomic-gradients -canonicalize -cse | FileCheck %s --check-prefix=SCALAR
+// RUN: embedding-opt %s -split-input-file -embedding-decompose-operations -convert-embedding-to-gpu -canonicalize -cse | FileCheck %s
+// RUN: embedding-opt %s -split-input-file -embedding-decompose-operations -convert-embedding-to-gpu=row-alignment=4 -canonicalize -cse | FileCheck %s --check-prefix=ALIGN4
+// RUN: embedding-opt %s -split-input-file -embedding-decompose-operations=scatter=atomic -convert-embedding-to-gpu=vector-atomics -canonicalize -cse | FileCheck %s --check-prefix=ATOMIC
+// RUN: embedding-opt %s -split-input-file -embedding-decompose-operations=scatter=atomic -convert-embedding-to-gpu -canonicalize -cse | FileCheck %s --check-prefix=SCALAR
 
 // 16 threads share a row of 256 bytes, and have 4 rows in flight: a block takes
 // 64. All loads come before the first store.
@@ -125,7 +125,7 @@ func.func @offset(%table: memref<?x64xf32, strided<[64, 1], offset: 2>>,
 // No grid is of size 0: one block is launched that does nothing.
 
 // CHECK-LABEL: gpu.func @lookup(
-// CHECK-SAME:    %[[BLOCKS:.*]]: index, %{{.*}}: index, %{{.*}}: memref<i32>
+// CHECK-SAME:    %[[BLOCKS:.*]]: index, %{{.*}}: memref<i32>
 // CHECK:         %[[BLOCK:.*]] = gpu.block_id x
 // CHECK-NEXT:    %[[HAS_WORK:.*]] = arith.cmpi slt, %[[BLOCK]], %[[BLOCKS]]
 // CHECK-NEXT:    scf.if %[[HAS_WORK]] {
@@ -215,14 +215,14 @@ func.func @group(%indices: memref<?xi64>, %num_rows: index,
 // CHECK-COUNT-15:  arith.addf {{.*}} : vector<8xf32>
 // CHECK:         vector.store {{.*}} {alignment = 16 : i64} {{.*}} vector<8xf32>
 // CHECK:         gpu.return
-// CHECK-LABEL: gpu.func @dense_grad(
+// CHECK-LABEL: gpu.func @reduce(
 // CHECK:         arith.truncf {{.*}} : vector<8xf32> to vector<8xbf16>
 
 // CHECK-LABEL: func.func @dense_grad
 // CHECK:         gpu.launch_func @embedding_kernels::@sum_chunks
 // CHECK:         scf.for
 // CHECK:           gpu.launch_func @embedding_kernels::@combine_chunks
-// CHECK:         gpu.launch_func @embedding_kernels::@dense_grad
+// CHECK:         gpu.launch_func @embedding_kernels::@reduce
 func.func @dense_grad(%dy: memref<?x64xbf16>, %indices: memref<?xi64>,
                       %dw: memref<?x64xbf16>) {
   embedding.dense_grad ins(%dy, %indices : memref<?x64xbf16>, memref<?xi64>)
@@ -238,9 +238,9 @@ func.func @dense_grad(%dy: memref<?x64xbf16>, %indices: memref<?xi64>,
 // CHECK-LABEL: func.func @dense_grad_of_odd_rows
 // CHECK-SAME:    %{{.*}}: memref<?x9xf32>, %[[INDICES:.*]]: memref<?xi64>
 // CHECK:         %[[N:.*]] = memref.dim %[[INDICES]]
-// CHECK:         %[[SOME:.*]] = arith.maxsi %[[N]], %c1
-// CHECK:         %[[CHUNKS:.*]] = arith.ceildivui %[[SOME]], %c128
-// CHECK:         %[[SIZE:.*]] = arith.muli %[[CHUNKS]], %c32
+// CHECK:         %[[CHUNKS:.*]] = arith.ceildivui %[[N]], %c128
+// CHECK:         %[[SOME:.*]] = arith.maxsi %[[CHUNKS]], %c1
+// CHECK:         %[[SIZE:.*]] = arith.muli %[[SOME]], %c32
 // CHECK-NEXT:    %[[ROOM:.*]] = arith.maxsi %[[SIZE]], %c1
 // CHECK-NEXT:    memref.alloc(%[[ROOM]]) : memref<?xf32>
 func.func @dense_grad_of_odd_rows(%dy: memref<?x9xf32>, %indices: memref<?xi64>,
@@ -253,8 +253,9 @@ func.func @dense_grad_of_odd_rows(%dy: memref<?x9xf32>, %indices: memref<?xi64>,
 // -----
 
 // CHECK-LABEL: func.func @coalesce
-// CHECK:         gpu.launch_func @embedding_kernels::@coalesce
-// CHECK:         gpu.launch_func @embedding_kernels::@coalesce_count
+// CHECK:         gpu.launch_func @embedding_kernels::@group_cut
+// CHECK:         gpu.launch_func @embedding_kernels::@reduce
+// CHECK-NOT:     gpu.launch_func
 func.func @coalesce(%indices: memref<?xi64>, %values: memref<?x8xf32>,
                     %num_rows: index, %rows: memref<?xi64>,
                     %sums: memref<?x8xf32>, %count: memref<i64>) {
@@ -297,7 +298,7 @@ func.func @sparse_grad_of_some(%dy: memref<?x8xf32>, %indices: memref<?xi64>,
 // CHECK-NOT:     gpu.launch_func @embedding_kernels::@group
 // CHECK:         gpu.launch_func @embedding_kernels::@double_backward
 // CHECK-LABEL: func.func @double_backward_by_frequency
-// CHECK:         gpu.launch_func @embedding_kernels::@scales
+// CHECK:         gpu.launch_func @embedding_kernels::@inverse_frequencies
 // CHECK:         gpu.launch_func @embedding_kernels::@double_backward
 func.func @double_backward(%table: memref<?x8xf32>, %indices: memref<?xi64>,
                            %out: memref<?x8xf32>) {

@@ -1,10 +1,10 @@
 // What each operation is composed of. That it computes the right thing is tested
 // by running it.
-// RUN: embedding-opt %s --convert-embedding-to-loops --canonicalize --split-input-file | FileCheck %s
-// RUN: embedding-opt %s --convert-embedding-to-loops=prefetch=false --split-input-file | FileCheck %s --check-prefix=PLAIN --implicit-check-not=memref.prefetch
-// RUN: embedding-opt %s --convert-embedding-to-loops=prefetch-rows-ahead=3 --canonicalize --split-input-file | FileCheck %s --check-prefix=THREE
-// RUN: embedding-opt %s --convert-embedding-to-loops=num-threads=1 --canonicalize --split-input-file | FileCheck %s --check-prefix=SINGLE
-// RUN: embedding-opt %s --convert-embedding-to-loops=num-threads=2 --canonicalize --split-input-file | FileCheck %s --check-prefix=PAIR
+// RUN: embedding-opt %s --embedding-decompose-operations=scatter=in-order --convert-embedding-to-loops --canonicalize --split-input-file | FileCheck %s
+// RUN: embedding-opt %s --embedding-decompose-operations=scatter=in-order --convert-embedding-to-loops=prefetch=false --split-input-file | FileCheck %s --check-prefix=PLAIN --implicit-check-not=memref.prefetch
+// RUN: embedding-opt %s --embedding-decompose-operations=scatter=in-order --convert-embedding-to-loops=prefetch-rows-ahead=3 --canonicalize --split-input-file | FileCheck %s --check-prefix=THREE
+// RUN: embedding-opt %s --embedding-decompose-operations="scatter=in-order num-threads=1" --convert-embedding-to-loops --canonicalize --split-input-file | FileCheck %s --check-prefix=SINGLE
+// RUN: embedding-opt %s --embedding-decompose-operations="scatter=in-order num-threads=2" --convert-embedding-to-loops --canonicalize --split-input-file | FileCheck %s --check-prefix=PAIR
 
 // A radix sort: pairs, then for each digit counts, their sums and the moves.
 // CHECK-LABEL: func @group
@@ -344,15 +344,12 @@ func.func @no_indices(%t: memref<?x8xf32>, %n: index, %i: memref<?x0xi64>, %j: m
   // CHECK-DAG: %[[ZERO:.*]] = arith.constant 0.0
   // CHECK-NOT: scf
   // CHECK: linalg.fill ins(%[[ZERO]] : f32) outs(%[[GRAD]]
-  // CHECK-NEXT: linalg.fill ins(%[[ZERO]] : f32) outs(%[[GRAD]]
   // CHECK-NEXT: memref.store %[[NONE]], %[[COUNT]]
   // CHECK-NEXT: memref.store %[[NONE]], %[[COUNT]]
   // CHECK-NEXT: memref.store %[[NONE]], %[[COUNT]]
   // CHECK-NEXT: memref.store %[[NONE]], %[[OFFSETS]]
   // CHECK-NEXT: return
   embedding.dense_grad out_of_range(assume) ins(%dy, %i : memref<?x0x8xf32>, memref<?x0xi64>)
-    outs(%t : memref<?x8xf32>)
-  embedding.dense_grad out_of_range(assume) ins(%dy, %k : memref<?x0x8xf32>, memref<?x?xi64>)
     outs(%t : memref<?x8xf32>)
   embedding.renorm max_norm(1.0) out_of_range(assume) ins(%j : memref<0x5xi32>)
     outs(%t : memref<?x8xf32>)

@@ -40,3 +40,30 @@ func.func @found(%i: memref<3xi64>, %n: index) -> i64 {
   %0:3 = embedding.find_out_of_range %i, %n : memref<3xi64>
   return %0#2 : i64
 }
+
+// -----
+
+func.func @dense_grad(%dy: memref<3x8xf32>, %i: memref<3xi64>, %g: memref<5x8xf32>) {
+  // expected-error @below {{'embedding.dense_grad' op cannot be converted: run 'embedding-decompose-operations' first}}
+  embedding.dense_grad ins(%dy, %i : memref<3x8xf32>, memref<3xi64>) outs(%g : memref<5x8xf32>)
+  return
+}
+
+// -----
+
+// Atomic additions would round narrow sums each time.
+func.func @narrow(%dy: memref<3x8xf16>, %i: memref<3xi64>, %g: memref<5x8xf16>) {
+  // expected-error @below {{'embedding.dense_grad' op cannot be converted: run 'embedding-decompose-operations' first}}
+  embedding.dense_grad {embedding.schedule = #embedding.schedule<grouping = scatter>}
+    ins(%dy, %i : memref<3x8xf16>, memref<3xi64>) outs(%g : memref<5x8xf16>)
+  return
+}
+
+// -----
+
+func.func @by_frequency(%t: memref<5x8xf32>, %i: memref<3xi64>, %o: memref<3x8xf32>) {
+  // expected-error @below {{'embedding.double_backward' op cannot be converted: run 'embedding-decompose-operations' first}}
+  embedding.double_backward scale_grad_by_freq
+    ins(%t, %i : memref<5x8xf32>, memref<3xi64>) outs(%o : memref<3x8xf32>)
+  return
+}

@@ -38,3 +38,19 @@ func.func @double_backward_c5(%t: tensor<5x3xf32>, %i: tensor<4xi64>, %o: tensor
   %0 = embedding.double_backward padding_idx(-6) ins(%t, %i : tensor<5x3xf32>, tensor<4xi64>) outs(%o : tensor<4x3xf32>) -> tensor<4x3xf32>
   return
 }
+
+// -----
+
+func.func @double_backward_c6_size(%t: memref<9x8xf32>, %i: memref<3xi64>, %w: memref<2xf32>, %o: memref<3x8xf32>) {
+  // expected-error@+1 {{expected dimension 0 of weights to be 3, but got 2}}
+  embedding.double_backward weights(%w : memref<2xf32>) ins(%t, %i : memref<9x8xf32>, memref<3xi64>) outs(%o : memref<3x8xf32>)
+  return
+}
+
+// -----
+
+func.func @double_backward_c6_both(%t: memref<9x8xf32>, %i: memref<3xi64>, %w: memref<3xf32>, %o: memref<3x8xf32>) {
+  // expected-error@+1 {{expected either weights or scale_grad_by_freq, which makes them}}
+  embedding.double_backward scale_grad_by_freq weights(%w : memref<3xf32>) ins(%t, %i : memref<9x8xf32>, memref<3xi64>) outs(%o : memref<3x8xf32>)
+  return
+}

@@ -80,3 +80,30 @@ func.func @sparse_grad_c6(%dy: tensor<4x3xf32>, %i: tensor<4xi64>, %r: tensor<4x
   %0:3 = embedding.sparse_grad num_rows(%n) padding_idx(-8) ins(%dy, %i : tensor<4x3xf32>, tensor<4xi64>) outs(%r, %v, %c : tensor<4xi64>, tensor<4x3xf32>, tensor<i64>) -> tensor<4xi64>, tensor<4x3xf32>, tensor<i64>
   return
 }
+
+// -----
+
+func.func @sparse_grad_c7_size(%dy: memref<3x8xf16>, %i: memref<3xi64>, %n: index, %w: memref<4xf32>,
+                               %r: memref<3xi64>, %v: memref<3x8xf16>, %c: memref<i64>) {
+  // expected-error@+1 {{expected dimension 0 of weights to be 3, but got 4}}
+  embedding.sparse_grad num_rows(%n) weights(%w : memref<4xf32>) ins(%dy, %i : memref<3x8xf16>, memref<3xi64>) outs(%r, %v, %c : memref<3xi64>, memref<3x8xf16>, memref<i64>)
+  return
+}
+
+// -----
+
+func.func @sparse_grad_c7_elements(%dy: memref<3x8xf16>, %i: memref<3xi64>, %n: index, %w: memref<3xf64>,
+                                   %r: memref<3xi64>, %v: memref<3x8xf16>, %c: memref<i64>) {
+  // expected-error@+1 {{expected elements of weights to be 'f32', which sums of 'f16' are taken in, but got 'f64'}}
+  embedding.sparse_grad num_rows(%n) weights(%w : memref<3xf64>) ins(%dy, %i : memref<3x8xf16>, memref<3xi64>) outs(%r, %v, %c : memref<3xi64>, memref<3x8xf16>, memref<i64>)
+  return
+}
+
+// -----
+
+func.func @sparse_grad_c7_both(%dy: memref<3x8xf64>, %i: memref<3xi64>, %n: index, %w: memref<3xf64>,
+                               %r: memref<3xi64>, %v: memref<3x8xf64>, %c: memref<i64>) {
+  // expected-error@+1 {{expected either weights or scale_grad_by_freq, which makes them}}
+  embedding.sparse_grad num_rows(%n) scale_grad_by_freq weights(%w : memref<3xf64>) ins(%dy, %i : memref<3x8xf64>, memref<3xi64>) outs(%r, %v, %c : memref<3xi64>, memref<3x8xf64>, memref<i64>)
+  return
+}

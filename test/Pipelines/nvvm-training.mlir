@@ -19,7 +19,7 @@
 // PTX:         add.rn.f32
 // PTX-LABEL: .entry combine_chunks(
 // PTX:         ld.global.v4.b32
-// PTX-LABEL: .entry dense_grad(
+// PTX-LABEL: .entry reduce(
 // PTX-NOT:     fma
 // PTX:         st.global.cs.v4.b32
 func.func @dense_grad(%dy: memref<?x64xf32>, %indices: memref<?xi64>,

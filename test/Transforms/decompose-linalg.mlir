@@ -37,3 +37,12 @@ func.func @on_memrefs(%x: memref<?x?xf32>, %out: memref<?x?xf32>) {
   linalg.softmax dimension(1) ins(%x : memref<?x?xf32>) outs(%out : memref<?x?xf32>)
   return
 }
+
+// What is not linalg's is decomposed later.
+// CHECK-LABEL: func @others
+// CHECK:         embedding.dense_grad
+func.func @others(%dy: tensor<?x4xf32>, %i: tensor<?xi64>, %g: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  %0 = embedding.dense_grad ins(%dy, %i : tensor<?x4xf32>, tensor<?xi64>)
+    outs(%g : tensor<?x4xf32>) -> tensor<?x4xf32>
+  return %0 : tensor<?x4xf32>
+}

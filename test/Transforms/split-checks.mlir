@@ -103,3 +103,18 @@ func.func @results_of_several(%t: tensor<5x3xf32>, %i: tensor<2xi64>, %o: tensor
            -> tensor<5x3xf32>, tensor<2x3xf32>
   return %0#0, %0#1 : tensor<5x3xf32>, tensor<2x3xf32>
 }
+
+// What is bad is in no group, with a branch or without.
+// CHECK-LABEL: func @group
+// FLAT-LABEL: func @group
+// FLAT: embedding.group num_rows(%{{.*}}) out_of_range(zero)
+// CHECK: embedding.find_out_of_range
+// CHECK: embedding.report_out_of_range
+// CHECK-NOT: scf.if
+// CHECK: embedding.group num_rows(%{{.*}}) out_of_range(zero)
+func.func @group(%i: memref<?xi64>, %n: index, %r: memref<?xi64>, %o: memref<?xi64>,
+                 %p: memref<?xi64>, %c: memref<i64>) {
+  embedding.group num_rows(%n) ins(%i : memref<?xi64>)
+    outs(%r, %o, %p, %c : memref<?xi64>, memref<?xi64>, memref<?xi64>, memref<i64>)
+  return
+}

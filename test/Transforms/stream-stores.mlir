@@ -11,8 +11,7 @@
 // CHECK: %{{.*}}, %[[START:.*]], %{{.*}}:2, %[[STRIDES:.*]]:2 = memref.extract_strided_metadata %[[OUT]]
 // CHECK: %[[MIN:.*]] = arith.constant 8388608 : index
 // CHECK: %[[NUM_ROWS:.*]] = memref.dim %[[OUT]]
-// CHECK: %[[ROWS:.*]] = arith.muli %c1, %[[NUM_ROWS]]
-// CHECK: %[[ELEMENTS:.*]] = arith.muli %[[ROWS]], %c100
+// CHECK: %[[ELEMENTS:.*]] = arith.muli %[[NUM_ROWS]], %c100
 // CHECK: %[[ALL_BYTES:.*]] = arith.muli %c4{{.*}}, %[[ELEMENTS]]
 // CHECK: %[[LARGE:.*]] = arith.cmpi sle, %[[MIN]], %[[ALL_BYTES]]
 // CHECK: %[[POINTER:.*]] = memref.extract_aligned_pointer_as_index %[[OUT]]

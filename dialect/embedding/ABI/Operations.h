@@ -42,7 +42,9 @@ enum class Elements : uint8_t {
   floats,
   /// i32 or i64.
   indices,
-  int64s
+  int64s,
+  /// f32, or f64 where the operation's floats are.
+  accumulators
 };
 
 enum class OperandAccess : uint8_t { read, write, readWrite };

@@ -67,35 +67,35 @@ def ConvertEmbeddingToLinalgPass : Pass<"convert-embedding-to-linalg"> {
 }
 
 def ConvertEmbeddingToLoopsPass : Pass<"convert-embedding-to-loops"> {
-  let summary = "Convert operations on groups of positions to loops";
+  let summary = "Convert moves of rows to loops";
   let description = [{
-    Lowers what writes where the indices say: renorm, the gradients and
-    `embedding.group` itself. They are compositions of four moves on rows:
+    Lowers the moves that `embedding-decompose-operations` makes of operations, and
+    those that stay whole:
 
     | move   | what                                | here                       |
     |--------|-------------------------------------|----------------------------|
     | gather | rows named by indices               | a slice for each position  |
-    | group  | positions by the row that they name | a radix sort               |
-    | reduce | the rows of a group to one          | sums of chunks, as a tree  |
-    | update | a row of a table in place           | a norm, and a scaled row   |
+    | group  | positions by the row that they name | a sort                     |
+    | reduce | segments of rows to their sums      | sums of chunks, as a tree  |
+    | update | rows of a table in place            | a norm, and a scaled row   |
 
-    Renorm groups and updates; the dense gradient groups and reduces, with zeros
-    between the groups; coalescing groups and reduces; renorm and lookup together
-    group, update and gather while the row is in the cache.
+    Renorm finds distinct rows and updates them; with a lookup it gathers each
+    while it is in the cache. A reduction into the rows of a table writes zeros
+    between them, so that each byte is written once. A dense gradient whose
+    schedule says `scatter` adds rows where they belong, in the order of positions.
 
     The sort is by digits of at most 10 bits, the least significant first, so
     that it takes time linear in the number of indices. For tables not much larger
-    than that a counting sort is faster, for renorm a bit for each row, and for
-    gradients of short rows a scatter. Where sizes decide that are only known when
-    the code runs, they decide then, in an `scf.if`. Every loop over blocks of
-    positions, of groups or of rows of the result is an `scf.forall`. Rows are
+    than that a counting sort is faster, and for renorm a bit for each row. Where
+    sizes decide that are only known when the code runs, they decide then, in an `scf.if`. Every loop over blocks of
+    positions, of segments or of rows of the result is an `scf.forall`. Rows are
     slices of memrefs with elementwise linalg operations on them, as in
     `convert-embedding-to-linalg`.
 
     Operations must be on memrefs and their checks taken out, else they are
-    errors: `one-shot-bufferize` and `embedding-split-checks` come before. Buffers
-    in between are allocated and
-    deallocated here, outside the loops.
+    errors: `one-shot-bufferize`, `embedding-split-checks` and
+    `embedding-decompose-operations` come before. Buffers in between are allocated
+    and deallocated here, outside the loops.
 
     Example:
 
@@ -129,9 +129,6 @@ def ConvertEmbeddingToLoopsPass : Pass<"convert-embedding-to-loops"> {
     Option<"prefetchRowsAhead", "prefetch-rows-ahead", "int64_t", /*default=*/"0",
            "Positions between that prefetch and its use; 0 chooses by the bytes "
            "of a row">,
-    Option<"numThreads", "num-threads", "int64_t", /*default=*/"0",
-           "Threads that run parallel loops, which decide whether a gradient is "
-           "scattered; 0 if they are not known">,
     Option<"mergeTemporaries", "merge-temporaries", "bool", /*default=*/"false",
            "Allocate buffers that are there at once as one, except in functions "
            "with a workspace">,
@@ -194,7 +191,7 @@ def ConvertEmbeddingToGPUPass
     : Pass<"convert-embedding-to-gpu", "::mlir::ModuleOp"> {
   let summary = "Convert embedding operations to kernels and their launches";
   let description = [{
-    Operations on memrefs, which are device memory, become `gpu.launch_func`s
+    Moves of rows on memrefs, which are device memory, become `gpu.launch_func`s
     where they were, and kernels in the module `@embedding_kernels`. What the host
     launches depends on shapes alone: it never waits for the device, and buffers
     in between are allocated before the first launch.
@@ -209,12 +206,13 @@ def ConvertEmbeddingToGPUPass
     - Positions are grouped by a radix sort of (row, position), 8 bits of the row
       at a time: a kernel counts digits in each tile of 2048, one sums the counts,
       one moves the pairs. Others cut the result into groups.
-    - Sums have the order that `embedding.dense_grad` documents. Chunks of groups
+    - Sums have the order that `embedding.dense_grad` documents. Chunks of segments
       that have several are summed each by a group of threads, so that one row
       that many positions name is the work of the whole device; then 16 sums
-      become one, as often as the longest group that there might be takes. The
-      dense gradient is one kernel over the rows of the table, which writes each
-      byte once.
+      become one, as often as the longest segment that there might be takes. A
+      reduction into the rows of a table writes each byte once.
+    - A dense gradient whose schedule says `scatter` is added up atomically, in no
+      order.
     - Renorm takes 16 threads a row, one for each of its partial sums. Of the
       positions that name a row one shortens it: the first to set its bit.
     - In mode `check` kernels write to the report that
@@ -247,9 +245,6 @@ def ConvertEmbeddingToGPUPass
            "Bytes that every row of every operand is a multiple of away from "
            "address 0, a power of two; 0 for what types say, of buffers that are "
            "aligned to 16 bytes">,
-    Option<"atomicGradients", "atomic-gradients", "bool", /*default=*/"false",
-           "Sum dense gradients of f32 and f64 by atomic additions, in no order: "
-           "other bits in each run. Those scaled by frequency are not">,
     Option<"vectorAtomics", "vector-atomics", "bool", /*default=*/"false",
            "Whether the GPU adds vectors of f32 atomically, as from sm_90 on">,
   ];

@@ -12,6 +12,7 @@
 #include "embedding/ABI/Operations.h"
 
 #include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Dialect.h"
 #include "mlir/IR/DialectImplementation.h"
@@ -47,6 +48,9 @@ std::optional<int64_t> getStaticNumRows(Value tableOrNumRows);
 OpFoldResult getMixedNumRows(OpBuilder &builder, Location loc,
                              Value tableOrNumRows);
 
+/// The type that sums of `element`, a float, are taken in.
+Type getAccumulatorType(Type element);
+
 /// Why a value of `type` could have no memory: its bytes, or those that its
 /// strides span, are 2^63 or more, or its elements have none. Empty if it
 /// could.
@@ -54,9 +58,6 @@ std::string getObstacleToAddressing(Type type);
 
 namespace detail {
 LogicalResult verifyAddressableOperands(Operation *op);
-/// Operand `number`, not an optional one, of `operation`, which `op` is.
-Value getDescribedOperand(Operation *op, const OperationDesc &operation,
-                          int number);
 /// The operands that an operation with indices writes: the last ones.
 MutableOperandRange getDestinations(Operation *op);
 } // namespace detail

@@ -59,6 +59,14 @@ def Embedding_ScheduleAttr : AttrDef<Embedding_Dialect, "Schedule"> {
     OptionalParameter<"std::optional<int64_t>">:$unroll);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// The same with another grouping, or with none.
+    ScheduleAttr withGrouping(std::optional<Grouping> grouping) const {
+      return get(getContext(), grouping, getPrefetchRows(),
+                 getPrefetchLocality(), getStreaming(), getVectorBytes(),
+                 getUnroll());
+    }
+  }];
 }
 
 #endif // EMBEDDING_IR_EMBEDDINGATTRS

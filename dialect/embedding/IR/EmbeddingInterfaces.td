@@ -27,12 +27,20 @@ def Embedding_RowIndexingOpInterface : OpInterface<"RowIndexingOpInterface"> {
     StaticInterfaceMethod<"What ODS says of its operands.",
                           "const ::mlir::embedding::OperationDesc &",
                           "getDescription">,
+    InterfaceMethod<"The values of operand `number` of the description: one, "
+                    "or none of an optional operand.",
+                    "::mlir::Operation::operand_range", "getDescribedOperands",
+                    (ins "unsigned":$number), /*methodBody=*/"",
+                    /*defaultImplementation=*/[{
+      return $_op.getODSOperands(number);
+    }]>,
   ];
   let extraSharedClassDeclaration = [{
-    /// Operand `number` of the description, not an optional one.
+    /// Operand `number` of the description, or null if there is none.
     ::mlir::Value getDescribedOperand(int number) {
-      return ::mlir::embedding::detail::getDescribedOperand(
-          $_op, $_op.getDescription(), number);
+      ::mlir::Operation::operand_range values =
+          $_op.getDescribedOperands(number);
+      return values.empty() ? ::mlir::Value() : values.front();
     }
     /// The table whose rows the indices name, or the number of its rows, a
     /// value of type `index`.

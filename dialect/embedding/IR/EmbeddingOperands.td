@@ -53,6 +53,8 @@ def Embedding_AnyElements : Embedding_Elements<"fixedWidth", [AnyType]>;
 def Embedding_Floats : Embedding_Elements<"floats", [F16, BF16, F32, F64]>;
 def Embedding_Integers : Embedding_Elements<"indices", [I32, I64]>;
 def Embedding_Int64s : Embedding_Elements<"int64s", [I64]>;
+/// Of the type that sums of the operation's floats are taken in.
+def Embedding_Accumulators : Embedding_Elements<"accumulators", [F32, F64]>;
 
 //===----------------------------------------------------------------------===//
 // Roles
@@ -92,6 +94,9 @@ def Embedding_IndexList
 /// A number for each index.
 def Embedding_Int64List
     : Embedding_Operand<Embedding_Int64s, [Embedding_NumIndices]>;
+/// What the row of each index is multiplied by.
+def Embedding_Weights
+    : Embedding_Operand<Embedding_Accumulators, [Embedding_NumIndices]>;
 /// Where each of up to N segments begins, and where the last one ends.
 def Embedding_Offsets
     : Embedding_Operand<Embedding_Int64s, [Embedding_NumOffsets]>;

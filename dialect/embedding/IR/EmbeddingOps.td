@@ -10,71 +10,9 @@
 #define EMBEDDING_IR_EMBEDDINGOPS
 
 include "embedding/IR/EmbeddingAttrs.td"
-include "embedding/IR/EmbeddingBase.td"
-include "embedding/IR/EmbeddingEnums.td"
-include "embedding/IR/EmbeddingInterfaces.td"
-include "embedding/IR/EmbeddingOperands.td"
-include "mlir/Interfaces/DestinationStyleOpInterface.td"
-include "mlir/Interfaces/InferTypeOpInterface.td"
-include "mlir/Interfaces/SideEffectInterfaces.td"
-
-//===----------------------------------------------------------------------===//
-// Operations with indices
-//===----------------------------------------------------------------------===//
-
-/// An operation with indices that name rows, in destination-passing style. What
-/// its operands are says nearly all of it.
-class Embedding_RowIndexingOp<string mnemonic>
-    : Embedding_Op<mnemonic, [
-        DestinationStyleOpInterface,
-        DeclareOpInterfaceMethods<Embedding_RowIndexingOpInterface>,
-        DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
-                                  ["reifyResultShapes"]>,
-        DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
-        DeclareOpInterfaceMethods<ConditionallySpeculatable>]> {
-  let results = (outs Variadic<AnyRankedTensor>:$results);
-  let hasVerifier = 1;
-  let hasFolder = 1;
-  let hasCanonicalizer = 1;
-
-  /// The type of the options of the operation's C function; empty if it has no
-  /// such function.
-  string cOptions = "";
-
-  let extraClassDeclaration = [{
-    MutableOperandRange getDpsInitsMutable() {
-      return ::mlir::embedding::detail::getDestinations(*this);
-    }
-  }];
-  // RowIndexing.h has the functions.
-  let extraClassDefinition = [{
-    const ::mlir::embedding::OperationDesc &$cppClass::getDescription() {
-      return k$cppClass;
-    }
-    ::llvm::LogicalResult $cppClass::verify() {
-      return ::mlir::embedding::verifyRowIndexing(*this);
-    }
-    ::llvm::LogicalResult $cppClass::fold(
-        FoldAdaptor adaptor,
-        ::llvm::SmallVectorImpl<::mlir::OpFoldResult> &results) {
-      return ::mlir::embedding::foldRowIndexing(*this, adaptor, results);
-    }
-    ::llvm::LogicalResult $cppClass::reifyResultShapes(
-        ::mlir::OpBuilder &builder,
-        ::mlir::ReifiedRankedShapedTypeDims &reifiedShapes) {
-      return ::mlir::embedding::reifyDestinations(*this, builder,
-                                                  reifiedShapes);
-    }
-    void $cppClass::getEffects(
-        ::llvm::SmallVectorImpl<::mlir::SideEffects::EffectInstance<
-            ::mlir::MemoryEffects::Effect>> &effects) {
-      ::mlir::embedding::getRowIndexingEffects(*this, effects);
-    }
-    ::mlir::Speculation::Speculatability $cppClass::getSpeculatability() {
-      return ::mlir::embedding::getRowIndexingSpeculatability(*this);
-    }
-  }];
-}
+include "embedding/IR/EmbeddingMoves.td"
+include "embedding/IR/EmbeddingRowIndexing.td"
+include "mlir/Dialect/Linalg/IR/LinalgInterfaces.td"
 
 //===----------------------------------------------------------------------===//
 // LookupOp
@@ -277,7 +215,8 @@ def Embedding_RenormLookupOp : Embedding_RowIndexingOp<"renorm_lookup"> {
 // DenseGradOp
 //===----------------------------------------------------------------------===//
 
-def Embedding_DenseGradOp : Embedding_RowIndexingOp<"dense_grad"> {
+def Embedding_DenseGradOp : Embedding_RowIndexingOp<"dense_grad", [
+    DeclareOpInterfaceMethods<AggregatedOpInterface, ["decomposeOperation"]>]> {
   let summary = "the gradient of a lookup with respect to the table";
   let description = [{
     `grad_table[k, :] = sum of s_k * grad_output[i..., :]` over the positions `i...`
@@ -344,7 +283,9 @@ def Embedding_DenseGradOp : Embedding_RowIndexingOp<"dense_grad"> {
 // SparseGradOp
 //===----------------------------------------------------------------------===//
 
-def Embedding_SparseGradOp : Embedding_RowIndexingOp<"sparse_grad"> {
+def Embedding_SparseGradOp : Embedding_RowIndexingOp<"sparse_grad", [
+    AttrSizedOperandSegments,
+    DeclareOpInterfaceMethods<AggregatedOpInterface, ["decomposeOperation"]>]> {
   let summary = "the gradient of a lookup in coordinate form";
   let description = [{
     One entry for each position `i...` in row-major order, apart from those that
@@ -358,6 +299,9 @@ def Embedding_SparseGradOp : Embedding_RowIndexingOp<"sparse_grad"> {
     is reported (`check`), undefined behaviour (`assume`), the nearest row
     (`clamp`), or has no entry (`zero`).
 
+    `weights` holds `s_k` for each flat position, in place of
+    `scale_grad_by_freq`, which is decomposed into them.
+
     Constraints:
 
     - (C1) `rows` has rank 1, `values` rank 2 and `nnz` rank 0.
@@ -367,6 +311,8 @@ def Embedding_SparseGradOp : Embedding_RowIndexingOp<"sparse_grad"> {
     - (C4) `shape(grad_output) = shape(indices) + [D]`.
     - (C5) `rows` has N elements and `values` N rows of length D.
     - (C6) `-V <= padding_idx < V`, where both are constants.
+    - (C7) `weights` has N elements of the accumulation type, and excludes
+      `scale_grad_by_freq`.
 
     Example:
 
@@ -383,6 +329,7 @@ def Embedding_SparseGradOp : Embedding_RowIndexingOp<"sparse_grad"> {
     Embedding_Indices:$indices,
     Index:$num_rows,
     Optional<Index>:$dynamic_padding_idx,
+    Optional<Embedding_Weights>:$weights,
     Embedding_Out<Embedding_Int64List>:$rows,
     Embedding_Out<Embedding_RowList<Embedding_Floats>>:$values,
     Embedding_Out<Embedding_Count>:$nnz,
@@ -396,6 +343,7 @@ def Embedding_SparseGradOp : Embedding_RowIndexingOp<"sparse_grad"> {
     (`padding_idx` `(`
       custom<StaticOrDynamicIndex>($dynamic_padding_idx, $padding_idx)^ `)`)?
     (`scale_grad_by_freq` $scale_grad_by_freq^)?
+    (`weights` `(` $weights^ `:` type($weights) `)`)?
     (`out_of_range` `(` $out_of_range^ `)`)?
     attr-dict
     `ins` `(` $grad_output `,` $indices `:`
@@ -410,7 +358,8 @@ def Embedding_SparseGradOp : Embedding_RowIndexingOp<"sparse_grad"> {
 // CoalesceOp
 //===----------------------------------------------------------------------===//
 
-def Embedding_CoalesceOp : Embedding_RowIndexingOp<"coalesce"> {
+def Embedding_CoalesceOp : Embedding_RowIndexingOp<"coalesce", [
+    DeclareOpInterfaceMethods<AggregatedOpInterface, ["decomposeOperation"]>]> {
   let summary = "adds up the entries of a sparse gradient that name one row";
   let description = [{
     `rows` holds the distinct `indices` in ascending order, and `sums` for each
@@ -467,7 +416,9 @@ def Embedding_CoalesceOp : Embedding_RowIndexingOp<"coalesce"> {
 // DoubleBackwardOp
 //===----------------------------------------------------------------------===//
 
-def Embedding_DoubleBackwardOp : Embedding_RowIndexingOp<"double_backward"> {
+def Embedding_DoubleBackwardOp : Embedding_RowIndexingOp<"double_backward", [
+    AttrSizedOperandSegments,
+    DeclareOpInterfaceMethods<AggregatedOpInterface, ["decomposeOperation"]>]> {
   let summary = "the derivative of the gradient of a lookup";
   let description = [{
     The gradient of `embedding.dense_grad` is linear in `grad_output`; this is
@@ -482,6 +433,9 @@ def Embedding_DoubleBackwardOp : Embedding_RowIndexingOp<"double_backward"> {
     An index outside `[0, V)` is reported (`check`), undefined behaviour
     (`assume`), the nearest row (`clamp`), or gives zeros (`zero`).
 
+    `weights` holds `s_k` for each flat position, in place of
+    `scale_grad_by_freq`, which is decomposed into them.
+
     Constraints:
 
     - (C1) `grad_grad_table` has rank 2.
@@ -490,6 +444,8 @@ def Embedding_DoubleBackwardOp : Embedding_RowIndexingOp<"double_backward"> {
     - (C3) the elements of `grad_grad_table` are those of `out`.
     - (C4) `shape(out) = shape(indices) + [D]`.
     - (C5) `-V <= padding_idx < V`, where both are static.
+    - (C6) `weights` has N elements of the accumulation type, and excludes
+      `scale_grad_by_freq`.
 
     Example:
 
@@ -504,6 +460,7 @@ def Embedding_DoubleBackwardOp : Embedding_RowIndexingOp<"double_backward"> {
     Embedding_Table<Embedding_Floats>:$grad_grad_table,
     Embedding_Indices:$indices,
     Optional<Index>:$dynamic_padding_idx,
+    Optional<Embedding_Weights>:$weights,
     Embedding_Out<Embedding_IndexedRows<Embedding_Floats>>:$out,
     OptionalProp<I64Prop>:$padding_idx,
     UnitProp:$scale_grad_by_freq,
@@ -514,76 +471,12 @@ def Embedding_DoubleBackwardOp : Embedding_RowIndexingOp<"double_backward"> {
     (`padding_idx` `(`
       custom<StaticOrDynamicIndex>($dynamic_padding_idx, $padding_idx)^ `)`)?
     (`scale_grad_by_freq` $scale_grad_by_freq^)?
+    (`weights` `(` $weights^ `:` type($weights) `)`)?
     (`out_of_range` `(` $out_of_range^ `)`)?
     attr-dict
     `ins` `(` $grad_grad_table `,` $indices `:`
       type($grad_grad_table) `,` type($indices) `)`
     `outs` `(` $out `:` type($out) `)` (`->` type($results)^)?
-  }];
-}
-
-//===----------------------------------------------------------------------===//
-// GroupOp
-//===----------------------------------------------------------------------===//
-
-def Embedding_GroupOp : Embedding_RowIndexingOp<"group"> {
-  let summary = "sorts the positions of indices by the rows that they name";
-  let description = [{
-    The second of the four moves: a stable sort of the flat positions by the row
-    that the index there names. The positions of one row are a *group*: group g
-    is row `rows[g]`, and its positions, in ascending order, are
-    `positions[offsets[g]]` to `positions[offsets[g + 1] - 1]`. Groups are in
-    ascending order of rows. `count` holds the number of groups;
-    `offsets[count]` is where the last one ends, and what follows in the
-    destinations is unspecified, apart from `positions`, which ends with the
-    positions that are in no group.
-
-    Positions of `padding_idx` are in no group. `num_rows` is V, the number of
-    rows of the table. An index outside `[0, V)` is reported (`check`, see
-    `embedding.lookup`), undefined behaviour (`assume`), the nearest row
-    (`clamp`), or in no group (`zero`).
-
-    The bits of N - 1 and those of V must be 64 or fewer in all.
-
-    Constraints:
-
-    - (C1) `rows`, `offsets` and `positions` have rank 1, and `count` rank 0.
-    - (C2) the operands are all tensors or all memrefs; on tensors there is one
-      result for each destination, of its type, and on memrefs there is none.
-    - (C3) `rows` and `positions` have N elements, and `offsets` N + 1.
-    - (C4) `-V <= padding_idx < V`, where both are constants.
-
-    Example:
-
-    ```mlir
-    %r, %o, %p, %n = embedding.group num_rows(%num_rows)
-        ins(%indices : tensor<?xi64>)
-        outs(%r0, %o0, %p0, %n0 : tensor<?xi64>, tensor<?xi64>, tensor<?xi64>, tensor<i64>)
-        -> tensor<?xi64>, tensor<?xi64>, tensor<?xi64>, tensor<i64>
-    ```
-  }];
-
-  let arguments = (ins
-    Embedding_Indices:$indices,
-    Index:$num_rows,
-    Optional<Index>:$dynamic_padding_idx,
-    Embedding_Out<Embedding_Int64List>:$rows,
-    Embedding_Out<Embedding_Offsets>:$offsets,
-    Embedding_Out<Embedding_Int64List>:$positions,
-    Embedding_Out<Embedding_Count>:$count,
-    OptionalProp<I64Prop>:$padding_idx,
-    Embedding_OutOfRangeProp:$out_of_range);
-
-  let assemblyFormat = [{
-    `num_rows` `(` $num_rows `)`
-    (`padding_idx` `(`
-      custom<StaticOrDynamicIndex>($dynamic_padding_idx, $padding_idx)^ `)`)?
-    (`out_of_range` `(` $out_of_range^ `)`)?
-    attr-dict
-    `ins` `(` $indices `:` type($indices) `)`
-    `outs` `(` $rows `,` $offsets `,` $positions `,` $count `:`
-      type($rows) `,` type($offsets) `,` type($positions) `,` type($count) `)`
-    (`->` type($results)^)?
   }];
 }
 

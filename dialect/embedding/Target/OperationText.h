@@ -26,7 +26,7 @@ namespace mlir::embedding {
 
 /// The type of an operand.
 using GetOperandType = llvm::function_ref<std::string(const OperandDesc &)>;
-/// Which of the numbers are values.
+/// Which operands are values: those that are not optional at least.
 using IsValue = llvm::function_ref<bool(const OperandDesc &)>;
 
 /// "?x?x64x": the sizes of `operand`, of indices of `indexRank` dimensions and
@@ -40,7 +40,7 @@ std::string getArgumentsText(const OperationDesc &operation,
                              GetOperandType getType, IsValue isArgument);
 
 /// "embedding.lookup ... ins(...) outs(...)": the operation with `attributes`,
-/// and as values the numbers that are.
+/// and those operands that are values. A tensor that is optional is none.
 std::string getOperationText(const OperationDesc &operation,
                              GetOperandType getType, IsValue isValue,
                              llvm::StringRef attributes);

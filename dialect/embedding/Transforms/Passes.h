@@ -57,6 +57,10 @@ class VectorDialect;
 namespace embedding {
 class EmbeddingDialect;
 
+/// Whether dense gradients may be scattered, without a sort: in the order of
+/// positions, or by atomic additions in no order.
+enum class Scatter { none, in_order, atomic };
+
 /// The function that runs the iterations of an outlined loop:
 /// `void embedding_parallel_for(i64 size, void (*range)(void *context, i64
 /// begin, i64 end), void *context)`.

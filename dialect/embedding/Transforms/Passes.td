@@ -132,6 +132,8 @@ def EmbeddingSplitChecksPass : Pass<"embedding-split-checks"> {
     range, the operation in `assume` mode. So nothing is written before every index
     is known to be in range. The loop over rows then carries no test.
 
+    A group leaves out what is bad anyway, and becomes one in mode `zero`.
+
     A lookup behind a branch cannot be fused with what reads its result. With
     `branch=false` it stays where it is, in mode `clamp`: nothing out of range is
     read, and the result of a lookup with an index out of range, which is
@@ -771,6 +773,79 @@ def EmbeddingResolveReshapesPass : Pass<"embedding-resolve-reshapes"> {
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::memref::MemRefDialect",
                            "::mlir::scf::SCFDialect"];
+}
+
+def EmbeddingDecomposeOperationsPass : Pass<"embedding-decompose-operations"> {
+  let summary = "Make operations compositions of moves of rows";
+  let description = [{
+    Everything is one of four moves of rows, or a composition of them:
+
+    | move   | what                                | operation                    |
+    |--------|-------------------------------------|------------------------------|
+    | gather | rows that indices name              | `embedding.lookup`           |
+    | group  | positions by the row that they name | `embedding.group`            |
+    | reduce | segments of rows to their sums      | `embedding.reduce`           |
+    | update | rows in place                       | `embedding.renorm`           |
+
+    This pass decomposes operations by upstream's `AggregatedOpInterface`, for all
+    targets alike; a target lowers the moves. A dense gradient groups and reduces
+    into the rows of the table; coalescing groups and reduces into a list. What
+    `scale_grad_by_freq` divides by follows from groups too: sparse gradients and
+    double backward take it as `weights`.
+
+    Some stay whole, because one pass over the rows is faster: a renorm with its
+    lookup, sparse gradients, double backward, and a dense gradient that is
+    scattered, which the grouping of its schedule says then. With
+    `scatter=in-order` it is scattered where rows are short and of static length,
+    or where its schedule asks for it; where sizes decide that are only known when
+    the code runs, they decide then, in an `scf.if`. With `scatter=atomic` it is,
+    unless its sums have a wider type than its elements.
+
+    On memrefs what comes in between is allocated and deallocated here.
+
+    Example:
+
+    ```mlir
+    embedding.dense_grad out_of_range(assume)
+      ins(%dy, %indices : memref<?x64xf32>, memref<?xi64>)
+      outs(%grad : memref<?x64xf32>)
+    ```
+
+    becomes
+
+    ```mlir
+    %rows = memref.alloc(%n) : memref<?xi64>
+    ...
+    embedding.group num_rows(%num_rows) out_of_range(assume)
+      ins(%indices : memref<?xi64>)
+      outs(%rows, %offsets, %positions, %count
+        : memref<?xi64>, memref<?xi64>, memref<?xi64>, memref<i64>)
+    embedding.reduce rows(%rows : memref<?xi64>)
+      ins(%dy, %positions, %offsets, %count
+        : memref<?x64xf32>, memref<?xi64>, memref<?xi64>, memref<i64>)
+      outs(%grad : memref<?x64xf32>)
+    memref.dealloc %rows : memref<?xi64>
+    ...
+    ```
+  }];
+  let options = [
+    Option<"scatter", "scatter", "::mlir::embedding::Scatter",
+           /*default=*/"::mlir::embedding::Scatter::none",
+           "Whether dense gradients may be scattered", [{::llvm::cl::values(
+             clEnumValN(::mlir::embedding::Scatter::none, "none",
+                        "never"),
+             clEnumValN(::mlir::embedding::Scatter::in_order, "in-order",
+                        "in the order of positions, where that is faster"),
+             clEnumValN(::mlir::embedding::Scatter::atomic, "atomic",
+                        "by atomic additions: other bits in each run"))}]>,
+    Option<"numThreads", "num-threads", "int64_t", /*default=*/"0",
+           "Threads that run parallel loops, which decide whether a scatter in "
+           "order is faster; 0 if they are not known">,
+  ];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"
+  ];
 }
 
 def EmbeddingDecomposeLinalgPass

@@ -28,39 +28,53 @@ void embedding::populateEmbeddingToGPUPatterns(
     const ConvertEmbeddingToGPUPassOptions &options) {
   populateLookupToGPUPatterns(patterns, options);
   populateGroupToGPUPatterns(patterns, options);
+  populateReduceToGPUPatterns(patterns, options);
   populateGradientsToGPUPatterns(patterns, options);
   populateRenormToGPUPatterns(patterns, options);
 }
 
-void embedding::flattenIfEmpty(RewriterBase &rewriter,
-                               RowIndexingOpInterface op) {
-  int64_t indexRank = cast<MemRefType>(op.getIndices().getType()).getRank();
-  if (indexRank < 2)
-    return;
-  // The indices, and what has a row for each of them: tables and lists have
-  // fewer dimensions.
-  SmallVector<Value> operands;
+/// What of `op` has the dimensions of positions, and how many those are.
+static std::pair<SmallVector<Value>, int64_t> getPositioned(Operation *op) {
+  if (auto reduce = dyn_cast<ReduceOp>(op))
+    return {{reduce.getValues()},
+            cast<MemRefType>(reduce.getValues().getType()).getRank() - 1};
+  auto indexing = dyn_cast<RowIndexingOpInterface>(op);
+  if (!indexing)
+    return {{}, 1};
+  // Tables and lists have fewer dimensions.
+  Value indices = indexing.getIndices();
+  int64_t rank = cast<MemRefType>(indices.getType()).getRank();
+  SmallVector<Value> operands = {indices};
   for (Value operand : op->getOperands())
     if (auto type = dyn_cast<MemRefType>(operand.getType());
-        type && type.getRank() >= 2 &&
-        (operand == op.getIndices() || type.getRank() == indexRank + 1))
+        type && type.getRank() == rank + 1)
       operands.push_back(operand);
-  if (llvm::none_of(operands, [&](Value operand) {
-        auto shape = cast<MemRefType>(operand.getType()).getShape();
-        return llvm::is_contained(shape.take_front(indexRank), 0);
-      }))
+  return {operands, rank};
+}
+
+void embedding::flattenIfEmpty(RewriterBase &rewriter, Operation *op) {
+  SmallVector<Value> operands;
+  int64_t rank;
+  std::tie(operands, rank) = getPositioned(op);
+  if (rank < 2 || llvm::none_of(
+                      operands,
+                      [&](Value operand) {
+                        auto shape =
+                            cast<MemRefType>(operand.getType()).getShape();
+                        return llvm::is_contained(shape.take_front(rank), 0);
+                      }))
     return;
-  Location loc = op.getLoc();
+  Location loc = op->getLoc();
   rewriter.modifyOpInPlace(op, [&] {
     for (Value operand : operands) {
       auto type = cast<MemRefType>(operand.getType());
       SmallVector<int64_t> shape = {0};
       SmallVector<OpFoldResult> sizes = {rewriter.getIndexAttr(0)};
       SmallVector<OpFoldResult> strides = {rewriter.getIndexAttr(1)};
-      if (type.getRank() > indexRank) {
+      if (type.getRank() > rank) {
         OpFoldResult rowLength =
-            embedding::getMixedSize(rewriter, loc, operand, indexRank);
-        shape.push_back(type.getDimSize(indexRank));
+            embedding::getMixedSize(rewriter, loc, operand, rank);
+        shape.push_back(type.getDimSize(rank));
         sizes.push_back(rowLength);
         strides.insert(strides.begin(), rowLength);
       }
@@ -86,8 +100,7 @@ struct ConvertEmbeddingToGPU
       return signalPassFailure();
     }
     RewritePatternSet patterns(&getContext());
-    populateEmbeddingToGPUPatterns(
-        patterns, {rowAlignment, atomicGradients, vectorAtomics});
+    populateEmbeddingToGPUPatterns(patterns, {rowAlignment, vectorAtomics});
     ConversionTarget target(getContext());
     target.addIllegalDialect<EmbeddingDialect>();
     // The host's.

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "DeviceGroups.h"
+#include "DeviceIndices.h"
 #include "Patterns.h"
 #include "Tiles.h"
 
@@ -33,9 +33,9 @@ namespace {
 /// Computing", Parallel Processing Letters 21, 2011.
 class RadixSort {
 public:
-  RadixSort(LoopBuilder &host, const DeviceIndices &indices)
-      : host(host), indices(indices), size(indices.size()),
-        tileCount(getTileCount(host, size)) {
+  RadixSort(LoopBuilder &host, GroupOp op)
+      : host(host), op(op), indices(getMaskedIndices(host, op)),
+        size(indices.size()), tileCount(getTileCount(host, size)) {
     Value last = host.max(host.sub(size, host.index(1)), host.index(0));
     positionBits = host.bitWidth(host.toI64(last));
     Value numRows = indices.getNumRows();
@@ -51,8 +51,8 @@ public:
     totals = allocateBuffer(host, i64, host.index(kMaxDigits));
   }
 
-  /// Sorts, and has groups cut out of it.
-  void run(const DeviceGroups &groups) {
+  /// Sorts, and cuts the result into groups.
+  void run() {
     makeKeys();
     auto loop = scf::ForOp::create(host, host.index(0), host.toIndex(passCount),
                                    host.index(1), ValueRange(keys));
@@ -70,7 +70,7 @@ public:
       scatter(from, to, shift);
       scf::YieldOp::create(host, ValueRange{to, from});
     }
-    cutIntoGroups(loop.getResult(0), groups);
+    cutIntoGroups(loop.getResult(0));
     for (Value buffer : {keys[0], keys[1], counts, totals})
       host.deallocate(buffer);
   }
@@ -210,7 +210,7 @@ private:
 
   /// A group begins where the row is not that of the key before. The first key
   /// that names no row ends the last one.
-  void cutIntoGroups(Value sorted, const DeviceGroups &groups) {
+  void cutIntoGroups(Value sorted) {
     auto rowAt = [&](KernelBuilder &k, Value i) -> Value {
       Value key = k.load(k.use(sorted, Access::read).elements, i);
       return k.shiftRight(key, k.use(positionBits));
@@ -227,9 +227,10 @@ private:
                   host.select(host.equal(size, host.index(0)), host.index(1),
                               host.index(0)),
                   [&](KernelBuilder &k, Value) {
-                    storeFlat(k, k.i64(0), k.use(groups.offsets, Access::write),
+                    storeFlat(k, k.i64(0),
+                              k.use(op.getOffsets(), Access::write),
                               k.index(0));
-                    storeFlat(k, k.i64(0), k.use(groups.count, Access::write),
+                    storeFlat(k, k.i64(0), k.use(op.getCount(), Access::write),
                               k.index(0));
                   });
     Numbering starts(host, "group_starts", size, isStart);
@@ -240,31 +241,32 @@ private:
           Value one = k.i64(1);
           Value mask = k.sub(k.shiftLeft(one, k.use(positionBits)), one);
           storeFlat(k, k.bitAnd(key, mask),
-                    k.use(groups.positions, Access::write), i);
+                    k.use(op.getPositions(), Access::write), i);
           Value row = rowAt(k, i);
           Value isRow = k.less(row, k.toI64(k.use(indices.getNumRows())));
           auto store = [&](Value value, Value buffer, Value at) {
             storeFlat(k, value, k.use(buffer, Access::write), k.toIndex(at));
           };
           k.ifTrue(starts, [&] {
-            store(k.toI64(i), groups.offsets, group);
+            store(k.toI64(i), op.getOffsets(), group);
             k.ifTrue(
-                isRow, [&] { store(row, groups.rows, group); },
-                [&] { store(group, groups.count, k.i64(0)); });
+                isRow, [&] { store(row, op.getRows(), group); },
+                [&] { store(group, op.getCount(), k.i64(0)); });
           });
           Value next = k.add(i, k.index(1));
           Value isLast = k.equal(next, k.use(size));
           k.ifTrue(k.bitAnd(isLast, isRow), [&] {
             Value count = k.add(group, k.resize(starts, k.getI64Type()));
-            store(k.toI64(next), groups.offsets, count);
-            store(count, groups.count, k.i64(0));
+            store(k.toI64(next), op.getOffsets(), count);
+            store(count, op.getCount(), k.i64(0));
           });
         });
     starts.deallocate(host);
   }
 
   LoopBuilder &host;
-  const DeviceIndices &indices;
+  GroupOp op;
+  DeviceIndices indices;
   Value size, tileCount;
   Value positionBits, passCount, digitBits;
   std::array<Value, 2> keys;
@@ -281,22 +283,11 @@ struct GroupToGPU : ToGPUPattern<GroupOp> {
   using ToGPUPattern::ToGPUPattern;
 
   void lower(GroupOp op, LoopBuilder &host) const override {
-    DeviceIndices indices = getMaskedIndices(host, op);
-    RadixSort(host, indices)
-        .run({op.getRows(), op.getOffsets(), op.getPositions(), op.getCount()});
+    RadixSort(host, op).run();
   }
 };
 
 } // namespace
-
-DeviceGroups::DeviceGroups(LoopBuilder &host, const DeviceIndices &indices) {
-  Type i64 = host.getI64Type();
-  rows = allocateBuffer(host, i64, indices.size());
-  offsets = allocateBuffer(host, i64, host.add(indices.size(), host.index(1)));
-  positions = allocateBuffer(host, i64, indices.size());
-  count = allocateBuffer(host, i64, host.index(1));
-  RadixSort(host, indices).run(*this);
-}
 
 void embedding::populateGroupToGPUPatterns(RewritePatternSet &patterns,
                                            const GPUOptions &options) {

@@ -18,10 +18,9 @@ using namespace mlir::embedding;
 
 /// Each group of threads checks the indices of a few rows, loads all of them
 /// and then stores them. What names no row becomes zeros.
-void embedding::launchGather(
-    LoopBuilder &host, StringRef name, const DeviceIndices &indices,
-    Value table, Value out, int64_t rowAlignment,
-    llvm::function_ref<Value(KernelBuilder &, Value)> getScale) {
+void embedding::launchGather(LoopBuilder &host, StringRef name,
+                             const DeviceIndices &indices, Value table,
+                             Value out, int64_t rowAlignment, Value weights) {
   OpFoldResult rowLength =
       embedding::getMixedSize(host, host.getLoc(), table, /*dim=*/1);
   RowLanes lanes(rowLength, {table, out}, rowAlignment);
@@ -55,8 +54,8 @@ void embedding::launchGather(
       for (auto [row, position] : llvm::zip(rows, positions)) {
         sources.push_back(getRow(k, from, row));
         destinations.push_back(getRow(k, to, position));
-        if (getScale)
-          scales.push_back(getScale(k, position));
+        if (weights)
+          scales.push_back(loadFlat(k, k.use(weights, Access::read), position));
       }
       lanes.forEach(k, cost::gpu::kLanesInFlight, [&](ArrayRef<Lane> pieces) {
         SmallVector<Value> values;
@@ -66,7 +65,7 @@ void embedding::launchGather(
         auto value = values.begin();
         for (auto [i, destination] : llvm::enumerate(destinations))
           for (const Lane &piece : pieces) {
-            if (getScale)
+            if (weights)
               *value = k.scale(*value, scales[i]);
             lanes.store(k, *value, destination, piece);
             ++value;

@@ -18,10 +18,10 @@ namespace mlir::embedding {
 
 using GPUOptions = ConvertEmbeddingToGPUPassOptions;
 
-/// If there is no index, since one of several dimensions is known to be 0,
+/// If there is no position, since one of several dimensions is known to be 0,
 /// gives `op` indices of one dimension, and what has a row for each of them: no
 /// position has coordinates then.
-void flattenIfEmpty(RewriterBase &rewriter, RowIndexingOpInterface op);
+void flattenIfEmpty(RewriterBase &rewriter, Operation *op);
 
 /// A pattern that takes its operation, on memrefs, to kernels and launches of
 /// them.
@@ -43,6 +43,8 @@ template <typename OpTy> struct ToGPUPattern : OpRewritePattern<OpTy> {
                  << memref.getElementType();
         });
     }
+    if (failed(verify(op, rewriter)))
+      return failure();
     flattenIfEmpty(rewriter, op);
     LoopBuilder host(op, rewriter);
     lower(op, host);
@@ -50,6 +52,10 @@ template <typename OpTy> struct ToGPUPattern : OpRewritePattern<OpTy> {
     return success();
   }
 
+  /// Says why `op` cannot be lowered, if it cannot.
+  virtual LogicalResult verify(OpTy op, RewriterBase &rewriter) const {
+    return success();
+  }
   /// Builds what takes the place of `op`.
   virtual void lower(OpTy op, LoopBuilder &host) const = 0;
 
@@ -66,17 +72,18 @@ DeviceIndices getMaskedIndices(LoopBuilder &host, OpTy op) {
 }
 
 /// Launches a kernel that copies the row of `table` that each position names to
-/// `out`, and zeros where it names none. `getScale`, if it is there, builds
-/// what the row at a position is multiplied by, of the type of sums.
-void launchGather(
-    LoopBuilder &host, StringRef name, const DeviceIndices &indices,
-    Value table, Value out, int64_t rowAlignment,
-    llvm::function_ref<Value(KernelBuilder &, Value)> getScale = nullptr);
+/// `out`, and zeros where it names none. `weights`, if it is not null, has what
+/// the row at a position is multiplied by, of the type of sums.
+void launchGather(LoopBuilder &host, StringRef name,
+                  const DeviceIndices &indices, Value table, Value out,
+                  int64_t rowAlignment, Value weights = nullptr);
 
 void populateLookupToGPUPatterns(RewritePatternSet &patterns,
                                  const GPUOptions &options);
 void populateGroupToGPUPatterns(RewritePatternSet &patterns,
                                 const GPUOptions &options);
+void populateReduceToGPUPatterns(RewritePatternSet &patterns,
+                                 const GPUOptions &options);
 void populateGradientsToGPUPatterns(RewritePatternSet &patterns,
                                     const GPUOptions &options);
 void populateRenormToGPUPatterns(RewritePatternSet &patterns,

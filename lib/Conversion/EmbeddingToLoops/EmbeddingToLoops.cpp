@@ -15,6 +15,8 @@
 #include "mlir/Dialect/Complex/IR/Complex.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
+#include "llvm/ADT/TypeSwitch.h"
+
 namespace mlir::embedding {
 #define GEN_PASS_DEF_CONVERTEMBEDDINGTOLOOPSPASS
 #include "embedding/Conversion/Passes.h.inc"
@@ -22,6 +24,17 @@ namespace mlir::embedding {
 
 using namespace mlir;
 using namespace mlir::embedding;
+
+/// Whether `buffer` is between the moves that an operation is decomposed into.
+static bool isBetweenMoves(memref::AllocOp buffer) {
+  auto isWeights = [&](auto op) { return op.getWeights() == buffer; };
+  return llvm::all_of(buffer->getUsers(), [&](Operation *user) {
+    return llvm::TypeSwitch<Operation *, bool>(user)
+        .Case<GroupOp, ReduceOp, memref::DeallocOp>([](auto) { return true; })
+        .Case<InverseFrequenciesOp, SparseGradOp, DoubleBackwardOp>(isWeights)
+        .Default([](Operation *) { return false; });
+  });
+}
 
 namespace {
 
@@ -31,14 +44,15 @@ struct ConvertEmbeddingToLoops
   using ConvertEmbeddingToLoopsPassBase::ConvertEmbeddingToLoopsPassBase;
 
   void runOnOperation() override {
-    DenseSet<Operation *> before;
-    getOperation()->walk(
-        [&](memref::AllocOp buffer) { before.insert(buffer); });
+    DenseSet<Operation *> ofProgram;
+    getOperation()->walk([&](memref::AllocOp buffer) {
+      if (!isBetweenMoves(buffer))
+        ofProgram.insert(buffer);
+    });
     // The first set creates what the second converts.
     RewritePatternSet sets[] = {RewritePatternSet(&getContext()),
                                 RewritePatternSet(&getContext())};
-    populateEmbeddingToGroupsPatterns(
-        sets[0], {prefetch, prefetchRowsAhead, numThreads});
+    populateEmbeddingToGroupsPatterns(sets[0], {prefetch, prefetchRowsAhead});
     populateEmbeddingGroupToLoopsPatterns(sets[1]);
     ConversionTarget target(getContext());
     target.addIllegalDialect<EmbeddingDialect>();
@@ -57,7 +71,7 @@ struct ConvertEmbeddingToLoops
           return;
         function.walk([&](Block *block) {
           embedding::mergeTemporaries(*block, [&](Operation *buffer) {
-            return !before.contains(buffer);
+            return !ofProgram.contains(buffer);
           });
         });
       });
@@ -69,7 +83,9 @@ struct ConvertEmbeddingToLoops
 void embedding::populateEmbeddingToGroupsPatterns(
     RewritePatternSet &patterns,
     const ConvertEmbeddingToLoopsPassOptions &options) {
-  populateGradientsToLoopsPatterns(patterns, options);
+  populateReduceToLoopsPatterns(patterns);
+  populateScatterToLoopsPatterns(patterns, options);
+  populateGradientsToLoopsPatterns(patterns);
   populateRenormToLoopsPatterns(patterns);
 }
 

@@ -22,14 +22,14 @@ namespace mlir::embedding {
 
 using LoopsOptions = ConvertEmbeddingToLoopsPassOptions;
 
-/// Whether `op` is on memrefs and its check has been taken out: what the
-/// lowerings of the training half expect.
-inline LogicalResult verifyReady(RewriterBase &rewriter,
-                                 RowIndexingOpInterface op) {
-  if (isa<TensorType>(op.getIndices().getType()))
+/// Whether `op` is on memrefs and its check, if any, has been taken out: what
+/// the lowerings of the training half expect.
+inline LogicalResult verifyReady(RewriterBase &rewriter, Operation *op) {
+  if (!cast<DestinationStyleOpInterface>(op).hasPureBufferSemantics())
     return rewriter.notifyMatchFailure(
         op, "it is on tensors; run 'one-shot-bufferize' first");
-  if (op.getOutOfRange() == OutOfRange::check)
+  auto indexing = dyn_cast<RowIndexingOpInterface>(op);
+  if (indexing && indexing.getOutOfRange() == OutOfRange::check)
     return rewriter.notifyMatchFailure(
         op, "run 'embedding-split-checks' first, which takes its check out");
   return success();
@@ -77,10 +77,44 @@ private:
   Value paddingRow;
 };
 
-/// The results of an `embedding.group`, in buffers of their own.
-struct Groups {
+/// Segments of positions, in memrefs.
+struct Segments {
+  Segments() = default;
+  template <typename OpTy>
+  explicit Segments(OpTy op)
+      : offsets(op.getOffsets()), positions(op.getPositions()),
+        count(op.getCount()) {
+    if constexpr (!std::is_same_v<OpTy, InverseFrequenciesOp>)
+      rows = op.getRows();
+  }
+
   Value rows, offsets, positions, count;
 
+  /// The number of segments.
+  Value size(LoopBuilder &b) const { return b.loadIndex(count); }
+  Value row(LoopBuilder &b, Value segment) const {
+    return b.loadIndex(rows, segment);
+  }
+  Value begin(LoopBuilder &b, Value segment) const {
+    return b.loadIndex(offsets, segment);
+  }
+  Value end(LoopBuilder &b, Value segment) const {
+    return b.loadIndex(offsets, b.add(segment, b.index(1)));
+  }
+  /// The first segment whose row is at least `bound`.
+  Value firstWithRow(LoopBuilder &b, Value bound) const {
+    return b.lowerBound(size(b), bound,
+                        [&](Value segment) { return row(b, segment); });
+  }
+  /// The first segment that begins at or behind `offset`.
+  Value firstAtOrBehind(LoopBuilder &b, Value offset) const {
+    return b.lowerBound(size(b), offset,
+                        [&](Value segment) { return begin(b, segment); });
+  }
+};
+
+/// The results of an `embedding.group`, in buffers of their own.
+struct Groups : Segments {
   /// Groups `indices` before they are used by the lowering of an operation.
   Groups(LoopBuilder &b, Value indices, Value numRows, OutOfRange mode,
          Value paddingRow);
@@ -89,27 +123,13 @@ struct Groups {
     for (Value buffer : {rows, offsets, positions, count})
       b.deallocate(buffer);
   }
-
-  /// The number of groups.
-  Value size(LoopBuilder &b) const { return b.loadIndex(count); }
-  Value row(LoopBuilder &b, Value group) const {
-    return b.loadIndex(rows, group);
-  }
-  Value begin(LoopBuilder &b, Value group) const {
-    return b.loadIndex(offsets, group);
-  }
-  Value end(LoopBuilder &b, Value group) const {
-    return b.loadIndex(offsets, b.add(group, b.index(1)));
-  }
-  /// The first group that begins at or behind `offset`.
-  Value firstAtOrBehind(LoopBuilder &b, Value offset) const {
-    return b.lowerBound(offsets, size(b), b.toI64(offset));
-  }
 };
 
 void populateGroupToLoopsPatterns(RewritePatternSet &patterns);
-void populateGradientsToLoopsPatterns(RewritePatternSet &patterns,
-                                      const LoopsOptions &options);
+void populateReduceToLoopsPatterns(RewritePatternSet &patterns);
+void populateScatterToLoopsPatterns(RewritePatternSet &patterns,
+                                    const LoopsOptions &options);
+void populateGradientsToLoopsPatterns(RewritePatternSet &patterns);
 void populateRenormToLoopsPatterns(RewritePatternSet &patterns);
 
 } // namespace mlir::embedding

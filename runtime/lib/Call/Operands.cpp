@@ -69,6 +69,9 @@ static Status checkElements(const OperandDesc &operand, const Tensor &tensor) {
     if (!tensor.isContiguous() || !tensor.isAligned())
       return fail(operand, "expected contiguous and aligned data");
     return success();
+  case Elements::accumulators:
+    // Of operands that are optional.
+    return success();
   }
   return success();
 }
@@ -236,6 +239,9 @@ Status Operands::take(const Argument *arguments, bool isForSize) {
     const OperandDesc &operand = operation.operands[number];
     switch (operand.kind) {
     case OperandKind::tensor:
+      // Only decompositions give one that is optional.
+      if (operand.isOptional)
+        break;
       if (Status taken =
               operand.isCount()
                   ? takeCount(number, arguments[number].count, isForSize)

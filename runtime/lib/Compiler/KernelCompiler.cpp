@@ -177,6 +177,9 @@ static std::string getOperandType(const KernelSpec &spec,
   case Elements::int64s:
     element = "i64";
     break;
+  case Elements::accumulators:
+    element = spec.elementBytes == 8 ? "f64" : "f32";
+    break;
   }
   int64_t indexRank = isOnDevice ? spec.indexRank : 1;
   std::string sizes =
@@ -209,7 +212,10 @@ static std::string getOperationIR(const KernelSpec &spec) {
     return getOperandType(spec, operand);
   };
   auto isValue = [&](const OperandDesc &operand) {
-    return spec.hasPadding || operand.name != StringRef("padding_idx");
+    return !operand.isOptional ||
+           operand.kind == mlir::embedding::OperandKind::number ||
+           (spec.hasPadding &&
+            operand.kind == mlir::embedding::OperandKind::index);
   };
   return llvm::formatv(
       kOperationKernel, spec.getFunctionName(),
