@@ -72,7 +72,7 @@ typedef void (*EmbeddingRangeFunction)(void *range_context, int64_t begin,
 /** Calls `function` on disjoint ranges that cover [0, size), on any threads,
  * and returns when all calls have returned. Ranges should have at least `grain`
  * elements, apart from the last. Called by several threads at once if the
- * engine is. */
+ * engine is. Neither it nor any other callback ends its thread. */
 typedef void (*EmbeddingParallelFor)(void *context, int64_t size, int64_t grain,
                                      EmbeddingRangeFunction function,
                                      void *range_context);
