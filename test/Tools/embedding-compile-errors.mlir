@@ -54,6 +54,7 @@
 // HALF: error: cannot be called from outside, because of values of type 'f16'
 // RUN: %{fail} %t/name.mlir 2>&1 | FileCheck %s --check-prefix=NAME
 // NAME: error: cannot be a function of C, because of its name
+// RUN: %{fail} %t/digit.mlir 2>&1 | FileCheck %s --check-prefix=NAME
 // RUN: %{fail} %t/word.mlir 2>&1 | FileCheck %s --check-prefix=NAME
 // RUN: %{fail} %t/empty.mlir 2>&1 | FileCheck %s --check-prefix=EMPTY
 // EMPTY: error: the file has no public function
@@ -63,7 +64,8 @@
 // RUN: %{fail} %t/undefined.mlir 2>&1 | FileCheck %s --check-prefix=UNDEFINED
 // UNDEFINED: error: cannot link: undefined symbol: nowhere; undefined symbol: nowhere_else
 // RUN: ls -A %t | FileCheck %s --check-prefix=LEFT --implicit-check-not={{.}}
-// LEFT:      empty.mlir
+// LEFT:      digit.mlir
+// LEFT-NEXT: empty.mlir
 // LEFT-NEXT: half.mlir
 // LEFT-NEXT: name.mlir
 // LEFT-NEXT: syntax.mlir
@@ -83,6 +85,10 @@ func.func @f(%x: f16) {
 }
 //--- name.mlir
 func.func @"a.b"(%x: f32) {
+  return
+}
+//--- digit.mlir
+func.func @"2d"(%x: f32) {
   return
 }
 //--- word.mlir

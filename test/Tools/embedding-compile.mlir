@@ -19,13 +19,19 @@
 // RUN: env EMBEDDING_CUDA_LIBRARY=%interpreted_cuda EMBEDDING_INTERPRETER_CAPABILITY=9.0 %python %S/Inputs/call_compiled.py %t/latest/libcompiled.so %interpreted_cuda
 // RUN: env EMBEDDING_CUDA_LIBRARY=%interpreted_cuda EMBEDDING_INTERPRETER_CAPABILITY=8.9 not %python %S/Inputs/call_compiled.py %t/latest/libcompiled.so %interpreted_cuda
 
+// Sizes that the caller answers for are not looked at.
+// RUN: mkdir %t/assumed && embedding-compile %t/any.mlir --assume-sizes -o %t/assumed/libcompiled.so
+// RUN: %python %S/Inputs/call_assuming_sizes.py %t/assumed/libcompiled.so
+
 // Nothing else is exported, and nothing else is needed.
 // RUN: llvm-nm -D --defined-only -j %t/libcompiled.so | FileCheck %s --check-prefix=EXPORTS --implicit-check-not={{.}}
 // RUN: llvm-nm -D --defined-only -j %t/gpu/libcompiled.so | FileCheck %s --check-prefix=GPU-EXPORTS --implicit-check-not={{.}}
 // RUN: llvm-readelf -d %t/libcompiled.so | FileCheck %s --check-prefix=NEEDED
 
-// EXPORTS: {{^}}dense_grad{{$}}
+// EXPORTS: {{^}}beyond_alignment{{$}}
+// EXPORTS-NEXT: {{^}}dense_grad{{$}}
 // EXPORTS-NEXT: {{^}}lookup{{$}}
+// EXPORTS-NEXT: {{^}}part{{$}}
 // EXPORTS-NEXT: {{^}}positive{{$}}
 // EXPORTS-NEXT: {{^}}result{{$}}
 // EXPORTS-NEXT: {{^}}scalars{{$}}
@@ -131,6 +137,36 @@ func.func @positive(%x: i64) {
   %is_positive = arith.cmpi sgt, %x, %zero : i64
   cf.assert %is_positive, "expected a positive number"
   return
+}
+
+// Names that C does not tell apart get numbers, and those that begin with one are
+// the operands' own.
+// HEADER-LABEL: EmbeddingStatusCode part(
+// HEADER-SAME:    const DLTensor *arg0,
+// HEADER-NEXT:    int64_t from_x,
+// HEADER-NEXT:    int64_t from_x_1,
+// HEADER-NEXT:    const DLTensor *out,
+func.func @part(%0: memref<?xf32>, %from-x: index, %from.x: index)
+    -> memref<2xf32, strided<[1], offset: ?>> {
+  %from = arith.addi %from-x, %from.x : index
+  %part = memref.subview %0[%from] [2] [1]
+      : memref<?xf32> to memref<2xf32, strided<[1], offset: ?>>
+  return %part : memref<2xf32, strided<[1], offset: ?>>
+}
+
+// How far buffers begin beyond the alignment that they ask for.
+func.func @beyond_alignment(%n: index) -> (index, index) {
+  %c64 = arith.constant 64 : index
+  %c4096 = arith.constant 4096 : index
+  %line = memref.alloc(%n) {alignment = 64} : memref<?xi8>
+  %page = memref.alloc(%n) {alignment = 4096} : memref<?xi8>
+  %line_begin = memref.extract_aligned_pointer_as_index %line
+      : memref<?xi8> -> index
+  %page_begin = memref.extract_aligned_pointer_as_index %page
+      : memref<?xi8> -> index
+  %beyond_line = arith.remui %line_begin, %c64 : index
+  %beyond_page = arith.remui %page_begin, %c4096 : index
+  return %beyond_line, %beyond_page : index, index
 }
 
 func.func private @hidden() {

@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 
-from compiled_library import INVALID_ARGUMENT, OUT_OF_RANGE, Host, Library
+from compiled_library import INVALID_ARGUMENT, OK, OUT_OF_RANGE, Host, Library, Status
 
 library = Library(*sys.argv[1:])
 succeed, fail = library.succeed, library.fail
@@ -67,6 +67,17 @@ if not on_device:
     fail(INVALID_ARGUMENT, "table: expected a stride of 1 in dimension 1, but got 3",
          "strided", transposed, np.array([2, 0]), out)
 
+    # A part of a buffer, which does not begin where that does.
+    out = np.zeros((2,), np.float32)
+    succeed("part", np.arange(8, dtype=np.float32), ctypes.c_int64(2), ctypes.c_int64(3),
+            out)
+    assert out.tolist() == [5, 6]
+    # Buffers of any size begin where they should.
+    for size in range(1, 2000, 111):
+        beyond = np.ones((), np.int64), np.ones((), np.int64)
+        succeed("beyond_alignment", ctypes.c_int64(size), *beyond)
+        assert beyond == (0, 0), (size, beyond)
+
 # Bad indices, and the next call is as good as any.
 bad = indices.copy()
 bad[[17, 2000]] = [1000, -1]
@@ -95,6 +106,17 @@ fail(INVALID_ARGUMENT, "indices: expected int64, but got int32",
 fail(INVALID_ARGUMENT, "table: expected a tensor, but got null",
      "lookup", None, indices, out)
 if on_device:
+    # What a call takes of the GPU is given back.
+    count = library.machine.driver.embedding_interpreter_allocation_count
+    count.restype = ctypes.c_size_t
+    before = count()
+    succeed("dense_grad", table[indices], indices, 3, gradient)
+    assert count() == before
+    # There is nothing to wait for on a GPU that is not there.
+    status = Status()
+    assert library.functions.compiled_synchronize(99, None, ctypes.byref(status)) != OK
+    assert b"cuDeviceGet" in status.message, status.message
+
     on_host = Host().tensor(table)
     fail(INVALID_ARGUMENT, "table: expected memory of a GPU", "lookup", on_host,
          indices, out)
