@@ -15,6 +15,7 @@
 #include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
@@ -28,6 +29,8 @@ void embedding::addSimplification(OpPassManager &pm) {
   pm.addPass(createCSEPass());
   pm.addPass(createEmbeddingFuseRenormLookupPass());
   pm.addPass(createEmbeddingElideChecksPass());
+  // Bufferization knows arith and math on tensors by no other name.
+  pm.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
 }
 
 void embedding::addSizeChecks(OpPassManager &pm) {

@@ -72,7 +72,8 @@ struct EmbeddingAllocateOnDevice
         } else if (op != function.getOperation() && accessesMemory(op)) {
           op->emitError("expected nothing but kernels to read or write memory, "
                         "which is on the device, but got '")
-              << op->getName() << "'";
+              << op->getName()
+              << "': only operations of the dialect run on a GPU";
           return WalkResult::interrupt();
         }
         return WalkResult::advance();

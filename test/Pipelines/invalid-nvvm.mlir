@@ -4,7 +4,7 @@
 // Memory is the device's, and this the host's code.
 func.func @lookup_and_scale(%t: memref<?x8xf32>, %i: memref<?xi64>, %o: memref<?x8xf32>) {
   embedding.lookup ins(%t, %i : memref<?x8xf32>, memref<?xi64>) outs(%o : memref<?x8xf32>)
-  // expected-error @below {{expected nothing but kernels to read or write memory, which is on the device, but got 'linalg.generic'}}
+  // expected-error @below {{expected nothing but kernels to read or write memory, which is on the device, but got 'linalg.generic': only operations of the dialect run on a GPU}}
   linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>],
                   iterator_types = ["parallel", "parallel"]} outs(%o : memref<?x8xf32>) {
   ^bb0(%x: f32):
@@ -29,4 +29,13 @@ func.func @foreign() -> index {
   // expected-error @below {{'gpu.thread_id' op is left by the pipeline: no conversion to the LLVM dialect takes it}}
   %0 = gpu.thread_id x
   return %0 : index
+}
+
+// -----
+
+func.func @arithmetic(%t: tensor<?x8xf32>, %i: tensor<4xi64>, %o: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  // expected-error @below {{but got 'linalg.generic': only operations of the dialect run on a GPU}}
+  %j = arith.addi %i, %i : tensor<4xi64>
+  %0 = embedding.lookup ins(%t, %j : tensor<?x8xf32>, tensor<4xi64>) outs(%o : tensor<4x8xf32>) -> tensor<4x8xf32>
+  return %0 : tensor<4x8xf32>
 }

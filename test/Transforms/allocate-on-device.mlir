@@ -13,7 +13,7 @@ func.func @buffer(%n: index) {
 // -----
 
 func.func @host_access(%buffer: memref<?xi64>, %i: index) -> i64 {
-  // expected-error @below {{expected nothing but kernels to read or write memory, which is on the device, but got 'memref.load'}}
+  // expected-error @below {{expected nothing but kernels to read or write memory, which is on the device, but got 'memref.load': only operations of the dialect run on a GPU}}
   %value = memref.load %buffer[%i] : memref<?xi64>
   return %value : i64
 }
@@ -48,7 +48,7 @@ func.func @constant() -> memref<2xi64> {
 
 // Effects of its own, though those of its body count too.
 func.func @linalg(%buffer: memref<4xf32>) {
-  // expected-error @below {{but got 'linalg.generic'}}
+  // expected-error @below {{but got 'linalg.generic': only operations of the dialect run on a GPU}}
   linalg.generic {indexing_maps = [affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
     outs(%buffer : memref<4xf32>) {
   ^bb0(%x: f32):
