@@ -46,6 +46,8 @@ static std::optional<ElementType> getElementType(Type type) {
     return ElementType{kDLFloat, type.getIntOrFloatBitWidth()};
   if (type.isIndex())
     return ElementType{kDLInt, 64};
+  if (type.isSignlessInteger(1))
+    return ElementType{signature::kBool, 8};
   auto integer = dyn_cast<IntegerType>(type);
   if (!integer || !llvm::is_contained({8u, 16u, 32u, 64u}, integer.getWidth()))
     return std::nullopt;
@@ -62,7 +64,7 @@ std::string mlir::embedding::getCType(Type type) {
   if (type.isF64())
     return "double";
   std::optional<ElementType> element = getElementType(type);
-  if (!element || isa<FloatType>(type))
+  if (!element || isa<FloatType>(type) || element->code == signature::kBool)
     return "";
   return (element->code == kDLUInt ? "uint" : "int") +
          std::to_string(element->bits) + "_t";
@@ -84,6 +86,15 @@ static bool isSupported(Type type) {
   return succeeded(memref.getStridesAndOffset(strides, offset)) &&
          (offset == 0 || offset == ShapedType::kDynamic) &&
          !memref.getMemorySpace();
+}
+
+/// What is supported in place of `type`, in words.
+static StringRef getSupportedTypes(Type type) {
+  if (isa<ShapedType>(type))
+    return "tensors and memrefs of a rank, without a memory space, of f16, "
+           "bf16, f32, f64, index, i1, or integers of 8, 16, 32 or 64 bits";
+  return "numbers to be f32, f64, index, or integers of 8, 16, 32 or 64 bits "
+         "(i8 in place of i1)";
 }
 
 /// Appends what a signature says of `type`.
@@ -144,14 +155,16 @@ FunctionInterface::get(func::FuncOp function, const AsmParserState *source) {
   for (auto types : {function.getArgumentTypes(), function.getResultTypes()})
     for (Type type : types)
       if (!isSupported(type))
-        return function.emitError(
-                   "cannot be called from outside, because of values of type ")
-                   << type,
+        return emitError(function.getLoc())
+                   << "cannot be called from outside, because of values of "
+                      "type "
+                   << type << "; expected " << getSupportedTypes(type),
                failure();
   for (Type type : function.getResultTypes())
     if (auto memref = dyn_cast<MemRefType>(type);
         memref && !memref.areTrailingDimsContiguous(memref.getRank())) {
-      function.emitError("expected results to be contiguous, but got ") << type;
+      emitError(function.getLoc())
+          << "expected results to be contiguous, but got " << type;
       return failure();
     }
   FunctionInterface result;

@@ -37,6 +37,9 @@ inline constexpr int64_t kScalar = -1;
 /// More dimensions than this nobody can pass.
 inline constexpr int64_t kMaxRank = 32;
 inline constexpr int64_t kAnyInteger = -1;
+/// kDLBool, which DLPack has since version 0.8: a byte of 0 or 1, as i1 is in
+/// memory.
+inline constexpr int64_t kBool = 6;
 inline constexpr int64_t kAny = INT64_MIN;
 inline constexpr int64_t kCompact = INT64_MIN + 1;
 

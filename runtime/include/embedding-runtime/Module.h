@@ -44,8 +44,9 @@ embedding_module_options_init(EmbeddingModuleOptions *options,
  * embedding-opt, for what `engine` compiles for. Functions may have tensors,
  * memrefs and scalars as arguments, tensors and scalars as results (and memrefs
  * that are contiguous, which are copied); of f16
- * (not scalars), bf16 (likewise), f32, f64, index, and integers of 8, 16, 32 or
- * 64 bits.
+ * (not scalars), bf16 (likewise), f32, f64, index, i1 (not scalars; DLPack's
+ * kDLBool, bytes of 0 and 1), and integers of 8, 16, 32 or 64 bits. Integers of
+ * 8 bits may be kDLBool too.
  *
  * EMBEDDING_COMPILER_ERROR if it does not parse, does not verify, cannot be
  * lowered, has no public function, or calls one that neither it nor the process

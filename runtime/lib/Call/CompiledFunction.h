@@ -61,9 +61,12 @@ struct Operand {
   }
 
   bool hasType(DLDataType type) const {
-    bool isSameKind = code == signature::kAnyInteger
-                          ? type.code == kDLInt || type.code == kDLUInt
-                          : type.code == code;
+    bool isSameKind = type.code == code;
+    if (code == signature::kAnyInteger)
+      isSameKind = type.code == kDLInt || type.code == kDLUInt;
+    // Whose bytes are unsigned integers.
+    if (type.code == signature::kBool)
+      isSameKind |= code == signature::kAnyInteger || code == kDLUInt;
     return isSameKind && type.bits == bits && type.lanes == 1;
   }
 

@@ -8,6 +8,8 @@
 
 #include "Support/Tensor.h"
 
+#include "embedding/ABI/Signature.h"
+
 #include <algorithm>
 #include <cstdlib>
 #include <numeric>
@@ -32,7 +34,7 @@ std::string embedding::runtime::getName(DLDataType dtype) {
   case kDLComplex:
     name = "complex";
     break;
-  case kBoolCode:
+  case mlir::embedding::signature::kBool:
     return "bool";
   default:
     name = "dtype code " + std::to_string(dtype.code) + " of bits ";

@@ -83,9 +83,6 @@ bool hasDistinctElements(const Tensor &tensor);
 /// takes many dimensions, of strides that do not nest.
 bool overlap(const Tensor &a, const Tensor &b);
 
-/// kDLBool, which DLPack has since version 0.8.
-inline constexpr uint8_t kBoolCode = 6;
-
 /// The name of `dtype` as NumPy and PyTorch have it, such as float32.
 std::string getName(DLDataType dtype);
 
