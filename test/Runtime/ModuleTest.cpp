@@ -116,6 +116,96 @@ TEST(Module, CallsFunctions) {
   }
 }
 
+// As C has it: an integer of whatever type holds the number.
+TEST(Module, TakesIntegersThatFit) {
+  Engine engine(uncached());
+  Module module(engine, R"mlir(
+    func.func @sum(%n: index, %s: i8, %u: ui8) -> i64 {
+      %a = arith.index_cast %n : index to i64
+      %b = arith.extsi %s : i8 to i64
+      %c = builtin.unrealized_conversion_cast %u : ui8 to i8
+      %d = arith.extui %c : i8 to i64
+      %ab = arith.addi %a, %b : i64
+      %sum = arith.addi %ab, %d : i64
+      return %sum : i64
+    }
+    func.func @number(%x: f32) {
+      return
+    })mlir");
+  int64_t sum = 0;
+  TensorView out(&sum, {});
+  module.call("sum", {1000, -128, 255}, {out});
+  EXPECT_EQ(sum, 1000 - 128 + 255);
+  module.call("sum", {-5, int64_t(127), uint64_t(0)}, {out});
+  EXPECT_EQ(sum, -5 + 127);
+  auto refuse = [&](const std::vector<Module::Argument> &arguments) {
+    return getMessage([&] { module.call("sum", arguments, {out}); },
+                      EMBEDDING_INVALID_ARGUMENT);
+  };
+  EXPECT_EQ(refuse({1, 128, 0}), "s: expected int8, but got int32 128");
+  EXPECT_EQ(refuse({1, -129, 0}), "s: expected int8, but got int32 -129");
+  EXPECT_EQ(refuse({1, 0, 256}), "u: expected uint8, but got int32 256");
+  EXPECT_EQ(refuse({1, 0, -1}), "u: expected uint8, but got int32 -1");
+  EXPECT_EQ(refuse({1, UINT64_MAX, 0}),
+            "s: expected int8, but got uint64 18446744073709551615");
+  EXPECT_EQ(refuse({1.5, 0, 0}), "n: expected int64, but got float64");
+  EXPECT_EQ(refuse({out, 0, 0}), "n: expected int64, but got a tensor");
+  auto number = [&](Module::Argument argument) {
+    return getMessage([&] { module.call("number", {argument}); },
+                      EMBEDDING_INVALID_ARGUMENT);
+  };
+  EXPECT_EQ(number(0.5), "x: expected float32, but got float64");
+  EXPECT_EQ(number(1), "x: expected float32, but got int32 1");
+}
+
+// Bytes of 0 and 1, which are integers too.
+TEST(Module, TakesMasks) {
+  constexpr DLDataType kBool = {6, 8, 1};
+  for (int32_t lowering :
+       {EMBEDDING_LOWERING_OPTIMIZED, EMBEDDING_LOWERING_NAIVE}) {
+    EngineOptions options = uncached();
+    options.lowering = lowering;
+    Engine engine(options);
+    Module module(engine, R"mlir(
+      func.func @choose(%mask: tensor<?xi1>, %a: tensor<?xf32>, %b: tensor<?xf32>)
+          -> (tensor<?xf32>, tensor<?xi1>) {
+        %chosen = arith.select %mask, %a, %b : tensor<?xi1>, tensor<?xf32>
+        %is_greater = arith.cmpf ogt, %a, %b : tensor<?xf32>
+        return %chosen, %is_greater : tensor<?xf32>, tensor<?xi1>
+      }
+      func.func @bytes(%x: tensor<?xi8>) {
+        return
+      })mlir");
+    constexpr int64_t kSize = 67;
+    std::vector<uint8_t> mask(kSize), isGreater(kSize, 2);
+    std::vector<float> a(kSize), b(kSize, 7), chosen(kSize);
+    for (int64_t i = 0; i < kSize; ++i) {
+      mask[i] = i % 3 == 0;
+      a[i] = static_cast<float>(i);
+    }
+    TensorView masks(mask.data(), kBool, {kSize});
+    module.call(
+        "choose",
+        {masks, TensorView(a.data(), {kSize}), TensorView(b.data(), {kSize})},
+        {TensorView(chosen.data(), {kSize}),
+         TensorView(isGreater.data(), kBool, {kSize})});
+    for (int64_t i = 0; i < kSize; ++i) {
+      EXPECT_EQ(chosen[i], i % 3 == 0 ? a[i] : 7) << i;
+      EXPECT_EQ(isGreater[i], i > 7) << i;
+    }
+    module.call("bytes", {masks});
+    EXPECT_EQ(getMessage(
+                  [&] {
+                    TensorView bytes(mask.data(), {kSize});
+                    TensorView floats(a.data(), {kSize});
+                    module.call("choose", {bytes, floats, floats},
+                                {floats, masks});
+                  },
+                  EMBEDDING_INVALID_ARGUMENT),
+              "mask: expected bool, but got uint8");
+  }
+}
+
 // What the function writes is a copy.
 TEST(Module, LeavesTensorsAlone) {
   Engine engine(uncached());

@@ -63,6 +63,14 @@ template <typename T> constexpr DLDataType dataTypeOf() {
   return {code, 8 * sizeof(T), 1};
 }
 
+/// The name of the number type `dtype`, such as int32.
+inline std::string nameOf(DLDataType dtype) {
+  return (dtype.code == kDLFloat  ? "float"
+          : dtype.code == kDLUInt ? "uint"
+                                  : "int") +
+         std::to_string(dtype.bits);
+}
+
 /// A tensor that somebody else owns: in CPU memory, unless said otherwise.
 class TensorView {
 public:
@@ -364,8 +372,9 @@ public:
     module.reset(compiled);
   }
 
-  /// A tensor, or a number whose type is that of the scalar in the function;
-  /// int64_t for `index`.
+  /// A tensor, or a number: a float whose type is that of the scalar in the
+  /// function, or an integer that the scalar's type (int64 for `index`) can
+  /// hold.
   class Argument {
   public:
     Argument(const TensorView &tensor) : view(&tensor) {}
@@ -373,11 +382,38 @@ public:
               std::enable_if_t<std::is_arithmetic_v<T>, bool> = true>
     Argument(T number) : dtype(dataTypeOf<T>()) {
       static_assert(sizeof(number) <= sizeof(bits));
-      std::memcpy(&bits, &number, sizeof(number));
+      if constexpr (std::is_integral_v<T>)
+        // Its first bytes are the number in fewer bits.
+        bits = static_cast<uint64_t>(number);
+      else
+        std::memcpy(&bits, &number, sizeof(number));
     }
 
   private:
     friend class Module;
+    bool fits(DLDataType type) const {
+      bool isFloat = dtype.code == kDLFloat;
+      if (isFloat || type.code == kDLFloat || type.bits == dtype.bits)
+        return isFloat == (type.code == kDLFloat) && type.bits == dtype.bits;
+      // Of what is left, shifted out and in again, the bits must be the same.
+      auto value = static_cast<int64_t>(bits);
+      int unused = 64 - type.bits;
+      bool isTooLarge = dtype.code == kDLUInt && value < 0;
+      return !isTooLarge &&
+             (type.code == kDLUInt
+                  ? value >= 0 && (bits << unused) >> unused == bits
+                  : static_cast<int64_t>(bits << unused) >> unused == value);
+    }
+    std::string describe() const {
+      if (view)
+        return "a tensor";
+      if (dtype.code == kDLFloat)
+        return nameOf(dtype);
+      return nameOf(dtype) + " " +
+             (dtype.code == kDLInt ? std::to_string(static_cast<int64_t>(bits))
+                                   : std::to_string(bits));
+    }
+
     const TensorView *view = nullptr;
     DLDataType dtype{};
     uint64_t bits = 0;
@@ -396,14 +432,12 @@ public:
     for (size_t i = 0; i < arguments.size(); ++i) {
       const Argument &argument = arguments[i];
       const EmbeddingOperand &operand = description.arguments[i];
-      if ((argument.view == nullptr) != (operand.ndim < 0) ||
-          (!argument.view && (argument.dtype.bits != operand.dtype.bits ||
-                              (argument.dtype.code == kDLFloat) !=
-                                  (operand.dtype.code == kDLFloat))))
-        throwInvalidArgument(std::string(operand.name) +
-                             (operand.ndim < 0
-                                  ? ": expected a number of its type"
-                                  : ": expected a tensor"));
+      bool isScalar = operand.ndim < 0;
+      if (isScalar ? argument.view || !argument.fits(operand.dtype)
+                   : !argument.view)
+        throwInvalidArgument(std::string(operand.name) + ": expected " +
+                             (isScalar ? nameOf(operand.dtype) : "a tensor") +
+                             ", but got " + argument.describe());
       if (argument.view)
         pointers.push_back(&tensors.emplace_back(argument.view->get()));
       else
