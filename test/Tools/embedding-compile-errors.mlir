@@ -10,7 +10,10 @@
 // RUN: %{fail} --op=gather 2>&1 | FileCheck %s --check-prefix=OP
 // OP: error: --op: no operation named 'gather'
 // RUN: %{fail} '--op=lookup padding(0)' 2>&1 | FileCheck %s --check-prefix=ATTRIBUTE
-// ATTRIBUTE: --op:{{.*}}: error: custom op 'embedding.lookup' expected 'ins'
+// ATTRIBUTE-NOT: --op:{{[0-9]}}
+// ATTRIBUTE: error: --op: 'lookup padding(0)': the attributes of 'lookup' are, in this order, as in 'lookup padding_idx(0) out_of_range(clamp)'
+// RUN: %{fail} '--op=dense_grad padding(0)' 2>&1 | FileCheck %s --check-prefix=ATTRIBUTES
+// ATTRIBUTES: error: --op: 'dense_grad padding(0)': the attributes of 'dense_grad' are, in this order, as in 'dense_grad padding_idx(0) scale_grad_by_freq out_of_range(clamp)'
 // RUN: %{fail} --op=lookup --chips=sm_70 2>&1 | FileCheck %s --check-prefix=CHIP
 // CHIP: error: --chips: expected sm_80 or later, but got 'sm_70'
 // RUN: %{fail} --op=lookup --cpu=z80 2>&1 | FileCheck %s --check-prefix=CPU
@@ -49,9 +52,12 @@
 
 // RUN: split-file %s %t
 // RUN: %{fail} %t/type.mlir 2>&1 | FileCheck %s --check-prefix=TYPE
-// TYPE: type.mlir:1:1: error: cannot be called from outside, because of values of type 'tensor<*xf32>'
+// TYPE: type.mlir:1:1: error: cannot be called from outside, because of values of type 'tensor<*xf32>'; expected tensors and memrefs of a rank
+// TYPE-NOT: see current operation
 // RUN: %{fail} %t/half.mlir 2>&1 | FileCheck %s --check-prefix=HALF
-// HALF: error: cannot be called from outside, because of values of type 'f16'
+// HALF: error: cannot be called from outside, because of values of type 'f16'; expected numbers to be f32, f64, index, or integers of 8, 16, 32 or 64 bits
+// RUN: %{fail} %t/flag.mlir 2>&1 | FileCheck %s --check-prefix=FLAG
+// FLAG: error: cannot be called from outside, because of values of type 'i1'; expected numbers to be f32, f64, index, or integers of 8, 16, 32 or 64 bits (i8 in place of i1)
 // RUN: %{fail} %t/name.mlir 2>&1 | FileCheck %s --check-prefix=NAME
 // NAME: error: cannot be a function of C, because of its name
 // RUN: %{fail} %t/digit.mlir 2>&1 | FileCheck %s --check-prefix=NAME
@@ -66,6 +72,7 @@
 // RUN: ls -A %t | FileCheck %s --check-prefix=LEFT --implicit-check-not={{.}}
 // LEFT:      digit.mlir
 // LEFT-NEXT: empty.mlir
+// LEFT-NEXT: flag.mlir
 // LEFT-NEXT: half.mlir
 // LEFT-NEXT: name.mlir
 // LEFT-NEXT: syntax.mlir
@@ -81,6 +88,10 @@ func.func @f(%x: tensor<*xf32>) {
 func.func @f(%a: f32) {
 //--- half.mlir
 func.func @f(%x: f16) {
+  return
+}
+//--- flag.mlir
+func.func @f(%x: i1) {
   return
 }
 //--- name.mlir

@@ -26,6 +26,7 @@
 
 #include "mlir/AsmParser/AsmParser.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Parser/Parser.h"
 #include "mlir/Support/FileUtilities.h"
 
 #include "llvm/Support/CommandLine.h"
@@ -58,17 +59,21 @@ static cl::list<std::string>
                         "attributes: lookup, 'dense_grad padding_idx(0)'"),
                cl::value_desc("operation"), cl::cat(category));
 static cl::opt<std::string>
-    elementType("element-type", cl::desc("With --op: the type of the table"),
+    elementType("element-type",
+                cl::desc("With --op: the type of the table, f32 by default"),
                 cl::init("f32"), cl::cat(category));
 static cl::opt<std::string>
-    indexType("index-type", cl::desc("With --op: the type of indices"),
+    indexType("index-type",
+              cl::desc("With --op: the type of indices, i64 by default"),
               cl::init("i64"), cl::cat(category));
 static cl::opt<unsigned>
-    indexRank("index-rank", cl::desc("With --op: the dimensions of indices"),
+    indexRank("index-rank",
+              cl::desc("With --op: the dimensions of indices, 1 by default"),
               cl::init(1), cl::cat(category));
 static cl::opt<int64_t>
     rowLength("row-length",
-              cl::desc("With --op: the elements of a row; 0 for any number"),
+              cl::desc("With --op: the elements of a row; 0, the default, for "
+                       "any number"),
               cl::init(0), cl::cat(category));
 
 static cl::opt<std::string>
@@ -82,7 +87,9 @@ static cl::opt<std::string>
                         "name, without 'lib', by default"),
                cl::value_desc("file"), cl::cat(category));
 static cl::opt<std::string>
-    cpu("cpu", cl::desc("The CPU to compile for, as LLVM names it, or native"),
+    cpu("cpu",
+        cl::desc("The CPU to compile for, as LLVM names it, or native; "
+                 "x86-64-v3 by default"),
         cl::init("x86-64-v3"), cl::cat(category));
 static cl::list<std::string>
     chips("chips",
@@ -131,6 +138,9 @@ static FailureOr<SmallVector<int>> parseChips() {
 // Operations
 //===----------------------------------------------------------------------===//
 
+/// More characters of attributes than this are not looked at on their own.
+static constexpr size_t kMaxParsedAttributes = 1000;
+
 /// {0} is the name, {1} the arguments, {2} the operation.
 static constexpr char kOperationFunction[] = R"mlir(
 func.func @{0}({1}) {{
@@ -139,8 +149,17 @@ func.func @{0}({1}) {{
 }
 )mlir";
 
+/// Whether `ir` is text of a module, which need not verify.
+static bool isParsable(MLIRContext &context, StringRef ir) {
+  ScopedDiagnosticHandler ignored(&context,
+                                  [](Diagnostic &) { return success(); });
+  return bool(parseSourceString<ModuleOp>(
+      ir, ParserConfig(&context, /*verifyAfterParse=*/false)));
+}
+
 /// A function of the one operation that `text` names, on memrefs.
-static FailureOr<std::string> getOperationIR(StringRef text) {
+static FailureOr<std::string> getOperationIR(MLIRContext &context,
+                                             StringRef text) {
   // As many as NumPy has.
   constexpr unsigned kMaxIndexRank = 63;
   if (indexRank > kMaxIndexRank)
@@ -173,12 +192,25 @@ static FailureOr<std::string> getOperationIR(StringRef text) {
     return !operand.isOptional ||
            operand.kind == mlir::embedding::OperandKind::number;
   };
-  return llvm::formatv(
-             kOperationFunction, name,
-             mlir::embedding::getArgumentsText(operation, getType, isValue),
-             mlir::embedding::getOperationText(operation, getType, isValue,
-                                               attributes))
-      .str();
+  auto getIR = [&](StringRef attributes) {
+    return llvm::formatv(
+               kOperationFunction, name,
+               mlir::embedding::getArgumentsText(operation, getType, isValue),
+               mlir::embedding::getOperationText(operation, getType, isValue,
+                                                 attributes))
+        .str();
+  };
+  std::string ir = getIR(attributes);
+  // What is nested too deep to be parsed, parseModule says.
+  if (attributes.size() > kMaxParsedAttributes || isParsable(context, ir))
+    return ir;
+  std::string taken;
+  for (StringRef attribute :
+       {"padding_idx(0)", "scale_grad_by_freq", "out_of_range(clamp)"})
+    if (isParsable(context, getIR(attribute)))
+      taken += (taken.empty() ? "" : " ") + attribute.str();
+  return fail("--op: '" + text + "': the attributes of '" + name +
+              "' are, in this order, as in '" + name + " " + taken + "'");
 }
 
 /// Whether option `name` has a type that memory may be made of.
@@ -210,7 +242,7 @@ readInput(MLIRContext &context) {
     return failure();
   std::string text;
   for (StringRef operation : operations) {
-    FailureOr<std::string> function = getOperationIR(operation);
+    FailureOr<std::string> function = getOperationIR(context, operation);
     if (failed(function))
       return failure();
     text += *function;
