@@ -22,6 +22,8 @@
 // RUN: env EMBEDDING_CUDA_LIBRARY=/nowhere/libcuda.so.1 not embedding-run %s --function=f --target=cuda --input=1x3xf32 2>&1 | FileCheck %s --check-prefix=NODRIVER
 // NODRIVER: error: cuda: no driver: /nowhere/libcuda.so.1: cannot open
 // RUN: not embedding-run %src_root/docs/examples/batch.mlir --target=cuda --emit=ptx --chip=sm_70 2>&1 | FileCheck %s --check-prefix=CHIP
+// RUN: embedding-run %src_root/docs/examples/batch.mlir --target=cuda --emit=ptx | FileCheck %s --check-prefix=ANYCHIP
+// ANYCHIP: .target sm_80
 // CHIP: error: --chip: expected sm_80 or later, but got 'sm_70'
 // RUN: not embedding-run %s --function=f --emit=ptx 2>&1 | FileCheck %s --check-prefix=NOKERNELS
 // NOKERNELS: error: there are no kernels; is --target=cuda missing?
@@ -52,6 +54,11 @@
 // REDEFINE: %{arguments} = --input=@%t/file.txt
 // RUN: %{fail}=EXTENSION
 // EXTENSION: error: --input 0: {{.*}}: expected FILE.npy or FILE.safetensors:TENSOR
+// REDEFINE: %{arguments} = --input=w.npy
+// RUN: %{fail}=SIGN
+// REDEFINE: %{arguments} = --input=model.safetensors:w
+// RUN: %{fail}=SIGN
+// SIGN: error: --input 0: '[[NAME:.*]]': expected a value; @[[NAME]] names a file
 // What is no file is not waited for.
 // RUN: mkdir -p %t/folder.npy && rm -f %t/fifo.npy %t/fifo.safetensors && mkfifo %t/fifo.npy %t/fifo.safetensors
 // REDEFINE: %{arguments} = --input=@%t/folder.npy
@@ -64,6 +71,7 @@
 // REDEFINE: %{arguments} = --input=1x3xf32 --output=@%t/x.txt
 // RUN: %{fail}=OUTPUT
 // OUTPUT: error: --output 0: expected @FILE.npy or -, but got
+// RUN: embedding-run %s --function=f --input=1x3xf32 --output=@/dev/null | count 0
 // REDEFINE: %{arguments} = --input=1x3xf32 --output=- --output=-
 // RUN: %{fail}=OUTPUTS
 // OUTPUTS: error: expected at most 1 --output, for the results and the memref arguments of 'f', but got 2

@@ -242,6 +242,9 @@ Expected<HostTensor> HostTensor::parse(StringRef text, Type type) {
     return tensor;
   }
 
+  if (text.ends_with(".npy") || text.contains(".safetensors"))
+    return createError("'{0}': expected a value; @{0} names a file", text);
+
   // [SIZEx...]TYPE[=ELEMENT ...]
   auto [typeText, elements] = text.split('=');
   bool hasElements = text.contains('=');

@@ -35,6 +35,7 @@
 
 #include "llvm/Config/llvm-config.h"
 #include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/SourceMgr.h"
@@ -74,9 +75,12 @@ static cl::list<std::string> inputs(
     cl::value_desc("value"), cl::cat(category));
 static cl::list<std::string> outputs(
     "output",
-    cl::desc("Where an output goes, in order: @FILE.npy, or - to print it. The "
-             "outputs are the results and then the memref arguments; results "
-             "without an --output are printed"),
+    cl::desc(
+        "Where an output goes, in order: @FILE.npy (or a device such as "
+        "@/dev/null), or - to print it. The "
+        "outputs are the results and then the memref arguments; results "
+        "without an --output are printed, with what their operation leaves "
+        "unspecified (the rows of sparse_grad after nnz)"),
     cl::value_desc("destination"), cl::cat(category));
 static cl::opt<std::string>
     cpu("cpu", cl::desc("The CPU to compile for, as LLVM names it"),
@@ -352,7 +356,8 @@ static FailureOr<SmallVector<HostTensor>> parseInputs(func::FuncOp function) {
   for (auto types : {function.getArgumentTypes(), function.getResultTypes()})
     for (Type type : types)
       if (!isSupported(type)) {
-        function.emitError("cannot be run, because of values of type ") << type;
+        emitError(function.getLoc())
+            << "cannot be run, because of values of type " << type;
         return failure();
       }
   if (inputs.size() != function.getNumArguments())
@@ -397,6 +402,13 @@ static StringRef getDestination(size_t number) {
   return destination;
 }
 
+/// Whether `path` is there and not a file of its own, as /dev/null is.
+static bool isDevice(StringRef path) {
+  llvm::sys::fs::file_status status;
+  return !llvm::sys::fs::status(path, status) &&
+         llvm::sys::fs::is_other(status);
+}
+
 /// Adds the outputs of `function`, its results and then its memref arguments,
 /// as far as they are wanted.
 static LogicalResult addOutputs(func::FuncOp function, OutputFiles &files) {
@@ -410,7 +422,8 @@ static LogicalResult addOutputs(func::FuncOp function, OutputFiles &files) {
                 llvm::Twine(outputs.size()));
   for (auto [number, output] : llvm::enumerate(outputs))
     if (output != "-" && !(StringRef(output).starts_with("@") &&
-                           StringRef(output).ends_with(".npy")))
+                           (StringRef(output).ends_with(".npy") ||
+                            isDevice(StringRef(output).drop_front()))))
       return fail("--output " + llvm::Twine(number) +
                   ": expected @FILE.npy or -, but got '" + output + "'");
   for (size_t number = 0; number < std::max(outputs.size(), numResults);
@@ -435,6 +448,13 @@ static LogicalResult writeOutputs(ArrayRef<const HostTensor *> tensors,
   return success();
 }
 
+/// The GPU to compile for.
+static std::string getChip() {
+  if (!chip.empty())
+    return chip;
+  return device ? "sm_" + std::to_string(device->getChip()) : "sm_80";
+}
+
 /// Lowers the module and appends what was asked for: text, or an object with an
 /// entry for `function`.
 static LogicalResult compile(ModuleOp module, func::FuncOp function,
@@ -454,9 +474,7 @@ static LogicalResult compile(ModuleOp module, func::FuncOp function,
   }
   mlir::embedding::CompileOptions options;
   if (targetKind == Target::cuda) {
-    std::optional<int> number = mlir::embedding::getChipNumber(
-        chip.empty() && device ? "sm_" + std::to_string(device->getChip())
-                               : chip);
+    std::optional<int> number = mlir::embedding::getChipNumber(getChip());
     if (!number)
       return fail("--chip: expected sm_80 or later, but got '" + chip + "'");
     options.chip = *number;
