@@ -57,7 +57,9 @@ def EmbeddingElideChecksPass : Pass<"embedding-elide-checks"> {
            outs(%init : tensor<16x64xf32>) -> tensor<16x64xf32>
     ```
 
-    the lookup needs no check and becomes `out_of_range(assume)`.
+    the lookup needs no check and becomes `out_of_range(assume)`. The pipelines
+    then make linalg operations of what is elementwise on tensors, which run on the
+    CPU; for a GPU, indices are made before, or by other kernels.
   }];
 }
 
@@ -944,6 +946,9 @@ def EmbeddingVerifyTypesPass
     - a vector is not scalable, and has at most 4096 elements: LLVM takes minutes
       for larger ones, since its time grows with the square of their number;
     - a constant that is one value throughout has at most 1 GiB.
+
+    It refuses `memref.dealloc` too: the pipelines free each buffer after its last
+    use, one of a `memref.alloc` of the program's as well.
 
     Example:
 
