@@ -242,12 +242,10 @@ struct DenseGradToLoops : OpRewritePattern<DenseGradOp> {
       return rewriter.notifyMatchFailure(
           op, "run 'embedding-decompose-operations' first");
     LoopBuilder b(op, rewriter);
-    bool hasNoIndices =
-        embedding::hasNoIndices(op.getIndices(), op.getGradOutput());
-    if (llvm::is_contained(table.getShape(), 0)) {
-    } else if (hasNoIndices) {
+    bool isEmpty = llvm::is_contained(table.getShape(), 0);
+    if (!isEmpty && hasNoIndices(op.getIndices(), op.getGradOutput())) {
       b.fill(op.getGradTable(), b.constant(table.getElementType(), 0.0));
-    } else {
+    } else if (!isEmpty) {
       Value numRows = b.value(op.getMixedNumRows(b));
       RowNames names(b, op.getIndices(), numRows, op.getOutOfRange(),
                      getPaddingRow(b, op));
