@@ -714,7 +714,8 @@ TEST(Module, BadCalls) {
             "out: expected data aligned to its elements");
   EXPECT_EQ(fail({table}, {rows}), "expected 2 arguments, but got 1");
   EXPECT_EQ(fail({table, indices}, {}), "expected 1 results, but got 0");
-  EXPECT_EQ(fail({table, 1.0}, {rows}), "input: expected a tensor");
+  EXPECT_EQ(fail({table, 1.0}, {rows}),
+            "input: expected a tensor, but got float64");
   EXPECT_EQ(getMessage([&] { module.call("hidden", {}); },
                        EMBEDDING_INVALID_ARGUMENT),
             "module: no function 'hidden'");
