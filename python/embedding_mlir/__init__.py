@@ -11,7 +11,7 @@ functions compute one thing each, on tensors and arrays, without autograd. All m
 called by several threads at once, and work in the children of a fork.
 """
 
-import sys
+import sys as _sys
 
 from ._compile import Function, Module, compile
 from ._errors import CompilerError, InvalidArgumentError, OutOfRangeError, UnsupportedError
@@ -24,7 +24,7 @@ __all__ = ["embedding", "dense_grad", "sparse_grad", "coalesce", "double_backwar
            "OutOfRangeError", "InvalidArgumentError", "UnsupportedError",
            "CompilerError"]
 
-if "torch" in sys.modules:
+if "torch" in _sys.modules:
     from . import _torch  # noqa: F401, so that torch.compile finds it loaded.
 
 
@@ -40,3 +40,7 @@ def __getattr__(name):
         from importlib.metadata import version
         return version("embedding-mlir")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return [*__all__, "__version__", *(name for name in globals() if name.startswith("__"))]

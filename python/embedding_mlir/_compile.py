@@ -5,6 +5,7 @@ import sys
 import numpy as np
 
 from . import _core
+from ._errors import InvalidArgumentError
 from ._functions import prepare
 
 
@@ -12,7 +13,8 @@ def _parse_device(device):
     """DLPack's type and number of a device."""
     kind, _, number = str(device).partition(":")
     if kind not in ("cpu", "cuda") or number and not number.isdigit():
-        raise ValueError(f"device: expected cpu, cuda or cuda:N, but got {device!r}")
+        raise InvalidArgumentError("device: expected cpu, cuda or cuda:N, but got "
+                                   f"{device!r}")
     if kind == "cpu":
         return 1, 0
     if number:

@@ -13,6 +13,7 @@ import sys
 import numpy as np
 
 from . import _core, _tracing
+from ._errors import InvalidArgumentError, UnsupportedError
 
 os.register_at_fork(after_in_child=_core.forget_engine)
 
@@ -117,8 +118,8 @@ def _watched_operators(first, second):
 
 def _refuse_watched(name, first, second):
     if _watched_operators(first, second):
-        raise NotImplementedError(f"{name}: the number of rows depends on the indices, which "
-                                  "torch.func, tracers and modes do not know")
+        raise UnsupportedError(f"{name}: the number of rows depends on the indices, which "
+                               "torch.func, tracers and modes do not know")
 
 
 def renorm_(weight, input, max_norm, norm_type=2.0, *, out_of_range="check"):
@@ -177,13 +178,19 @@ def double_backward(grad_grad_weight, input, padding_idx=None, scale_grad_by_fre
                                  out_of_range)
 
 
+def _get_current_stream(device):
+    """PyTorch's; the default one where PyTorch has no such GPU, which the runtime refuses."""
+    torch = sys.modules.get("torch")
+    if (torch is None or not hasattr(device, "__index__")
+            or not 0 <= operator.index(device) < torch.cuda.device_count()):
+        return 0
+    return torch.cuda.current_stream(operator.index(device)).cuda_stream
+
+
 def synchronize(device=0, stream=None):
     """Waits for `stream` of GPU `device`, PyTorch's current one if None, and raises
     OutOfRangeError if calls in it have met a bad index since it was last asked."""
-    if stream is None:
-        import torch
-        stream = torch.cuda.current_stream(device).cuda_stream
-    _core.synchronize(device, stream)
+    _core.synchronize(device, _get_current_stream(device) if stream is None else stream)
 
 
 def set_num_threads(num_threads):
@@ -201,5 +208,12 @@ def set_memory_pool(max_idle_bytes=None):
     _core.set_memory_pool(max_idle_bytes)
 
 
+def _read_memory_pool(bytes):
+    if not bytes.isdecimal():
+        raise InvalidArgumentError("EMBEDDING_MEMORY_POOL_BYTES: expected an integer of at "
+                                   f"least 0, but got {bytes!r}")
+    set_memory_pool(int(bytes))
+
+
 if "EMBEDDING_MEMORY_POOL_BYTES" in os.environ:
-    set_memory_pool(int(os.environ["EMBEDDING_MEMORY_POOL_BYTES"]))
+    _read_memory_pool(os.environ["EMBEDDING_MEMORY_POOL_BYTES"])

@@ -11,6 +11,7 @@ from torch._functorch.pyfunctorch import retrieve_current_functorch_interpreter
 from torch._functorch.utils import enable_single_level_autograd_function
 
 from . import _core
+from ._errors import InvalidArgumentError
 
 _C = torch._C
 _LIBRARY = torch.library.Library("embedding_mlir", "DEF")
@@ -20,7 +21,7 @@ def check_devices(tensor, input):
     """A meta tensor may have indices on any device. Meta indices name no rows of a tensor
     that has some: what is on its device would never be written."""
     if input.device != tensor.device and tensor.device.type != "meta":
-        raise RuntimeError(
+        raise InvalidArgumentError(
             "Expected all tensors to be on the same device, but found at least two "
             f"devices, {tensor.device} and {input.device}!")
 
@@ -181,8 +182,9 @@ def check_writable(tensor, function, name):
         try:
             tensor._version
         except RuntimeError:
-            raise RuntimeError("Inplace update to inference tensor outside InferenceMode is "
-                               f"not allowed: {function} writes {name}") from None
+            raise InvalidArgumentError(
+                "Inplace update to inference tensor outside InferenceMode is not allowed: "
+                f"{function} writes {name}") from None
 
 
 def _write_renorm(keyset, weight, *arguments):

@@ -14,7 +14,7 @@ from torch.autograd.graph import increment_version
 from torch.overrides import handle_torch_function
 
 from . import _core, _operators, _tracing, _watchers
-from ._errors import InvalidArgumentError
+from ._errors import InvalidArgumentError, UnsupportedError
 from ._functions import as_float, check_options
 from ._watchers import Way
 
@@ -82,10 +82,10 @@ def _check_arguments(input, weight, padding_idx, scale_grad_by_freq, sparse, out
         if padding_idx < 0:
             padding_idx += num_rows
     if weight.dim() != 2:
-        raise RuntimeError("'weight' must be 2-D")
+        raise InvalidArgumentError("'weight' must be 2-D")
     if input.dtype not in (torch.int64, torch.int32):
-        raise RuntimeError(
-            "Expected tensor for argument #1 'indices' to have one of the following scalar "
+        raise InvalidArgumentError(
+            "Expected tensor for argument #1 'input' to have one of the following scalar "
             f"types: Long, Int; but got {input.dtype} instead (while checking arguments "
             "for embedding)")
     _operators.check_devices(weight, input)
@@ -127,8 +127,8 @@ def _look_up_portably(input, weight, out_of_range, *, padding_idx, max_norm, nor
         raise InvalidArgumentError("out_of_range: expected check, assume, clamp or zero, "
                                    f"but got {out_of_range}")
     if scale_grad_by_freq:
-        raise NotImplementedError("embedding(): out_of_range zero with scale_grad_by_freq "
-                                  "is not supported where a graph leaves this process")
+        raise UnsupportedError("embedding(): out_of_range zero with scale_grad_by_freq is "
+                               "not supported where a graph leaves this process")
     is_in = (input >= 0) & (input < num_rows)
     if max_norm is not None:
         look_up(input[is_in], max_norm)
@@ -273,7 +273,7 @@ def _call_watched(function, arguments):
     if Way.ASK in ways:
         return handle_torch_function(function, tensors, *arguments),
     if ways != {Way.PLAIN}:
-        raise RuntimeError(
+        raise UnsupportedError(
             "functions of embedding_mlir.compile cannot be traced, transformed or watched, but "
             f"{function.__name__} was called under a tracer, torch.func, a dual level or a "
             "dispatch mode, or with a tensor of a type of its own")
@@ -284,10 +284,11 @@ def _check_writable(function, tensor, name):
     """Refuses what PyTorch's operations in place refuse."""
     if tensor.requires_grad and torch.is_grad_enabled():
         if tensor.is_leaf:
-            raise RuntimeError(f"{name}: a leaf Variable that requires grad is being used in "
-                               f"an in-place operation, {function.__name__}")
-        raise RuntimeError(f"{name}: functions of embedding_mlir.compile have no derivative, "
-                           f"so {function.__name__} cannot write a tensor that requires grad")
+            raise InvalidArgumentError(f"{name}: a leaf Variable that requires grad is being "
+                                       f"used in an in-place operation, {function.__name__}")
+        raise InvalidArgumentError(
+            f"{name}: functions of embedding_mlir.compile have no derivative, so "
+            f"{function.__name__} cannot write a tensor that requires grad")
     _operators.check_writable(tensor, function.__name__, name)
 
 

@@ -8,6 +8,10 @@ from ._functions import embedding
 __all__ = ["Embedding"]
 
 
+def __dir__():
+    return [*__all__, *(name for name in globals() if name.startswith("__"))]
+
+
 class Embedding(torch.nn.Embedding):
     """A torch.nn.Embedding, of the same arguments and state, whose forward pass and
     gradients are embedding_mlir's."""

@@ -153,6 +153,9 @@ nb::object sumRows(Tensor &grad, const Tensor &indices, nb::handle count,
                    nb::handle padding, nb::handle scaleGradByFreq,
                    bool allowNondeterministic, nb::handle outOfRange) {
   int64_t numRows = readInt(count, "num_rows");
+  if (numRows < 0)
+    failInvalid("num_rows: expected at least 0, but got " +
+                std::to_string(numRows));
   EmbeddingGradOptions options =
       readGradOptions(padding, numRows, scaleGradByFreq, outOfRange, grad);
   grad.align();

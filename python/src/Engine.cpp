@@ -13,9 +13,12 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <cstring>
 #include <dlfcn.h>
 #include <mutex>
 #include <optional>
+#include <string_view>
+#include <utility>
 
 using namespace embedding::python;
 
@@ -35,6 +38,32 @@ void embedding::python::fail(EmbeddingStatusCode code,
                                   status.position, status.index, status.count);
   PyErr_SetObject(error.type().ptr(), error.ptr());
   nb::raise_python_error();
+}
+
+void embedding::python::failOperation(EmbeddingStatusCode code,
+                                      const EmbeddingStatus &status) {
+  static const std::pair<std::string_view, std::string_view> names[] = {
+      {"indices", "input"},
+      {"table", "weight"},
+      {"grad_grad_table", "grad_grad_weight"}};
+  std::string message = status.message;
+  auto replace = [&](const std::string &before, std::string_view name,
+                     const std::string &after, std::string_view newName) {
+    std::string text = before + std::string(name) + after;
+    size_t found = message.find(text);
+    // An operand's own name is the first word.
+    if (found != std::string::npos && (found == 0 || !before.empty()))
+      message.replace(found, text.size(),
+                      before + std::string(newName) + after);
+  };
+  for (auto [name, newName] : names) {
+    replace("", name, ": ", newName);
+    replace(" of ", name, ", ", newName);
+  }
+  EmbeddingStatus renamed = status;
+  message.resize(std::min(message.size(), sizeof(renamed.message) - 1));
+  std::strcpy(renamed.message, message.c_str());
+  fail(code, renamed);
 }
 
 void embedding::python::failInvalid(const std::string &message) {
@@ -165,7 +194,6 @@ void embedding::python::setNumThreads(int64_t count) {
                 std::to_string(count));
   std::lock_guard<std::mutex> lock(*engineMutex);
   if (engine.load() && count != numThreads)
-    throw std::runtime_error(
-        "num_threads: expected to be set before the first call");
+    failInvalid("num_threads: expected to be set before the first call");
   numThreads = static_cast<int32_t>(count);
 }

@@ -36,10 +36,13 @@ void setNumThreads(int64_t count);
 /// count).
 void setErrorFactory(nb::object factory);
 [[noreturn]] void fail(EmbeddingStatusCode code, const EmbeddingStatus &status);
+/// As `fail`, where the runtime's operands have their names in Python.
+[[noreturn]] void failOperation(EmbeddingStatusCode code,
+                                const EmbeddingStatus &status);
 [[noreturn]] void failInvalid(const std::string &message);
 
 /// Runs `call` on the engine without the interpreter's lock, and throws if it
-/// fails.
+/// fails: `failOperation`.
 template <typename Call> void run(Call call) {
   EmbeddingEngine *engine = getEngine();
   EmbeddingStatus status;
@@ -49,7 +52,7 @@ template <typename Call> void run(Call call) {
     code = call(engine, &status);
   }
   if (code != EMBEDDING_OK)
-    fail(code, status);
+    failOperation(code, status);
 }
 
 } // namespace embedding::python

@@ -8,6 +8,7 @@
 
 #include "Tensor.h"
 
+#include "Engine.h"
 #include "TorchStorage.h"
 
 #include <nanobind/stl/string.h>
@@ -323,9 +324,7 @@ void Tensor::readArray(const char *name, Access access) {
   tensor.device = {kDLCPU, 0};
   auto data = nb::cast<nb::tuple>(interface["data"]);
   if (access == Access::write && isTrue(nb::object(data[1])))
-    throw nb::value_error(
-        (std::string(name) + ": expected an array that can be written")
-            .c_str());
+    failInvalid(std::string(name) + ": expected an array that can be written");
   tensor.data = PyLong_AsVoidPtr(nb::object(data[0]).ptr());
   setShape(nb::object(interface["shape"]).ptr(), name);
   auto code = nb::cast<std::string>(interface["typestr"]);

@@ -134,8 +134,8 @@ enum class Access { read, write, ifHasMemory };
 /// A tensor of PyTorch or an array of NumPy, which it keeps alive.
 class Tensor {
 public:
-  /// Throws TypeError or ValueError, with the name, if it is none or cannot be
-  /// handed to the runtime.
+  /// Throws TypeError or InvalidArgumentError, with the name, if it is none or
+  /// cannot be handed to the runtime.
   Tensor(nb::handle object, const char *name, Access access = Access::read);
   /// A new one of the kind of `like`, compact, on its device and of its type.
   Tensor(const Tensor &like, const std::vector<int64_t> &sizes);

@@ -8,6 +8,7 @@ import copy
 import math
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -116,7 +117,7 @@ def function(weight):
     return out + weight.sum()
 
 plain = function(weight.clone())
-assert "torch._dynamo" not in sys.modules
+assert not {"torch._dynamo", "torch.onnx", "onnxscript"} & set(sys.modules)
 graph = torch.compile(lambda w: embedding_mlir.embedding(indices, w) * 2, fullgraph=True,
                       backend="eager")
 assert torch.equal(graph(weight), weight[indices] * 2)
@@ -900,6 +901,90 @@ def test_wrong_types_are_said_in_words(make):
                 call(name, (value,))
     with pytest.raises(ValueError, match="num_rows: expected an integer of 64 bits"):
         call("dense_grad", ("g", "i", 2**70))
+
+
+@pytest.mark.parametrize("make", (torch.from_numpy, lambda x: x), ids=("tensors", "arrays"))
+def test_messages_name_arguments(make):
+    """As the signatures have them, and not the runtime's."""
+    def make_index(*shape):
+        return make(np.zeros(shape, np.int64))
+
+    def make_rows(*shape):
+        return make(np.zeros(shape, np.float32))
+
+    bad, real = make(np.array([1, 9])), make_rows(2)
+    for call, name in (
+            (lambda: embedding_mlir.embedding(bad, make_rows(4, 2)), "input"),
+            (lambda: embedding_mlir.renorm_(make_rows(4, 2), bad, 1.0), "input"),
+            (lambda: embedding_mlir.dense_grad(make_rows(2, 2), bad, 4), "input"),
+            (lambda: embedding_mlir.sparse_grad(make_rows(2, 2), bad, 4), "input"),
+            (lambda: embedding_mlir.coalesce(bad, make_rows(2, 2), 4), "input"),
+            (lambda: embedding_mlir.double_backward(make_rows(4, 2), bad), "input"),
+            (lambda: embedding_mlir.embedding(real, make_rows(4, 2)), "input"),
+            (lambda: embedding_mlir.renorm_(make_rows(4, 2), real, 1.0), "input"),
+            (lambda: embedding_mlir.renorm_(make_rows(4), bad, 1.0), "weight"),
+            (lambda: embedding_mlir.renorm_(make_index(4, 2), bad, 1.0), "weight"),
+            (lambda: embedding_mlir.double_backward(make_rows(4), bad), "grad_grad_weight"),
+            (lambda: embedding_mlir.double_backward(make_index(4, 2), bad), "grad_grad_weight"),
+            (lambda: embedding_mlir.dense_grad(make_rows(3, 2), bad, 10), "grad_output"),
+            (lambda: embedding_mlir.dense_grad(make_rows(2, 2), bad, -1), "num_rows"),
+            (lambda: embedding_mlir.sparse_grad(make_rows(2, 2), bad, -1), "num_rows"),
+            (lambda: embedding_mlir.coalesce(bad, make_rows(3, 2), 10), "values")):
+        with pytest.raises((embedding_mlir.OutOfRangeError, embedding_mlir.InvalidArgumentError),
+                           match=f"^{name}: |argument #1 '{name}' to have") as info:
+            call()
+        assert not re.search("indices|table", str(info.value))
+
+
+def test_errors_are_those_of_the_table(weight, indices):
+    table = np.ones((4, 2), np.float32)
+    table.flags.writeable = False
+    embedding_mlir.embedding(np.array([1]), table)
+    for call in (lambda: embedding_mlir.renorm_(table, np.array([1]), 1.0),
+                 lambda: embedding_mlir.compile("x", device="tpu"),
+                 lambda: embedding_mlir.set_num_threads(77),
+                 lambda: embedding_mlir.embedding(indices, weight[0]),
+                 lambda: embedding_mlir.embedding(indices.double(), weight),
+                 lambda: embedding_mlir.embedding(indices.to("meta"), weight)):
+        with pytest.raises(embedding_mlir.InvalidArgumentError) as info:
+            call()
+        assert isinstance(info.value, ValueError) and isinstance(info.value, RuntimeError)
+    with FlopCounterMode(display=False), pytest.raises(embedding_mlir.UnsupportedError):
+        embedding_mlir.coalesce(indices[0], torch.ones(5, 2), V)
+    program = "import embedding_mlir"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True,
+                          env={**os.environ, "EMBEDDING_MEMORY_POOL_BYTES": "much"})
+    assert "InvalidArgumentError: EMBEDDING_MEMORY_POOL_BYTES: expected" in done.stderr
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+@pytest.mark.parametrize("arguments", ((), (0,), (3,), (0, 0)))
+@pytest.mark.parametrize("imports", ("", "import torch; "))
+def test_synchronize_without_a_gpu(arguments, imports):
+    program = f"""
+{imports}import embedding_mlir
+try:
+    embedding_mlir.synchronize{arguments!r}
+except embedding_mlir.UnsupportedError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.strip(), done.stderr
+
+
+def test_dir():
+    """What is public, whether it was loaded or not, and nothing that is only imported."""
+    program = """
+import embedding_mlir
+before = dir(embedding_mlir)
+assert set(embedding_mlir.__all__) | {"__version__"} <= set(before), before
+assert {name for name in before if not name.startswith("__")} == set(embedding_mlir.__all__)
+assert not hasattr(embedding_mlir, "sys")
+for name in before:
+    getattr(embedding_mlir, name)
+assert {x for x in dir(embedding_mlir.nn) if not x.startswith("__")} == {"Embedding"}
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 @pytest.mark.parametrize("kind", ("quint8", "qint8", "qint32", "per channel"))
