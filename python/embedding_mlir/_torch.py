@@ -250,7 +250,7 @@ class patch_torch:
 _TYPES = [(dtype, code, 8 * dtype.itemsize) for dtype, code in (
     (torch.float32, 2), (torch.int64, 0), (torch.float16, 2), (torch.bfloat16, 4),
     (torch.float64, 2), (torch.int32, 0), (torch.int16, 0), (torch.int8, 0),
-    (torch.uint8, 1), (torch.bool, 1), (torch.complex64, 5), (torch.complex128, 5),
+    (torch.uint8, 1), (torch.bool, 6), (torch.complex64, 5), (torch.complex128, 5),
     (torch.uint16, 1), (torch.uint32, 1), (torch.uint64, 1), (torch.complex32, 5))]
 _TYPES += [(getattr(torch, name), 1, 8 * getattr(torch, name).itemsize) for name in (
     "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu",

@@ -17,6 +17,9 @@
 
 using namespace embedding::python;
 
+/// kDLBool, which DLPack has since version 0.8.
+static constexpr uint8_t kBoolCode = 6;
+
 //===----------------------------------------------------------------------===//
 // Names
 //===----------------------------------------------------------------------===//
@@ -349,8 +352,10 @@ void Tensor::readArray(const char *name, Access access) {
     tensor.dtype.code = kDLInt;
     break;
   case 'u':
-  case 'b':
     tensor.dtype.code = kDLUInt;
+    break;
+  case 'b':
+    tensor.dtype.code = kBoolCode;
     break;
   case 'c':
     tensor.dtype.code = kDLComplex;
@@ -475,6 +480,8 @@ Tensor Tensor::makeInt64(const Tensor &like,
 //===----------------------------------------------------------------------===//
 
 std::string embedding::python::getTypeName(DLDataType dtype) {
+  if (dtype.code == kBoolCode)
+    return "bool";
   const char *kind = dtype.code == kDLFloat     ? "float"
                      : dtype.code == kDLBfloat  ? "bfloat"
                      : dtype.code == kDLInt     ? "int"

@@ -173,6 +173,28 @@ WATCHERS = {
 }
 
 
+@pytest.mark.parametrize("make", (np.array, torch.tensor))
+def test_masks(make):
+    module = embedding_mlir.compile("""
+      func.func @positive(%mask: tensor<?xi1>, %x: tensor<?xf32>) -> tensor<?xi1> {
+        %c0 = arith.constant 0 : index
+        %size = tensor.dim %x, %c0 : tensor<?xf32>
+        %f0 = arith.constant 0.0 : f32
+        %zeros = tensor.splat %f0[%size] : tensor<?xf32>
+        %is_positive = arith.cmpf ogt, %x, %zeros : tensor<?xf32>
+        %out = arith.andi %mask, %is_positive : tensor<?xi1>
+        return %out : tensor<?xi1>
+      }
+      func.func @bytes(%x: tensor<?xi8>) {
+        return
+      }""")
+    mask = make([True, True, False])
+    x = torch.tensor([1.0, -1.0, 1.0])
+    out = module.positive(mask, x if make is torch.tensor else x.numpy())
+    assert out.dtype == mask.dtype and out.tolist() == [True, False, False]
+    module.bytes(mask)
+
+
 class Called(torch.nn.Module):
     def __init__(self, function):
         super().__init__()
