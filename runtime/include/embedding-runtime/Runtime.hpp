@@ -326,7 +326,7 @@ private:
     operator const DLTensor *() const { return &tensor; }
   };
   static Borrowed pass(const TensorView &view) { return {view.get()}; }
-  template <typename T> static const T &pass(const T &value) { return value; }
+  template <typename T> static T pass(T value) { return value; }
 
   /// Calls a function of the C API, which takes the engine first and a status
   /// last.
