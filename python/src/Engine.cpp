@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
-#include <cstring>
 #include <dlfcn.h>
 #include <mutex>
 #include <optional>
@@ -61,8 +60,8 @@ void embedding::python::failOperation(EmbeddingStatusCode code,
     replace(" of ", name, ", ", newName);
   }
   EmbeddingStatus renamed = status;
-  message.resize(std::min(message.size(), sizeof(renamed.message) - 1));
-  std::strcpy(renamed.message, message.c_str());
+  size_t length = message.copy(renamed.message, sizeof(renamed.message) - 1);
+  renamed.message[length] = '\0';
   fail(code, renamed);
 }
 
