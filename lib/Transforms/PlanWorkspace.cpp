@@ -21,21 +21,6 @@ namespace mlir::embedding {
 using namespace mlir;
 using namespace mlir::embedding;
 
-/// Where each buffer begins: at a multiple of a cache line.
-static constexpr int64_t kAlignment = 64;
-
-/// The bytes of a buffer of `type`, rounded up to `kAlignment`.
-static Value getBytes(LoopBuilder &b, MemRefType type, ValueRange sizes) {
-  Value bytes = b.index(llvm::divideCeil(
-      type.getElementType().isIndex() ? 64 : type.getElementTypeBitWidth(), 8));
-  for (int64_t size : type.getShape())
-    if (ShapedType::isStatic(size))
-      bytes = b.mul(bytes, b.index(size));
-  for (Value size : sizes)
-    bytes = b.mul(bytes, size);
-  return b.bitAnd(b.add(bytes, b.index(kAlignment - 1)), b.index(-kAlignment));
-}
-
 namespace {
 
 /// Where each buffer of a function begins in its workspace, and where the last
@@ -91,7 +76,7 @@ private:
       sizes.push_back(mapping.lookup(size));
     }
     offsets.emplace_back(buffer, end);
-    end = b.add(end, getBytes(b, buffer.getType(), sizes));
+    end = b.add(end, b.alignedBytes(buffer.getType(), sizes));
     return success();
   }
 

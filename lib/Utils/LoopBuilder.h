@@ -37,6 +37,9 @@ inline int64_t getElementBytes(Type type) {
                              : 0;
 }
 
+/// Where each of several buffers in one begins: at a multiple of a line.
+inline constexpr int64_t kBufferAlignment = 64;
+
 /// Bodies of loops and branches are functions that build at the insertion point
 /// of this builder, which is inside the body while they run.
 class LoopBuilder : public ImplicitLocOpBuilder {
@@ -136,6 +139,18 @@ public:
   Value numBytes(Value memref) {
     Type element = cast<MemRefType>(memref.getType()).getElementType();
     return mul(index(getElementBytes(element)), numElements(memref));
+  }
+  /// The bytes of a buffer of `type`, rounded up to `kBufferAlignment`.
+  Value alignedBytes(MemRefType type, ValueRange dynamicSizes) {
+    Type element = type.getElementType();
+    Value bytes = index(element.isIndex() ? 8 : getElementBytes(element));
+    for (int64_t size : type.getShape())
+      if (ShapedType::isStatic(size))
+        bytes = mul(bytes, index(size));
+    for (Value size : dynamicSizes)
+      bytes = mul(bytes, size);
+    return bitAnd(add(bytes, index(kBufferAlignment - 1)),
+                  index(-kBufferAlignment));
   }
   /// Whether `memref` has at least `bound` of them.
   Value hasBytes(Value memref, int64_t bound) {

@@ -60,6 +60,25 @@ template <typename OpTy> Value getPaddingRow(LoopBuilder &b, OpTy op) {
 }
 
 //===----------------------------------------------------------------------===//
+// Segments
+//===----------------------------------------------------------------------===//
+
+/// Segments of positions as an operation has them; `rows` is null if they have
+/// none.
+struct SegmentLists {
+  SegmentLists() = default;
+  template <typename OpTy>
+  explicit SegmentLists(OpTy op)
+      : offsets(op.getOffsets()), positions(op.getPositions()),
+        count(op.getCount()) {
+    if constexpr (!std::is_same_v<OpTy, InverseFrequenciesOp>)
+      rows = op.getRows();
+  }
+
+  Value rows, offsets, positions, count;
+};
+
+//===----------------------------------------------------------------------===//
 // Sums
 //===----------------------------------------------------------------------===//
 

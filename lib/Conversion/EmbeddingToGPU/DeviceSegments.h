@@ -9,21 +9,14 @@
 #ifndef EMBEDDING_LIB_CONVERSION_EMBEDDINGTOGPU_DEVICESEGMENTS_H
 #define EMBEDDING_LIB_CONVERSION_EMBEDDINGTOGPU_DEVICESEGMENTS_H
 
+#include "../../Utils/RowMath.h"
 #include "RowLanes.h"
 
 namespace mlir::embedding {
 
 /// Segments of positions, in device memory.
-struct DeviceSegments {
-  template <typename OpTy>
-  explicit DeviceSegments(OpTy op)
-      : offsets(op.getOffsets()), positions(op.getPositions()),
-        count(op.getCount()) {
-    if constexpr (!std::is_same_v<OpTy, InverseFrequenciesOp>)
-      rows = op.getRows();
-  }
-
-  Value rows, offsets, positions, count;
+struct DeviceSegments : SegmentLists {
+  using SegmentLists::SegmentLists;
 
   /// How many there may be.
   Value getMaxSize(LoopBuilder &host) const {

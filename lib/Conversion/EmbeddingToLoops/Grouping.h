@@ -78,17 +78,8 @@ private:
 };
 
 /// Segments of positions, in memrefs.
-struct Segments {
-  Segments() = default;
-  template <typename OpTy>
-  explicit Segments(OpTy op)
-      : offsets(op.getOffsets()), positions(op.getPositions()),
-        count(op.getCount()) {
-    if constexpr (!std::is_same_v<OpTy, InverseFrequenciesOp>)
-      rows = op.getRows();
-  }
-
-  Value rows, offsets, positions, count;
+struct Segments : SegmentLists {
+  using SegmentLists::SegmentLists;
 
   /// The number of segments.
   Value size(LoopBuilder &b) const { return b.loadIndex(count); }

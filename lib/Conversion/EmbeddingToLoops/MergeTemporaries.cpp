@@ -19,8 +19,7 @@
 using namespace mlir;
 using namespace mlir::embedding;
 
-/// The bytes of a line, and the most that a buffer may have.
-static constexpr int64_t kAlignment = 64;
+/// The most bytes that a buffer may have.
 static constexpr double kMaxBytes = 0x1p62;
 
 /// The one deallocation of `buffer`, if that is in the block that it is
@@ -72,7 +71,7 @@ public:
     bytes = b.select(isNegative, b.index(-1), bytes);
     Value whole = memref::AllocOp::create(
         b, MemRefType::get({ShapedType::kDynamic}, b.getI8Type()), bytes,
-        b.getI64IntegerAttr(kAlignment));
+        b.getI64IntegerAttr(kBufferAlignment));
     memref::DeallocOp last;
     for (auto [buffer, offset] : buffers) {
       memref::DeallocOp dealloc = getDealloc(buffer);
@@ -112,10 +111,8 @@ private:
     int64_t elementBytes = type.getElementType().isIndex()
                                ? 8
                                : getElementBytes(type.getElementType());
-    Value bytes = b.index(elementBytes);
     Value asFloat = b.constant(b.getF64Type(), elementBytes);
     auto multiply = [&](Value size) {
-      bytes = b.mul(bytes, size);
       asFloat = arith::MulFOp::create(
           b, asFloat,
           arith::SIToFPOp::create(b, b.getF64Type(), b.toI64(size)));
@@ -127,8 +124,7 @@ private:
       multiply(size);
       isNegative = b.bitOr(isNegative, b.less(size, b.index(0)));
     }
-    end = b.add(end, b.bitAnd(b.add(bytes, b.index(kAlignment - 1)),
-                              b.index(-kAlignment)));
+    end = b.add(end, b.alignedBytes(type, sizes));
     bytesAsFloat = arith::AddFOp::create(b, bytesAsFloat, asFloat);
   }
 

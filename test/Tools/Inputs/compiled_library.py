@@ -1,36 +1,17 @@
 """What calls libraries that embedding-compile has made, on NumPy arrays."""
 
 import ctypes
+import pathlib
+import sys
 
 import numpy as np
 
+# Where files are packed for a GPU it is beside this one.
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "PyTorch"))
+from runtime_structs import DLTensor, Status  # noqa: E402
+
 OK, INVALID_ARGUMENT, OUT_OF_RANGE, UNSUPPORTED = 0, 1, 2, 4
 CODES = {"f": 2, "i": 0, "u": 1}
-
-
-class DLTensor(ctypes.Structure):
-    _fields_ = [
-        ("data", ctypes.c_void_p),
-        ("device_type", ctypes.c_int32),
-        ("device_id", ctypes.c_int32),
-        ("ndim", ctypes.c_int32),
-        ("code", ctypes.c_uint8),
-        ("bits", ctypes.c_uint8),
-        ("lanes", ctypes.c_uint16),
-        ("shape", ctypes.POINTER(ctypes.c_int64)),
-        ("strides", ctypes.POINTER(ctypes.c_int64)),
-        ("byte_offset", ctypes.c_uint64),
-    ]
-
-
-class Status(ctypes.Structure):
-    _fields_ = [
-        ("code", ctypes.c_int),
-        ("position", ctypes.c_int64),
-        ("index", ctypes.c_int64),
-        ("count", ctypes.c_int64),
-        ("message", ctypes.c_char * 488),
-    ]
 
 
 class Host:
