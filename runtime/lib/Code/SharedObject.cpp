@@ -23,11 +23,6 @@
 
 using namespace embedding::runtime;
 
-void SharedObject::Close::operator()(void *handle) const {
-  NoForkScope noFork;
-  dlclose(handle);
-}
-
 void *SharedObject::find(const std::string &name) const {
   return dlsym(handle.get(), name.c_str());
 }
@@ -172,15 +167,34 @@ static Result<int> makeFile(std::string_view bytes) {
   return fd;
 }
 
+/// Synchronizes an object that has been unloaded with those loaded later, which
+/// may have its addresses. The loader's lock does, but ThreadSanitizer sees no
+/// locks of the loader.
+static void synchronizeWithUnloading() {
+  static std::atomic<int> synchronization{0};
+  synchronization.fetch_add(1, std::memory_order_acq_rel);
+}
+
+void SharedObject::Close::operator()(void *handle) const {
+  NoForkScope noFork;
+  synchronizeWithUnloading();
+  dlclose(handle);
+}
+
+static void *openObject(const std::string &path) {
+  void *handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  synchronizeWithUnloading();
+  return handle;
+}
+
 Result<SharedObject> SharedObject::load(std::string_view image,
                                         const HostFunctions &host,
                                         const std::string &file) {
   Result<Segments> segments = findSegments(image);
   if (!segments)
     return segments.failure();
-  constexpr int kMode = RTLD_NOW | RTLD_LOCAL;
   if (!file.empty()) {
-    Handle handle(dlopen(file.c_str(), kMode));
+    Handle handle(openObject(file));
     if (handle && isLoadedFrom(handle.get(), image, *segments) &&
         take(handle.get(), host))
       return SharedObject(std::move(handle));
@@ -188,7 +202,7 @@ Result<SharedObject> SharedObject::load(std::string_view image,
   Result<int> fd = makeFile(image);
   if (!fd)
     return fd.failure();
-  Handle handle(dlopen(makePath(*fd).c_str(), kMode));
+  Handle handle(openObject(makePath(*fd)));
   std::string error = handle ? "" : dlerror();
   close(*fd);
   if (!handle)
