@@ -30,7 +30,7 @@ using namespace mlir::embedding;
 /// was.
 static void addEmbeddingToLinalg(OpPassManager &pm,
                                  const CPUPipelineOptions &options) {
-  pm.addPass(createEmbeddingVerifyTypesPass());
+  pm.addPass(createVerifyTypesPass());
   addSimplification(pm);
   if (options.checkSizes)
     addSizeChecks(pm);
@@ -61,7 +61,7 @@ static void addRowLowering(OpPassManager &pm,
     funcs.addPass(createForallToParallelLoopPass());
   else
     funcs.addPass(createForallToForLoopPass());
-  funcs.addPass(createEmbeddingHoistStackBuffersPass());
+  funcs.addPass(createHoistStackBuffersPass());
   // Indices are loaded from the operand itself, not from a tile of it.
   funcs.addPass(memref::createFoldMemRefAliasOpsPass());
   if (options.prefetch)
@@ -71,7 +71,7 @@ static void addRowLowering(OpPassManager &pm,
     EmbeddingVectorizeRowsPassOptions vectorizeOptions;
     vectorizeOptions.vectorBytes = options.vectorBytes;
     funcs.addPass(createEmbeddingVectorizeRowsPass(vectorizeOptions));
-    funcs.addPass(createEmbeddingUnswitchLoopsPass());
+    funcs.addPass(createUnswitchLoopsPass());
   }
   funcs.addPass(createConvertLinalgToLoopsPass());
 }
@@ -85,14 +85,14 @@ static void addLowerToLLVM(OpPassManager &pm,
   funcs.addPass(memref::createExpandStridedMetadataPass());
   funcs.addPass(affine::createAffineExpandIndexOpsPass());
   pm.addPass(createLowerAffinePass());
-  pm.addNestedPass<func::FuncOp>(createEmbeddingSkipIdleLoopsPass());
+  pm.addNestedPass<func::FuncOp>(createSkipIdleLoopsPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   if (options.parallelism == CPUParallelism::openmp) {
     pm.addPass(createConvertSCFToOpenMPPass());
     // A buffer for each thread, not for each iteration; and no scopes, whose
     // bodies could not become control flow.
-    pm.addNestedPass<func::FuncOp>(createEmbeddingHoistStackBuffersPass());
+    pm.addNestedPass<func::FuncOp>(createHoistStackBuffersPass());
   }
   if (options.assertions == CPUAssertions::callback)
     pm.addPass(createEmbeddingCallReportAssertionPass());
@@ -110,8 +110,8 @@ static void addLowerToLLVM(OpPassManager &pm,
   pm.addPass(createReconcileUnrealizedCastsPass());
   if (options.parallelism == CPUParallelism::callback)
     pm.addPass(createEmbeddingCallParallelForPass());
-  pm.addPass(createEmbeddingCopyAsIntegersPass());
-  pm.addPass(createEmbeddingVerifyLoweredPass());
+  pm.addPass(createCopyAsIntegersPass());
+  pm.addPass(createVerifyLoweredPass());
 }
 
 void embedding::buildEmbeddingToCPUPipeline(OpPassManager &pm,

@@ -32,7 +32,7 @@ static bool hasVectorAtomics(StringRef chip) {
 /// Operations to kernels and launches, by way of memrefs.
 static void addEmbeddingToGPU(OpPassManager &pm,
                               const NVVMPipelineOptions &options) {
-  pm.addPass(createEmbeddingVerifyTypesPass());
+  pm.addPass(createVerifyTypesPass());
   addSimplification(pm);
   if (options.checkSizes)
     addSizeChecks(pm);
@@ -46,7 +46,7 @@ static void addEmbeddingToGPU(OpPassManager &pm,
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addPass(createEmbeddingPlanWorkspacePass());
-  pm.addPass(createEmbeddingAllocateOnDevicePass());
+  pm.addPass(createAllocateOnDevicePass());
 }
 
 /// Kernels to the NVVM dialect.
@@ -57,7 +57,7 @@ static void addKernelLowering(OpPassManager &pm) {
   kernels.addPass(createCanonicalizerPass());
   kernels.addPass(createCSEPass());
   kernels.addPass(createSCFToControlFlowPass());
-  kernels.addPass(createEmbeddingCallMathIntrinsicsPass());
+  kernels.addPass(createCallMathIntrinsicsPass());
   // The rest of it has operations that gpu-to-nvvm leaves alone.
   kernels.addPass(createConvertMathToLLVMPass());
   ConvertGpuOpsToNVVMOpsOptions conversion;
@@ -77,8 +77,8 @@ static void addSerialization(OpPassManager &pm,
   StringRef chip = options.chip.getValue();
   if (options.atomicGradients && features.empty() && chip.starts_with("sm_90"))
     features = "+ptx81";
-  pm.addNestedPass<gpu::GPUModuleOp>(createEmbeddingAttachNVVMTargetPass(
-      {chip.str(), features, options.optLevel}));
+  pm.addNestedPass<gpu::GPUModuleOp>(
+      createAttachNVVMTargetPass({chip.str(), features, options.optLevel}));
   GpuModuleToBinaryPassOptions binary;
   binary.compilationTarget = options.format;
   binary.cmdOptions = options.cmdOptions;
@@ -108,7 +108,7 @@ static void addHostLowering(OpPassManager &pm,
   pm.addPass(createGpuToLLVMConversionPass(conversion));
   pm.addPass(createConvertToLLVMPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
-  pm.addPass(createEmbeddingVerifyLoweredPass());
+  pm.addPass(createVerifyLoweredPass());
 }
 
 void embedding::buildEmbeddingToNVVMPipeline(

@@ -24,7 +24,7 @@ using namespace mlir;
 using namespace mlir::embedding;
 
 void embedding::addSimplification(OpPassManager &pm) {
-  pm.addNestedPass<func::FuncOp>(createEmbeddingDecomposeLinalgPass());
+  pm.addNestedPass<func::FuncOp>(createDecomposeLinalgPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addPass(createEmbeddingFuseRenormLookupPass());
@@ -41,7 +41,7 @@ void embedding::addSizeChecks(OpPassManager &pm) {
 }
 
 void embedding::addBufferization(OpPassManager &pm, unsigned alignment) {
-  pm.addNestedPass<func::FuncOp>(createEmbeddingEraseEmptyTensorsPass());
+  pm.addNestedPass<func::FuncOp>(createEraseEmptyTensorsPass());
   bufferization::OneShotBufferizePassOptions options;
   options.bufferizeFunctionBoundaries = true;
   options.bufferAlignment = alignment;
@@ -60,7 +60,7 @@ void embedding::addBufferization(OpPassManager &pm, unsigned alignment) {
   deallocationOptions.privateFunctionDynamicOwnership = true;
   bufferization::buildBufferDeallocationPipeline(pm, deallocationOptions);
   pm.addPass(createConvertBufferizationToMemRefPass());
-  pm.addPass(createEmbeddingResolveReshapesPass());
+  pm.addPass(createResolveReshapesPass());
 }
 
 void embedding::registerPipelines() {

@@ -15,7 +15,7 @@
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
 namespace mlir::embedding {
-#define GEN_PASS_DEF_EMBEDDINGALLOCATEONDEVICEPASS
+#define GEN_PASS_DEF_ALLOCATEONDEVICEPASS
 #include "embedding/Transforms/Passes.h.inc"
 } // namespace mlir::embedding
 
@@ -37,9 +37,8 @@ static bool accessesMemory(Operation *op) {
 
 namespace {
 
-struct EmbeddingAllocateOnDevice
-    : embedding::impl::EmbeddingAllocateOnDevicePassBase<
-          EmbeddingAllocateOnDevice> {
+struct AllocateOnDevice
+    : embedding::impl::AllocateOnDevicePassBase<AllocateOnDevice> {
   void runOnOperation() override {
     OpBuilder builder(&getContext());
     for (auto function : getOperation().getOps<func::FuncOp>()) {

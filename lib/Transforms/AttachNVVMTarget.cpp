@@ -12,7 +12,7 @@
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
 namespace mlir::embedding {
-#define GEN_PASS_DEF_EMBEDDINGATTACHNVVMTARGETPASS
+#define GEN_PASS_DEF_ATTACHNVVMTARGETPASS
 #include "embedding/Transforms/Passes.h.inc"
 } // namespace mlir::embedding
 
@@ -49,10 +49,9 @@ static FailureOr<std::string> getPTXFeatures(Location loc, StringRef chip) {
 
 namespace {
 
-struct EmbeddingAttachNVVMTarget
-    : embedding::impl::EmbeddingAttachNVVMTargetPassBase<
-          EmbeddingAttachNVVMTarget> {
-  using EmbeddingAttachNVVMTargetPassBase::EmbeddingAttachNVVMTargetPassBase;
+struct AttachNVVMTarget
+    : embedding::impl::AttachNVVMTargetPassBase<AttachNVVMTarget> {
+  using AttachNVVMTargetPassBase::AttachNVVMTargetPassBase;
 
   void runOnOperation() override {
     gpu::GPUModuleOp kernels = getOperation();

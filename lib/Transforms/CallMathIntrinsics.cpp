@@ -14,7 +14,7 @@
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
 
 namespace mlir::embedding {
-#define GEN_PASS_DEF_EMBEDDINGCALLMATHINTRINSICSPASS
+#define GEN_PASS_DEF_CALLMATHINTRINSICSPASS
 #include "embedding/Transforms/Passes.h.inc"
 } // namespace mlir::embedding
 
@@ -42,9 +42,8 @@ private:
   StringRef name;
 };
 
-struct EmbeddingCallMathIntrinsics
-    : embedding::impl::EmbeddingCallMathIntrinsicsPassBase<
-          EmbeddingCallMathIntrinsics> {
+struct CallMathIntrinsics
+    : embedding::impl::CallMathIntrinsicsPassBase<CallMathIntrinsics> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     patterns.add<CallIntrinsic<math::AbsFOp>>(&getContext(), "llvm.fabs");

@@ -12,7 +12,7 @@
 #include "mlir/IR/TypeUtilities.h"
 
 namespace mlir::embedding {
-#define GEN_PASS_DEF_EMBEDDINGCOPYASINTEGERSPASS
+#define GEN_PASS_DEF_COPYASINTEGERSPASS
 #include "embedding/Transforms/Passes.h.inc"
 } // namespace mlir::embedding
 
@@ -37,9 +37,8 @@ static Type getIntegerType(Type type) {
 
 namespace {
 
-struct EmbeddingCopyAsIntegers
-    : embedding::impl::EmbeddingCopyAsIntegersPassBase<
-          EmbeddingCopyAsIntegers> {
+struct CopyAsIntegers
+    : embedding::impl::CopyAsIntegersPassBase<CopyAsIntegers> {
   void runOnOperation() override {
     getOperation()->walk([](LLVM::LoadOp load) {
       bool onlyCopied = llvm::all_of(load->getUses(), [](OpOperand &use) {

@@ -18,7 +18,7 @@
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
 
 namespace mlir::embedding {
-#define GEN_PASS_DEF_EMBEDDINGDECOMPOSELINALGPASS
+#define GEN_PASS_DEF_DECOMPOSELINALGPASS
 #include "embedding/Transforms/Passes.h.inc"
 } // namespace mlir::embedding
 
@@ -62,9 +62,8 @@ struct LowerUnPack : OpRewritePattern<linalg::UnPackOp> {
   }
 };
 
-struct EmbeddingDecomposeLinalg
-    : embedding::impl::EmbeddingDecomposeLinalgPassBase<
-          EmbeddingDecomposeLinalg> {
+struct DecomposeLinalg
+    : embedding::impl::DecomposeLinalgPassBase<DecomposeLinalg> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     patterns.add<DecomposeAggregated, LowerPack, LowerUnPack>(&getContext());

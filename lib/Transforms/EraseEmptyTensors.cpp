@@ -16,7 +16,7 @@
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
 
 namespace mlir::embedding {
-#define GEN_PASS_DEF_EMBEDDINGERASEEMPTYTENSORSPASS
+#define GEN_PASS_DEF_ERASEEMPTYTENSORSPASS
 #include "embedding/Transforms/Passes.h.inc"
 } // namespace mlir::embedding
 
@@ -103,9 +103,8 @@ struct DropEmptyInputs : OpRewritePattern<tensor::ConcatOp> {
   }
 };
 
-struct EmbeddingEraseEmptyTensors
-    : embedding::impl::EmbeddingEraseEmptyTensorsPassBase<
-          EmbeddingEraseEmptyTensors> {
+struct EraseEmptyTensors
+    : embedding::impl::EraseEmptyTensorsPassBase<EraseEmptyTensors> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     patterns.add<EraseEmptyResult<tensor::PadOp>,

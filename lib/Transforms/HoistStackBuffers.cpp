@@ -12,7 +12,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 namespace mlir::embedding {
-#define GEN_PASS_DEF_EMBEDDINGHOISTSTACKBUFFERSPASS
+#define GEN_PASS_DEF_HOISTSTACKBUFFERSPASS
 #include "embedding/Transforms/Passes.h.inc"
 } // namespace mlir::embedding
 
@@ -30,9 +30,8 @@ static bool endsHoisting(Operation *op) {
 
 namespace {
 
-struct EmbeddingHoistStackBuffers
-    : embedding::impl::EmbeddingHoistStackBuffersPassBase<
-          EmbeddingHoistStackBuffers> {
+struct HoistStackBuffers
+    : embedding::impl::HoistStackBuffersPassBase<HoistStackBuffers> {
   void runOnOperation() override {
     getOperation()->walk([](memref::AllocaOp buffer) {
       if (buffer->getNumOperands() > 0)

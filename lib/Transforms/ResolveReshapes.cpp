@@ -10,7 +10,7 @@
 #include "embedding/Transforms/Passes.h"
 
 namespace mlir::embedding {
-#define GEN_PASS_DEF_EMBEDDINGRESOLVERESHAPESPASS
+#define GEN_PASS_DEF_RESOLVERESHAPESPASS
 #include "embedding/Transforms/Passes.h.inc"
 } // namespace mlir::embedding
 
@@ -92,9 +92,8 @@ static void resolve(memref::ReshapeOp op, RewriterBase &rewriter) {
 
 namespace {
 
-struct EmbeddingResolveReshapes
-    : embedding::impl::EmbeddingResolveReshapesPassBase<
-          EmbeddingResolveReshapes> {
+struct ResolveReshapes
+    : embedding::impl::ResolveReshapesPassBase<ResolveReshapes> {
   void runOnOperation() override {
     SmallVector<memref::ExpandShapeOp> expansions;
     SmallVector<memref::ReshapeOp> reshapes;

@@ -17,7 +17,7 @@
 #include "llvm/ADT/TypeSwitch.h"
 
 namespace mlir::embedding {
-#define GEN_PASS_DEF_EMBEDDINGSKIPIDLELOOPSPASS
+#define GEN_PASS_DEF_SKIPIDLELOOPSPASS
 #include "embedding/Transforms/Passes.h.inc"
 } // namespace mlir::embedding
 
@@ -167,8 +167,7 @@ template <typename LoopTy> void skipIfIdle(LoopTy loop) {
                                                    upper->get(), lower));
 }
 
-struct EmbeddingSkipIdleLoops
-    : embedding::impl::EmbeddingSkipIdleLoopsPassBase<EmbeddingSkipIdleLoops> {
+struct SkipIdleLoops : embedding::impl::SkipIdleLoopsPassBase<SkipIdleLoops> {
   void runOnOperation() override {
     SmallVector<Operation *> loops;
     getOperation()->walk<WalkOrder::PreOrder>([&](Operation *op) {

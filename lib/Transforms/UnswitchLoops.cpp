@@ -14,7 +14,7 @@
 #include "mlir/Interfaces/LoopLikeInterface.h"
 
 namespace mlir::embedding {
-#define GEN_PASS_DEF_EMBEDDINGUNSWITCHLOOPSPASS
+#define GEN_PASS_DEF_UNSWITCHLOOPSPASS
 #include "embedding/Transforms/Passes.h.inc"
 } // namespace mlir::embedding
 
@@ -80,9 +80,8 @@ static std::array<scf::ForOp, 2> unswitch(RewriterBase &rewriter,
 
 namespace {
 
-struct EmbeddingUnswitchLoops
-    : embedding::impl::EmbeddingUnswitchLoopsPassBase<EmbeddingUnswitchLoops> {
-  using EmbeddingUnswitchLoopsPassBase::EmbeddingUnswitchLoopsPassBase;
+struct UnswitchLoops : embedding::impl::UnswitchLoopsPassBase<UnswitchLoops> {
+  using UnswitchLoopsPassBase::UnswitchLoopsPassBase;
 
   void runOnOperation() override {
     SmallVector<scf::ForOp> loops;

@@ -13,7 +13,7 @@
 #include "llvm/ADT/StringSet.h"
 
 namespace mlir::embedding {
-#define GEN_PASS_DEF_EMBEDDINGVERIFYLOWEREDPASS
+#define GEN_PASS_DEF_VERIFYLOWEREDPASS
 #include "embedding/Transforms/Passes.h.inc"
 } // namespace mlir::embedding
 
@@ -50,8 +50,7 @@ static std::string getReason(Operation *op) {
 
 namespace {
 
-struct EmbeddingVerifyLowered
-    : embedding::impl::EmbeddingVerifyLoweredPassBase<EmbeddingVerifyLowered> {
+struct VerifyLowered : embedding::impl::VerifyLoweredPassBase<VerifyLowered> {
   void runOnOperation() override {
     SmallVector<Operation *> left, casts;
     getOperation()->walk<WalkOrder::PreOrder>([&](Operation *op) {

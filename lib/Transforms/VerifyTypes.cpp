@@ -14,7 +14,7 @@
 #include "mlir/IR/AttrTypeSubElements.h"
 
 namespace mlir::embedding {
-#define GEN_PASS_DEF_EMBEDDINGVERIFYTYPESPASS
+#define GEN_PASS_DEF_VERIFYTYPESPASS
 #include "embedding/Transforms/Passes.h.inc"
 } // namespace mlir::embedding
 
@@ -68,8 +68,7 @@ static int64_t getConstantBytes(DenseElementsAttr constant) {
 
 namespace {
 
-struct EmbeddingVerifyTypes
-    : embedding::impl::EmbeddingVerifyTypesPassBase<EmbeddingVerifyTypes> {
+struct VerifyTypes : embedding::impl::VerifyTypesPassBase<VerifyTypes> {
   void runOnOperation() override {
     // Of what is under way: each type is seen once.
     Operation *current = nullptr;

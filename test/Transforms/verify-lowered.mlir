@@ -1,4 +1,4 @@
-// RUN: embedding-opt %s --embedding-verify-lowered --split-input-file --verify-diagnostics --allow-unregistered-dialect
+// RUN: embedding-opt %s --verify-lowered --split-input-file --verify-diagnostics --allow-unregistered-dialect
 
 // What translates to LLVM IR, and a script, are fine.
 module {

@@ -1,4 +1,4 @@
-// RUN: embedding-opt %s --embedding-verify-types --split-input-file --verify-diagnostics
+// RUN: embedding-opt %s --verify-types --split-input-file --verify-diagnostics
 
 // The largest that there may be.
 func.func @fine(%a: memref<1152921504606846975xf64>, %b: i8388608, %c: vector<16x256xf32>,

@@ -298,7 +298,7 @@ def EmbeddingPrefetchRowsPass : Pass<"embedding-prefetch-rows"> {
   ];
 }
 
-def EmbeddingUnswitchLoopsPass : Pass<"embedding-unswitch-loops"> {
+def UnswitchLoopsPass : Pass<"scf-unswitch-loops"> {
   let summary = "Unswitch small loops on invariant conditions";
   let description = [{
     Whether a table is prefetched and whether an output is streamed is one
@@ -342,7 +342,7 @@ def EmbeddingUnswitchLoopsPass : Pass<"embedding-unswitch-loops"> {
   ];
 }
 
-def EmbeddingHoistStackBuffersPass : Pass<"embedding-hoist-stack-buffers"> {
+def HoistStackBuffersPass : Pass<"memref-hoist-stack-buffers"> {
   let summary = "Move stack buffers of a fixed size out of loops";
   let description = [{
     A `memref.alloca` of a static type in a loop takes new stack in every
@@ -529,7 +529,7 @@ def EmbeddingVectorizeRowsPass : Pass<"embedding-vectorize-rows"> {
   ];
 }
 
-def EmbeddingCopyAsIntegersPass : Pass<"embedding-copy-as-integers"> {
+def CopyAsIntegersPass : Pass<"llvm-copy-floats-as-integers"> {
   let summary = "Load and store as integers the floats that are only copied";
   let description = [{
     In the LLVM dialect, gives a load of floats whose every use is to be stored
@@ -556,8 +556,8 @@ def EmbeddingCopyAsIntegersPass : Pass<"embedding-copy-as-integers"> {
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 
-def EmbeddingAttachNVVMTargetPass
-    : Pass<"embedding-attach-nvvm-target", "::mlir::gpu::GPUModuleOp"> {
+def AttachNVVMTargetPass
+    : Pass<"gpu-attach-nvvm-target", "::mlir::gpu::GPUModuleOp"> {
   let summary = "Say which NVIDIA GPU a module of kernels is for";
   let description = [{
     Attaches an `#nvvm.target`, as upstream's `nvvm-attach-target` does, with a
@@ -581,8 +581,8 @@ def EmbeddingAttachNVVMTargetPass
   let dependentDialects = ["::mlir::NVVM::NVVMDialect"];
 }
 
-def EmbeddingCallMathIntrinsicsPass
-    : Pass<"embedding-call-math-intrinsics", "::mlir::gpu::GPUModuleOp"> {
+def CallMathIntrinsicsPass
+    : Pass<"gpu-call-math-intrinsics", "::mlir::gpu::GPUModuleOp"> {
   let summary = "Lower sqrt and fabs in kernels to LLVM intrinsics";
   let description = [{
     `math.sqrt` and `math.absf` of f32 and f64 become calls of LLVM's intrinsics.
@@ -604,8 +604,8 @@ def EmbeddingCallMathIntrinsicsPass
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 
-def EmbeddingAllocateOnDevicePass
-    : Pass<"embedding-allocate-on-device", "::mlir::ModuleOp"> {
+def AllocateOnDevicePass
+    : Pass<"gpu-allocate-on-device", "::mlir::ModuleOp"> {
   let summary = "Allocate the buffers of functions in device memory";
   let description = [{
     `memref.alloc` and `memref.dealloc` in functions become `gpu.alloc` and
@@ -743,7 +743,7 @@ def EmbeddingCallLaunchKernelPass
                            "::mlir::memref::MemRefDialect"];
 }
 
-def EmbeddingResolveReshapesPass : Pass<"embedding-resolve-reshapes"> {
+def ResolveReshapesPass : Pass<"memref-resolve-reshapes"> {
   let summary = "Resolve views that upstream's lowerings do not know";
   let description = [{
     A `memref.expand_shape` that makes several dimensions of dynamic size of one
@@ -850,8 +850,8 @@ def EmbeddingDecomposeOperationsPass : Pass<"embedding-decompose-operations"> {
   ];
 }
 
-def EmbeddingDecomposeLinalgPass
-    : Pass<"embedding-decompose-linalg", "::mlir::func::FuncOp"> {
+def DecomposeLinalgPass
+    : Pass<"linalg-decompose-aggregates", "::mlir::func::FuncOp"> {
   let summary = "Make operations of linalg that are not lowered of simpler ones";
   let description = [{
     `linalg.softmax` becomes reductions and elementwise operations, `linalg.pack`
@@ -875,8 +875,8 @@ def EmbeddingDecomposeLinalgPass
   ];
 }
 
-def EmbeddingEraseEmptyTensorsPass
-    : Pass<"embedding-erase-empty-tensors", "::mlir::func::FuncOp"> {
+def EraseEmptyTensorsPass
+    : Pass<"tensor-erase-empty-tensors", "::mlir::func::FuncOp"> {
   let summary = "Take out what is done to tensors without elements";
   let description = [{
     Of a tensor with a dimension of static size 0 bufferization would make slices
@@ -902,8 +902,8 @@ def EmbeddingEraseEmptyTensorsPass
                            "::mlir::tensor::TensorDialect"];
 }
 
-def EmbeddingSkipIdleLoopsPass
-    : Pass<"embedding-skip-idle-loops", "::mlir::func::FuncOp"> {
+def SkipIdleLoopsPass
+    : Pass<"scf-skip-idle-loops", "::mlir::func::FuncOp"> {
   let summary = "Skip loops whose turns do nothing";
   let description = [{
     A loop over 2^40 rows takes minutes though no row has an element. If all that
@@ -932,8 +932,8 @@ def EmbeddingSkipIdleLoopsPass
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
 
-def EmbeddingVerifyTypesPass
-    : Pass<"embedding-verify-types", "::mlir::ModuleOp"> {
+def VerifyTypesPass
+    : Pass<"verify-types", "::mlir::ModuleOp"> {
   let summary = "Refuse types and constants that no code can be made for";
   let description = [{
     The first pass of the pipelines. Upstream's conversions and LLVM expect of
@@ -958,8 +958,8 @@ def EmbeddingVerifyTypesPass
   }];
 }
 
-def EmbeddingVerifyLoweredPass
-    : Pass<"embedding-verify-lowered", "::mlir::ModuleOp"> {
+def VerifyLoweredPass
+    : Pass<"verify-lowered", "::mlir::ModuleOp"> {
   let summary = "Check that nothing is left to lower";
   let description = [{
     The last pass of the pipelines. What cannot be translated to LLVM IR is an

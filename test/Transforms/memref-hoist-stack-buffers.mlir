@@ -1,4 +1,4 @@
-// RUN: embedding-opt %s --embedding-hoist-stack-buffers | FileCheck %s
+// RUN: embedding-opt %s --memref-hoist-stack-buffers | FileCheck %s
 
 // CHECK-LABEL: func @out_of_loops
 // CHECK-SAME: %[[N:.*]]: index

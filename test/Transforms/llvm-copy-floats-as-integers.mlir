@@ -1,4 +1,4 @@
-// RUN: embedding-opt %s --embedding-copy-as-integers | FileCheck %s
+// RUN: embedding-opt %s --llvm-copy-floats-as-integers | FileCheck %s
 
 // CHECK-LABEL: llvm.func @copied
 // CHECK-SAME: %[[FROM:.*]]: !llvm.ptr, %[[TO:.*]]: !llvm.ptr

@@ -1,5 +1,5 @@
-// RUN: embedding-opt %s --embedding-unswitch-loops | FileCheck %s
-// RUN: embedding-opt %s --embedding-unswitch-loops=max-operations=3 | FileCheck %s --check-prefix=LARGE
+// RUN: embedding-opt %s --scf-unswitch-loops | FileCheck %s
+// RUN: embedding-opt %s --scf-unswitch-loops=max-operations=3 | FileCheck %s --check-prefix=LARGE
 
 // Two branches on what the loop does not change: four loops without any.
 // CHECK-LABEL: func @two
