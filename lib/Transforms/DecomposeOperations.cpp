@@ -18,16 +18,12 @@ namespace mlir::embedding {
 using namespace mlir;
 using namespace mlir::embedding;
 
-/// Whether `op` is better scattered, as it may be in the order of positions: by
-/// its schedule, or at the sizes of the call.
-static Value isScatteredInOrder(LoopBuilder &b, DenseGradOp op,
-                                int64_t numThreads) {
+/// Whether `op` is better scattered, as it may be in the order of positions, at
+/// the sizes of the call.
+static Value isScatterFaster(LoopBuilder &b, DenseGradOp op,
+                             int64_t numThreads) {
   ShapedType table = getShapedType(op.getGradTable());
   int64_t rowLength = table.getDimSize(1);
-  if (ShapedType::isDynamic(rowLength))
-    return b.flag(false);
-  if (std::optional<Grouping> given = b.getSchedule().getGrouping())
-    return b.flag(*given == Grouping::scatter);
   int64_t rowBytes = rowLength * getElementBytes(table.getElementType());
   if (rowBytes > cost::getMaxScatteredRowBytes(numThreads))
     return b.flag(false);
@@ -35,21 +31,33 @@ static Value isScatteredInOrder(LoopBuilder &b, DenseGradOp op,
                                RuntimeSize(b, b.value(op.getMixedNumRows(b))));
 }
 
-static Value isScattered(LoopBuilder &b, DenseGradOp op, Scatter scatter,
-                         int64_t numThreads) {
-  Type element = getElementTypeOrSelf(op.getGradTable());
+/// Whether `op` may be scattered as `scatter` has it.
+static bool canScatter(DenseGradOp op, Scatter scatter) {
   if (op.getScaleGradByFreq())
-    return b.flag(false);
+    return false;
+  ShapedType table = getShapedType(op.getGradTable());
+  Type element = table.getElementType();
   switch (scatter) {
   case Scatter::none:
-    return b.flag(false);
+    return false;
   case Scatter::in_order:
-    return isScatteredInOrder(b, op, numThreads);
+    return !table.isDynamicDim(1);
   case Scatter::atomic:
     // Narrower sums would be rounded each time.
-    return b.flag(element == getAccumulatorType(element));
+    return element == getAccumulatorType(element);
   }
   llvm_unreachable("no such scatter");
+}
+
+static Value isScattered(LoopBuilder &b, DenseGradOp op, Scatter scatter,
+                         int64_t numThreads) {
+  if (!canScatter(op, scatter))
+    return b.flag(false);
+  if (std::optional<Grouping> given = b.getSchedule().getGrouping())
+    return b.flag(*given == Grouping::scatter);
+  if (scatter == Scatter::atomic)
+    return b.flag(true);
+  return isScatterFaster(b, op, numThreads);
 }
 
 namespace {

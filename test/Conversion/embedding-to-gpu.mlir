@@ -399,3 +399,79 @@ func.func @not_atomic(%dy: memref<?x64xf16>, %indices: memref<?xi64>,
     outs(%dw : memref<?x64xf16>)
   return
 }
+
+// -----
+
+// A schedule has the last word on how positions are grouped.
+
+// ATOMIC-LABEL: func.func @sorted_by_schedule
+// ATOMIC:         gpu.launch_func @embedding_kernels::@group_keys
+func.func @sorted_by_schedule(%dy: memref<?x64xf32>, %indices: memref<?xi64>,
+                              %dw: memref<?x64xf32>) {
+  embedding.dense_grad
+    {embedding.schedule = #embedding.schedule<grouping = radix_sort>}
+    ins(%dy, %indices : memref<?x64xf32>, memref<?xi64>)
+    outs(%dw : memref<?x64xf32>)
+  return
+}
+
+// -----
+
+// Lanes of 8 bytes: a warp shares a row of 256 bytes and has 2 rows in flight, so
+// that a block takes 16.
+
+// CHECK-LABEL: gpu.func @lookup(
+// CHECK-COUNT-2: vector.load {{.*}} {alignment = 8 : i64} : {{.*}}, vector<2xf32>
+// CHECK-NOT:     vector.load
+// CHECK-NOT:     llvm.inline_asm
+// CHECK:         vector.store {{.*}}, vector<2xf32>
+// CHECK:         vector.store {{.*}}, vector<2xf32>
+// CHECK:       gpu.return
+// CHECK-LABEL: func.func @scheduled_lookup
+// CHECK:         arith.ceildivui %{{.*}}, %c16
+func.func @scheduled_lookup(%table: memref<?x64xf32>, %indices: memref<?xi64>,
+                            %out: memref<?x64xf32>) {
+  embedding.lookup out_of_range(assume)
+    {embedding.schedule = #embedding.schedule<streaming = never,
+                                              vector_bytes = 8, unroll = 2>}
+    ins(%table, %indices : memref<?x64xf32>, memref<?xi64>)
+    outs(%out : memref<?x64xf32>)
+  return
+}
+
+// -----
+
+// No more lanes are in flight than a thread has registers for.
+
+// CHECK-LABEL: gpu.func @lookup(
+// CHECK-COUNT-32: vector.load {{.*}} {alignment = 16 : i64} : {{.*}}, vector<4xf32>
+// CHECK-NOT:     vector.load
+// CHECK:         inline_asm
+// CHECK-LABEL: func.func @lookup_with_many_lanes
+// CHECK:         arith.ceildivui %{{.*}}, %c512
+func.func @lookup_with_many_lanes(%table: memref<?x64xf32>,
+                                  %indices: memref<?xi64>,
+                                  %out: memref<?x64xf32>) {
+  embedding.lookup out_of_range(assume)
+    {embedding.schedule = #embedding.schedule<unroll = 1000>}
+    ins(%table, %indices : memref<?x64xf32>, memref<?xi64>)
+    outs(%out : memref<?x64xf32>)
+  return
+}
+
+// -----
+
+// The moves of an operation have its schedule.
+
+// CHECK-LABEL: gpu.func @reduce(
+// CHECK-NOT:     vector<4xf32>
+// CHECK:         vector.load {{.*}} {alignment = 8 : i64} : {{.*}}, vector<2xf32>
+// CHECK-LABEL: func.func @scheduled_dense_grad
+func.func @scheduled_dense_grad(%dy: memref<?x64xf32>, %indices: memref<?xi64>,
+                                %dw: memref<?x64xf32>) {
+  embedding.dense_grad
+    {embedding.schedule = #embedding.schedule<vector_bytes = 8>}
+    ins(%dy, %indices : memref<?x64xf32>, memref<?xi64>)
+    outs(%dw : memref<?x64xf32>)
+  return
+}

@@ -1,4 +1,4 @@
-// RUN: embedding-opt %s -embedding-allocate-on-device -split-input-file -verify-diagnostics | FileCheck %s
+// RUN: embedding-opt %s -gpu-allocate-on-device -split-input-file -verify-diagnostics | FileCheck %s
 
 // CHECK-LABEL: func.func @buffer
 // CHECK-SAME:    %[[N:.*]]: index

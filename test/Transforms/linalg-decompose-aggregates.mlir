@@ -1,4 +1,4 @@
-// RUN: embedding-opt %s -embedding-decompose-linalg | FileCheck %s
+// RUN: embedding-opt %s -linalg-decompose-aggregates | FileCheck %s
 
 // CHECK-LABEL: func @softmax
 // CHECK-NOT:     linalg.softmax

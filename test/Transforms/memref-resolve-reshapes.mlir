@@ -1,4 +1,4 @@
-// RUN: embedding-opt %s -embedding-resolve-reshapes -split-input-file | FileCheck %s
+// RUN: embedding-opt %s -memref-resolve-reshapes -split-input-file | FileCheck %s
 
 // CHECK-LABEL: func.func @several
 // CHECK-SAME:    %[[A:.*]]: memref<?x?xf32, strided<[?, 2], offset: ?>>, %[[N:.*]]: index, %[[M:.*]]: index

@@ -1,4 +1,4 @@
-// RUN: embedding-opt %s -embedding-skip-idle-loops -canonicalize -split-input-file | FileCheck %s
+// RUN: embedding-opt %s -scf-skip-idle-loops -canonicalize -split-input-file | FileCheck %s
 
 // Without columns there is nothing to do in the rows.
 // CHECK-LABEL: func @rows

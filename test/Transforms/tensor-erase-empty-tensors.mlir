@@ -1,4 +1,4 @@
-// RUN: embedding-opt %s -embedding-erase-empty-tensors -canonicalize -split-input-file | FileCheck %s
+// RUN: embedding-opt %s -tensor-erase-empty-tensors -canonicalize -split-input-file | FileCheck %s
 
 // CHECK-LABEL: func @collapse
 // CHECK-SAME:    %[[X:.*]]: tensor<?x0x?xf32>

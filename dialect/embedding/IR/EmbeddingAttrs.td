@@ -18,8 +18,8 @@ def Embedding_ScheduleAttr : AttrDef<Embedding_Dialect, "Schedule"> {
   let summary = "how an operation is carried out, where that is a choice";
   let description = [{
     The attribute `embedding.schedule` of an operation that moves rows overrides
-    what the lowering to the CPU would choose by cost. What it leaves out is
-    chosen. The result never depends on it, to the last bit.
+    what the lowering would choose by cost. What it leaves out is chosen. The
+    result never depends on it, to the last bit.
 
     - `grouping`: how positions that name one row are brought together.
       `radix_sort` takes time linear in N for any V; `counting_sort` counts all
@@ -39,6 +39,12 @@ def Embedding_ScheduleAttr : AttrDef<Embedding_Dialect, "Schedule"> {
     - `vector_bytes`: bytes of the widest vector, a power of two.
     - `unroll`: vectors of a row that are moved by straight code; longer rows
       take a loop.
+
+    On a GPU `vector_bytes` is that of a thread's lane, 16 at most; `unroll` is
+    the number of lanes that a thread has in flight, 32 at most; and rows are
+    stored as the first to leave the caches (`st.global.cs`) unless `streaming`
+    is `never`. Positions are grouped by radix sort there, and nothing is
+    prefetched: a GPU has enough warps to wait for memory.
 
     Example:
 

@@ -200,8 +200,10 @@ inline constexpr int64_t kThreadElements = 8;
 inline constexpr int64_t kMaxDigitBits = 8;
 static_assert(int64_t(1) << kMaxDigitBits == kBlockThreads);
 
-/// Lanes of a row that a thread has in flight, at most.
+/// Lanes of a row that a thread has in flight, at most; and at most if a
+/// schedule says how many, for all to be in its registers.
 inline constexpr int64_t kLanesInFlight = 4;
+inline constexpr int64_t kMaxLanesInFlight = 32;
 
 /// Sums of chunks that are combined at once, in registers.
 inline constexpr int64_t kCombinedChunks = 16;

@@ -38,8 +38,7 @@ struct DenseGradToGPU : ToGPUPattern<DenseGradOp> {
   void lower(DenseGradOp op, LoopBuilder &host) const override {
     DeviceIndices indices = getMaskedIndices(host, op);
     Value from = op.getGradOutput(), to = op.getGradTable();
-    RowLanes lanes(embedding::getMixedSize(host, host.getLoc(), to, /*dim=*/1),
-                   {from, to}, options.rowAlignment);
+    RowLanes lanes(host, {from, to}, options.rowAlignment);
     launchForRows(
         host, "clear_grad",
         host.rowsWithElements(indices.getNumRows(), lanes.getRowLength()),
@@ -47,34 +46,32 @@ struct DenseGradToGPU : ToGPUPattern<DenseGradOp> {
           Buffer rows = k.use(to, Access::write);
           lanes.clear(k, getRow(k, rows, row));
         });
-    launchForRows(
-        host, "add_grad", indices.size(), lanes,
-        [&](KernelBuilder &k, Value position) {
-          Value index = indices.load(k, position);
-          Value row = indices.getRow(k, index);
-          k.ifTrue(lanes.isFirst(k),
-                   [&] { indices.check(k, position, index); });
-          auto add = [&] {
-            Buffer fromRows = k.use(from, Access::read);
-            Buffer toRows = k.use(to, Access::write);
-            RowAddress source = getRow(k, fromRows, position);
-            RowAddress destination = getRow(k, toRows, row);
-            lanes.forEach(
-                k, cost::gpu::kLanesInFlight, [&](ArrayRef<Lane> pieces) {
-                  SmallVector<Value> loaded;
-                  for (const Lane &piece : pieces)
-                    loaded.push_back(lanes.load(k, source, piece));
-                  for (auto [value, piece] : llvm::zip(loaded, pieces))
-                    lanes.addAtomically(k, value, destination, piece,
-                                        options.vectorAtomics);
-                });
-          };
-          if (indices.isTotal())
-            return add();
-          k.ifTrue(k.cmp(arith::CmpIPredicate::ult, row,
-                         k.use(indices.getNumRows())),
-                   add);
-        });
+    launchForRows(host, "add_grad", indices.size(), lanes,
+                  [&](KernelBuilder &k, Value position) {
+                    Value index = indices.load(k, position);
+                    Value row = indices.getRow(k, index);
+                    k.ifTrue(lanes.isFirst(k),
+                             [&] { indices.check(k, position, index); });
+                    auto add = [&] {
+                      Buffer fromRows = k.use(from, Access::read);
+                      Buffer toRows = k.use(to, Access::write);
+                      RowAddress source = getRow(k, fromRows, position);
+                      RowAddress destination = getRow(k, toRows, row);
+                      lanes.forEach(k, [&](ArrayRef<Lane> pieces) {
+                        SmallVector<Value> loaded;
+                        for (const Lane &piece : pieces)
+                          loaded.push_back(lanes.load(k, source, piece));
+                        for (auto [value, piece] : llvm::zip(loaded, pieces))
+                          lanes.addAtomically(k, value, destination, piece,
+                                              options.vectorAtomics);
+                      });
+                    };
+                    if (indices.isTotal())
+                      return add();
+                    k.ifTrue(k.cmp(arith::CmpIPredicate::ult, row,
+                                   k.use(indices.getNumRows())),
+                             add);
+                  });
   }
 };
 
@@ -146,9 +143,8 @@ struct SparseGradToGPU : WeightedToGPUPattern<SparseGradOp> {
                     });
     else
       entries = numberEntries(host, op, indices);
-    RowLanes lanes(embedding::getMixedSize(host, host.getLoc(), op.getValues(),
-                                           /*dim=*/1),
-                   {op.getGradOutput(), op.getValues()}, options.rowAlignment);
+    RowLanes lanes(host, {op.getGradOutput(), op.getValues()},
+                   options.rowAlignment);
     launchForRows(
         host, "sparse_grad", indices.size(), lanes,
         [&](KernelBuilder &k, Value position) {

@@ -21,9 +21,7 @@ using namespace mlir::embedding;
 void embedding::launchGather(LoopBuilder &host, StringRef name,
                              const DeviceIndices &indices, Value table,
                              Value out, int64_t rowAlignment, Value weights) {
-  OpFoldResult rowLength =
-      embedding::getMixedSize(host, host.getLoc(), table, /*dim=*/1);
-  RowLanes lanes(rowLength, {table, out}, rowAlignment);
+  RowLanes lanes(host, {out, table}, rowAlignment);
   int64_t rowsInFlight = lanes.getRowsInFlight();
   int64_t groups = lanes.getGroupsPerBlock();
   int64_t rowsPerBlock = groups * rowsInFlight;
@@ -57,7 +55,7 @@ void embedding::launchGather(LoopBuilder &host, StringRef name,
         if (weights)
           scales.push_back(loadFlat(k, k.use(weights, Access::read), position));
       }
-      lanes.forEach(k, cost::gpu::kLanesInFlight, [&](ArrayRef<Lane> pieces) {
+      lanes.forEach(k, [&](ArrayRef<Lane> pieces) {
         SmallVector<Value> values;
         for (RowAddress source : sources)
           for (const Lane &piece : pieces)

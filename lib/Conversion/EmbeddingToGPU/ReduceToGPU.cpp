@@ -36,9 +36,7 @@ public:
               const DeviceSegments &segments, bool scalesByLength,
               int64_t rowAlignment)
       : host(host), values(values), to(to), segments(segments),
-        scalesByLength(scalesByLength),
-        lanes(embedding::getMixedSize(host, host.getLoc(), to, /*dim=*/1),
-              {values, to}, rowAlignment),
+        scalesByLength(scalesByLength), lanes(host, {values, to}, rowAlignment),
         sumType(getAccumulatorType(lanes.getElementType())) {
     maxChunks = host.max(host.divUp(host.numElements(segments.positions),
                                     host.index(kChunkLength)),
@@ -86,23 +84,21 @@ public:
         k.cmp(arith::CmpIPredicate::sle, length, k.index(kChunkLength)),
         [&] {
           Value scale = getScale(k, length);
-          lanes.forEach(
-              k, cost::gpu::kLanesInFlight, [&](ArrayRef<Lane> pieces) {
-                SmallVector<Value> sums = sumRows(k, begin, end, scale, pieces);
-                for (auto [sum, piece] : llvm::zip(sums, pieces))
-                  write(sum, piece);
-              });
+          lanes.forEach(k, [&](ArrayRef<Lane> pieces) {
+            SmallVector<Value> sums = sumRows(k, begin, end, scale, pieces);
+            for (auto [sum, piece] : llvm::zip(sums, pieces))
+              write(sum, piece);
+          });
         },
         [&] {
           Value slot = getChunkSlot(k, begin, k.index(0));
-          lanes.forEach(
-              k, cost::gpu::kLanesInFlight, [&](ArrayRef<Lane> pieces) {
-                SmallVector<Value> loaded;
-                for (const Lane &piece : pieces)
-                  loaded.push_back(loadSum(k, Access::read, slot, piece));
-                for (auto [sum, piece] : llvm::zip(loaded, pieces))
-                  write(sum, piece);
-              });
+          lanes.forEach(k, [&](ArrayRef<Lane> pieces) {
+            SmallVector<Value> loaded;
+            for (const Lane &piece : pieces)
+              loaded.push_back(loadSum(k, Access::read, slot, piece));
+            for (auto [sum, piece] : llvm::zip(loaded, pieces))
+              write(sum, piece);
+          });
         });
   }
 
@@ -121,7 +117,7 @@ private:
   SmallVector<Value> sumRows(KernelBuilder &k, Value begin, Value end,
                              Value scale, ArrayRef<Lane> pieces) const {
     auto rowsInFlight = std::max<int64_t>(
-        cost::gpu::kLanesInFlight / static_cast<int64_t>(pieces.size()), 1);
+        lanes.getLanesInFlight() / static_cast<int64_t>(pieces.size()), 1);
     SmallVector<Value> zeros;
     for (const Lane &piece : pieces)
       zeros.push_back(arith::ConstantOp::create(
@@ -257,7 +253,7 @@ private:
     Value scale = getScale(k, k.sub(end, begin));
     Value from = k.add(begin, k.mul(getChunk(k, slot, begin), chunkLength));
     Value to = k.min(k.add(from, chunkLength), end);
-    lanes.forEach(k, cost::gpu::kLanesInFlight, [&](ArrayRef<Lane> pieces) {
+    lanes.forEach(k, [&](ArrayRef<Lane> pieces) {
       SmallVector<Value> sums = sumRows(k, from, to, scale, pieces);
       for (auto [sum, piece] : llvm::zip(sums, pieces))
         storeSum(k, sum, slot, piece);

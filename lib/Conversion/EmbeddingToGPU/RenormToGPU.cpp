@@ -97,8 +97,7 @@ private:
   }
 
   void lookUp(Value out) {
-    RowLanes lanes(embedding::getMixedSize(host, host.getLoc(), table, 1),
-                   {table, out}, rowAlignment, kPartialSums);
+    RowLanes lanes(host, {out, table}, rowAlignment, kPartialSums);
     // A group of threads for each position.
     Value blocks = host.divUp(indices.size(), host.index(kRowsPerBlock));
     launchKernel(host, "renorm_lookup", blocks, [&](KernelBuilder &k) {

@@ -81,13 +81,21 @@ static int64_t getRowAlignment(MemRefType type, int64_t elementBytes) {
   return alignment;
 }
 
-RowLanes::RowLanes(OpFoldResult rowLength, ValueRange memrefs,
-                   int64_t alignment, std::optional<int64_t> givenGroupThreads)
-    : rowLength(rowLength),
-      element(cast<MemRefType>(memrefs.front().getType()).getElementType()) {
+RowLanes::RowLanes(LoopBuilder &host, ValueRange memrefs, int64_t alignment,
+                   std::optional<int64_t> givenGroupThreads)
+    : element(cast<MemRefType>(memrefs.back().getType()).getElementType()) {
+  int64_t lastDim = cast<MemRefType>(memrefs.back().getType()).getRank() - 1;
+  rowLength =
+      embedding::getMixedSize(host, host.getLoc(), memrefs.back(), lastDim);
+  ScheduleAttr schedule = host.getSchedule();
+  lanesInFlight =
+      std::min(schedule.getUnroll().value_or(cost::gpu::kLanesInFlight),
+               cost::gpu::kMaxLanesInFlight);
+  isStreamed = schedule.getStreaming() != Streaming::never;
   int64_t elementBytes = getElementBytes(element);
-  int64_t bytes =
-      alignment ? std::min(alignment, kMaxLaneBytes) : kMaxLaneBytes;
+  int64_t bytes = std::min(alignment ? alignment : kMaxLaneBytes,
+                           schedule.getVectorBytes().value_or(kMaxLaneBytes));
+  bytes = std::min(bytes, kMaxLaneBytes);
   for (Value memref : memrefs) {
     auto type = cast<MemRefType>(memref.getType());
     if (!alignment)
@@ -117,8 +125,7 @@ int64_t RowLanes::getRowsInFlight() const {
   if (!length)
     return 1;
   int64_t lanes = llvm::divideCeil(*length, width * groupThreads);
-  return std::max<int64_t>(
-      cost::gpu::kLanesInFlight / std::max<int64_t>(lanes, 1), 1);
+  return std::max<int64_t>(lanesInFlight / std::max<int64_t>(lanes, 1), 1);
 }
 
 Value RowLanes::getGroup(KernelBuilder &k) const {
@@ -269,7 +276,7 @@ void RowLanes::store(KernelBuilder &k, Value vector, RowAddress row,
                      const Lane &lane) const {
   auto storeOwned = [&] {
     Value at = getElement(k, row, lane.column);
-    if (storeStreamed(k, vector, row, at))
+    if (isStreamed && storeStreamed(k, vector, row, at))
       return;
     if (lane.width == 1)
       return k.store(vector::ExtractOp::create(k, vector, 0),
@@ -305,7 +312,7 @@ void RowLanes::addAtomically(KernelBuilder &k, Value vector, RowAddress row,
 
 void RowLanes::copy(KernelBuilder &k, RowAddress from, RowAddress to,
                     Value scale) const {
-  forEach(k, cost::gpu::kLanesInFlight, [&](ArrayRef<Lane> lanes) {
+  forEach(k, [&](ArrayRef<Lane> lanes) {
     SmallVector<Value> loaded;
     for (const Lane &lane : lanes)
       loaded.push_back(load(k, from, lane));
@@ -315,7 +322,7 @@ void RowLanes::copy(KernelBuilder &k, RowAddress from, RowAddress to,
 }
 
 void RowLanes::clear(KernelBuilder &k, RowAddress row) const {
-  forEach(k, cost::gpu::kLanesInFlight, [&](ArrayRef<Lane> lanes) {
+  forEach(k, [&](ArrayRef<Lane> lanes) {
     for (const Lane &lane : lanes) {
       auto type = VectorType::get({lane.width}, element);
       store(k, arith::ConstantOp::create(k, k.getZeroAttr(type)), row, lane);

@@ -48,10 +48,12 @@ void storeFlat(KernelBuilder &k, Value value, const Buffer &buffer,
 
 class RowLanes {
 public:
-  /// For rows of `rowLength` elements, with which the last dimension of each of
-  /// `memrefs` begins at a multiple of `alignment` bytes; 0 for what their
-  /// types say. A group has `groupThreads`, or as many as the row needs.
-  RowLanes(OpFoldResult rowLength, ValueRange memrefs, int64_t alignment,
+  /// For the rows, of the length of those of the last, of `memrefs`, whose last
+  /// dimension begins at a multiple of `alignment` bytes; 0 for what their
+  /// types say. A group has `groupThreads`, or as many as the row needs. The
+  /// schedule of what `host` lowers may say how wide lanes are, how many are in
+  /// flight, and whether they are streamed.
+  RowLanes(LoopBuilder &host, ValueRange memrefs, int64_t alignment,
            std::optional<int64_t> groupThreads = std::nullopt);
 
   OpFoldResult getRowLength() const { return rowLength; }
@@ -63,6 +65,8 @@ public:
   int64_t getGroupsPerBlock() const {
     return cost::gpu::kBlockThreads / groupThreads;
   }
+  /// Lanes that a thread moves at once, at most.
+  int64_t getLanesInFlight() const { return lanesInFlight; }
   /// Rows that a group moves at once, to have enough bytes in flight.
   int64_t getRowsInFlight() const;
 
@@ -71,13 +75,20 @@ public:
   /// Whether this thread is the first of its group.
   Value isFirst(KernelBuilder &k) const;
 
-  /// Runs `body` for the lanes of this thread, `maxLanes` of them at once.
+  /// Runs `body` for the lanes of this thread, as many at once as are in
+  /// flight.
+  void forEach(KernelBuilder &k,
+               llvm::function_ref<void(ArrayRef<Lane>)> body) const {
+    forEach(k, lanesInFlight, body);
+  }
+  /// The same, `maxLanes` of them at once.
   void forEach(KernelBuilder &k, int64_t maxLanes,
                llvm::function_ref<void(ArrayRef<Lane>)> body) const;
 
   /// A vector of the lane's elements.
   Value load(KernelBuilder &k, RowAddress row, const Lane &lane) const;
-  /// Stores a vector that nobody is about to read, if the lane is owned.
+  /// Stores a vector that nobody is about to read, if the lane is owned: as
+  /// the first that leaves the caches, unless the schedule says never.
   void store(KernelBuilder &k, Value vector, RowAddress row,
              const Lane &lane) const;
   /// Adds a vector of f32 or f64 to memory, in no order with other threads;
@@ -99,6 +110,8 @@ private:
   /// Elements of a lane that has its full width.
   int64_t width;
   int64_t groupThreads;
+  int64_t lanesInFlight;
+  bool isStreamed;
 };
 
 /// Launches a kernel with a group of threads for each of `size` rows: `body`
