@@ -23,6 +23,8 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
 
+#include "llvm/Support/FormatVariadic.h"
+
 using namespace mlir;
 using namespace mlir::embedding;
 
@@ -37,6 +39,21 @@ static void addEmbeddingToLinalg(OpPassManager &pm,
   pm.addPass(createEmbeddingSplitChecksPass());
   pm.addPass(createConvertEmbeddingToFuncPass());
   pm.addPass(createConvertEmbeddingToLinalgPass());
+}
+
+/// Whole vectors of a row that are moved by straight code.
+static constexpr int64_t kMaxUnrolledVectors = 16;
+
+/// Upstream's unrolling, of loops over the vectors of short rows.
+static std::unique_ptr<Pass> createUnrollRowsPass() {
+  std::unique_ptr<Pass> pass = affine::createLoopUnrollPass();
+  std::string options = llvm::formatv(
+      "unroll-factor=-1 unroll-full-threshold={0}", kMaxUnrolledVectors);
+  (void)pass->initializeOptions(options,
+                                [](const Twine &error) -> LogicalResult {
+                                  llvm::report_fatal_error(error);
+                                });
+  return pass;
 }
 
 static void addRowLowering(OpPassManager &pm,
@@ -71,6 +88,10 @@ static void addRowLowering(OpPassManager &pm,
     EmbeddingVectorizeRowsPassOptions vectorizeOptions;
     vectorizeOptions.vectorBytes = options.vectorBytes;
     funcs.addPass(createEmbeddingVectorizeRowsPass(vectorizeOptions));
+    funcs.addPass(createUnrollRowsPass());
+    funcs.addPass(affine::createAffineScalarReplacementPass());
+    // What is unswitched is small without the constants of unrolling.
+    funcs.addPass(createCanonicalizerPass());
     funcs.addPass(createUnswitchLoopsPass());
   }
   funcs.addPass(createConvertLinalgToLoopsPass());

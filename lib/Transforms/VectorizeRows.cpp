@@ -6,21 +6,20 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../Utils/CloneComputation.h"
 #include "embedding/IR/Embedding.h"
 #include "embedding/Transforms/Passes.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Affine/LoopUtils.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "mlir/Dialect/Vector/Transforms/LoweringPatterns.h"
-#include "mlir/Dialect/Vector/Transforms/VectorRewritePatterns.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Interfaces/TilingInterface.h"
-#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace mlir::embedding {
 #define GEN_PASS_DEF_EMBEDDINGVECTORIZEROWSPASS
@@ -47,7 +46,7 @@ static FailureOr<int64_t> getElementBytes(linalg::LinalgOp op) {
 }
 
 /// Whether every memref operand runs along the innermost loop with unit stride
-/// or stays where it is.
+/// or, if it is only read, stays where it is.
 static bool isContiguousAlongInnermostLoop(linalg::LinalgOp op) {
   unsigned innermost = op.getNumLoops() - 1;
   for (OpOperand &operand : op->getOpOperands()) {
@@ -55,14 +54,28 @@ static bool isContiguousAlongInnermostLoop(linalg::LinalgOp op) {
     if (!map.isProjectedPermutation())
       return false;
     auto type = dyn_cast<MemRefType>(operand.get().getType());
-    if (!type || !map.isFunctionOfDim(innermost))
+    if (!map.isFunctionOfDim(innermost)) {
+      if (op.isDpsInit(&operand))
+        return false;
       continue;
-    if (!type.isLastDimUnitStride() ||
+    }
+    if (!type || !type.isLastDimUnitStride() ||
         map.getResults().back() !=
             getAffineDimExpr(innermost, map.getContext()))
       return false;
   }
   return true;
+}
+
+/// Whether what `op` does with an element can be done with a vector.
+static bool isElementwise(linalg::LinalgOp op) {
+  return llvm::all_of(op.getBlock()->without_terminator(), [](Operation &op) {
+    return isa<linalg::IndexOp>(op) || op.hasTrait<OpTrait::ConstantLike>() ||
+           (OpTrait::hasElementwiseMappableTraits(&op) &&
+            llvm::all_of(op.getResultTypes(), [](Type type) {
+              return VectorType::isValidElementType(type);
+            }));
+  });
 }
 
 namespace {
@@ -71,15 +84,15 @@ namespace {
 class RowVectorizer {
 public:
   RowVectorizer(RewriterBase &rewriter, linalg::LinalgOp op,
-                int64_t vectorLength, int64_t maxUnrolledVectors)
+                int64_t vectorLength, std::optional<int64_t> maxUnrolled)
       : rewriter(rewriter), op(op), loc(op.getLoc()),
-        vectorLength(vectorLength), maxUnrolledVectors(maxUnrolledVectors) {}
+        vectorLength(vectorLength), maxUnrolled(maxUnrolled) {}
 
   void run() {
     rewriter.setInsertionPoint(op);
     auto tiling = cast<TilingInterface>(op.getOperation());
     SmallVector<Range> domain = tiling.getIterationDomain(rewriter);
-    OpFoldResult rowLength = domain.back().size;
+    rowLength = domain.back().size;
 
     // The outer loops run one by one.
     SmallVector<Value> lowerBounds, upperBounds, steps;
@@ -94,7 +107,9 @@ public:
                          OpBuilder::InsertionGuard guard(rewriter);
                          rewriter.setInsertionPoint(b.getInsertionBlock(),
                                                     b.getInsertionPoint());
-                         outer = getAsOpFoldResult(ivs);
+                         outer = ivs;
+                         for (OpOperand &operand : op->getOpOperands())
+                           rows.push_back(takeRow(operand));
                          if (auto length = getConstantIntValue(rowLength))
                            vectorizeStaticRow(*length);
                          else
@@ -107,82 +122,202 @@ private:
   Value constant(int64_t value) {
     return arith::ConstantIndexOp::create(rewriter, loc, value);
   }
+  bool isRow(OpOperand &operand) {
+    return op.getMatchingIndexingMap(&operand).isFunctionOfDim(
+        op.getNumLoops() - 1);
+  }
+
+  /// The row of `operand` where the outer loops are, of rank 1; `operand`
+  /// itself if it stays where it is.
+  Value takeRow(OpOperand &operand) {
+    auto type = dyn_cast<MemRefType>(operand.get().getType());
+    if (!type || type.getRank() == 1 || !isRow(operand))
+      return operand.get();
+    SmallVector<OpFoldResult> offsets = getAsOpFoldResult(getOuter(operand));
+    SmallVector<OpFoldResult> sizes(offsets.size(), rewriter.getIndexAttr(1));
+    SmallVector<OpFoldResult> strides(type.getRank(), rewriter.getIndexAttr(1));
+    offsets.push_back(rewriter.getIndexAttr(0));
+    sizes.push_back(rowLength);
+    auto rowType =
+        cast<MemRefType>(memref::SubViewOp::inferRankReducedResultType(
+            {getConstantIntValue(rowLength).value_or(ShapedType::kDynamic)},
+            type, offsets, sizes, strides));
+    return memref::SubViewOp::create(rewriter, loc, rowType, operand.get(),
+                                     offsets, sizes, strides);
+  }
+
+  /// The counters of the outer loops that `operand` depends on.
+  SmallVector<Value> getOuter(OpOperand &operand) {
+    SmallVector<Value> indices;
+    for (AffineExpr expr : op.getMatchingIndexingMap(&operand).getResults())
+      if (unsigned dim = cast<AffineDimExpr>(expr).getPosition();
+          dim < outer.size())
+        indices.push_back(outer[dim]);
+    return indices;
+  }
 
   /// Emits `op` on `size` elements from `column` on as vectors.
   void vectorizePiece(OpFoldResult column, int64_t size) {
-    OpBuilder::InsertionGuard guard(rewriter);
-    SmallVector<OpFoldResult> offsets(outer);
-    offsets.push_back(column);
-    SmallVector<OpFoldResult> sizes(outer.size(), rewriter.getIndexAttr(1));
-    sizes.push_back(rewriter.getIndexAttr(size));
-    FailureOr<TilingResult> tiled =
-        cast<TilingInterface>(op.getOperation())
-            .getTiledImplementation(rewriter, offsets, sizes);
-    // A piece that does not vectorize stays what it is: a shorter linalg
-    // operation, which loops handle.
-    Operation *piece = tiled->tiledOps.front();
-    rewriter.setInsertionPoint(piece);
-    if (failed(linalg::vectorize(rewriter, piece)))
-      return;
-    if (auto alignment = op->getAttrOfType<IntegerAttr>(kStreamedAttrName))
-      streamStores(cast<linalg::LinalgOp>(piece).getDpsInits()[0],
-                   alignment.getInt());
-    rewriter.eraseOp(piece);
+    IRMapping lanes;
+    auto getLanes = [&](Value value) {
+      Value found = lanes.lookupOrNull(value);
+      return found ? found : broadcast(value, size);
+    };
+    for (OpOperand &operand : op->getOpOperands())
+      if (op.payloadUsesValueFromOperand(&operand))
+        lanes.map(op.getMatchingBlockArgument(&operand),
+                  load(operand, column, size));
+    for (Operation &scalar : op.getBlock()->without_terminator()) {
+      if (scalar.hasTrait<OpTrait::ConstantLike>()) {
+        Value value = rewriter.clone(scalar)->getResult(0);
+        lanes.map(scalar.getResult(0), broadcast(value, size));
+      } else if (auto index = dyn_cast<linalg::IndexOp>(scalar)) {
+        lanes.map(index.getResult(), getIndex(index.getDim(), column, size));
+      } else {
+        SmallVector<Value> operands =
+            llvm::map_to_vector(scalar.getOperands(), getLanes);
+        SmallVector<Type> types = llvm::map_to_vector(
+            scalar.getResultTypes(),
+            [&](Type type) -> Type { return VectorType::get({size}, type); });
+        Operation *vector =
+            rewriter.create(scalar.getLoc(), scalar.getName().getIdentifier(),
+                            operands, types, scalar.getAttrs());
+        lanes.map(scalar.getResults(), vector->getResults());
+      }
+    }
+    for (auto [init, value] :
+         llvm::zip_equal(op.getDpsInitsMutable(),
+                         op.getBlock()->getTerminator()->getOperands()))
+      store(getLanes(value), rows[init.getOperandNumber()], column);
   }
 
-  /// Streams the vectors that are written to `piece` of a row as they are.
-  void streamStores(Value piece, int64_t rowAlignment) {
-    OpBuilder::InsertionGuard guard(rewriter);
-    for (Operation *user : llvm::make_early_inc_range(piece.getUsers())) {
-      auto write = dyn_cast<vector::TransferWriteOp>(user);
-      // The whole piece: whether that is in bounds is not yet written there.
-      if (!write || write.getMask() ||
-          write.getVectorType().getShape() !=
-              cast<MemRefType>(piece.getType()).getShape() ||
-          !llvm::all_of(write.getIndices(),
-                        [](Value index) { return isZeroInteger(index); }) ||
-          !write.getPermutationMap().isIdentity())
-        continue;
-      VectorType type = write.getVectorType();
-      int64_t bytes = type.getNumElements() * type.getElementTypeBitWidth() / 8;
-      rewriter.setInsertionPoint(write);
-      rewriter.replaceOpWithNewOp<vector::StoreOp>(
-          write, write.getVector(), write.getBase(), write.getIndices(),
-          /*nontemporal=*/true,
-          llvm::MaybeAlign(std::min(bytes, rowAlignment)));
+  Value broadcast(Value value, int64_t size) {
+    return vector::BroadcastOp::create(
+        rewriter, loc, VectorType::get({size}, value.getType()), value);
+  }
+
+  /// Of each lane, the counter of the loop `dim`.
+  Value getIndex(uint64_t dim, OpFoldResult column, int64_t size) {
+    if (dim < outer.size())
+      return broadcast(outer[dim], size);
+    Value start =
+        broadcast(getValueOrCreateConstantIndexOp(rewriter, loc, column), size);
+    Value step = vector::StepOp::create(
+        rewriter, loc, VectorType::get({size}, rewriter.getIndexType()));
+    return arith::AddIOp::create(rewriter, loc, start, step);
+  }
+
+  /// `column` as the map and the operands of an affine access or bound.
+  static std::pair<AffineMap, SmallVector<Value>> getMap(Builder &b,
+                                                         OpFoldResult column) {
+    if (auto constant = getConstantIntValue(column))
+      return {b.getConstantAffineMap(*constant), {}};
+    return {b.getDimIdentityMap(), {cast<Value>(column)}};
+  }
+
+  Value load(OpOperand &operand, OpFoldResult column, int64_t size) {
+    Value row = rows[operand.getOperandNumber()];
+    if (!isRow(operand)) {
+      if (isa<MemRefType>(row.getType()))
+        row = memref::LoadOp::create(rewriter, loc, row, getOuter(operand));
+      return broadcast(row, size);
     }
+    auto type = VectorType::get(
+        {size}, cast<MemRefType>(row.getType()).getElementType());
+    if (isAffine) {
+      auto [map, operands] = getMap(rewriter, column);
+      return affine::AffineVectorLoadOp::create(rewriter, loc, type, row, map,
+                                                operands);
+    }
+    return vector::LoadOp::create(
+        rewriter, loc, type, row,
+        getValueOrCreateConstantIndexOp(rewriter, loc, column));
+  }
+
+  void store(Value lanes, Value row, OpFoldResult column) {
+    // There is no streaming affine.vector_store.
+    auto streamed = op->getAttrOfType<IntegerAttr>(kStreamedAttrName);
+    if (isAffine && !streamed) {
+      auto [map, operands] = getMap(rewriter, column);
+      affine::AffineVectorStoreOp::create(rewriter, loc, lanes, row, map,
+                                          operands);
+      return;
+    }
+    llvm::MaybeAlign alignment;
+    if (streamed) {
+      auto type = cast<VectorType>(lanes.getType());
+      int64_t bytes = type.getNumElements() * type.getElementTypeBitWidth() / 8;
+      alignment = llvm::MaybeAlign(std::min(bytes, streamed.getInt()));
+    }
+    vector::StoreOp::create(
+        rewriter, loc, lanes, row,
+        getValueOrCreateConstantIndexOp(rewriter, loc, column),
+        /*nontemporal=*/streamed != nullptr, alignment);
   }
 
   /// Whole vectors from the start of the row up to `end`, as a loop.
-  void vectorizeInLoop(Value end) {
-    auto loop = scf::ForOp::create(rewriter, loc, constant(0), end,
-                                   constant(vectorLength));
+  void vectorizeInLoop(OpFoldResult end) {
     OpBuilder::InsertionGuard guard(rewriter);
+    if (!isAffine) {
+      auto loop = scf::ForOp::create(
+          rewriter, loc, constant(0),
+          getValueOrCreateConstantIndexOp(rewriter, loc, end),
+          constant(vectorLength));
+      rewriter.setInsertionPointToStart(loop.getBody());
+      vectorizePiece(loop.getInductionVar(), vectorLength);
+      return;
+    }
+    auto [map, operands] = getMap(rewriter, end);
+    auto loop = affine::AffineForOp::create(rewriter, loc, ValueRange(),
+                                            rewriter.getConstantAffineMap(0),
+                                            operands, map, vectorLength);
     rewriter.setInsertionPointToStart(loop.getBody());
     vectorizePiece(loop.getInductionVar(), vectorLength);
+    if (maxUnrolled)
+      (void)affine::loopUnrollFull(loop);
   }
 
   void vectorizeStaticRow(int64_t length) {
-    int64_t column = 0;
-    int64_t numVectors = length / vectorLength;
-    if (numVectors > maxUnrolledVectors) {
-      column = numVectors * vectorLength;
-      vectorizeInLoop(constant(column));
-    }
-    for (int64_t size = vectorLength; size > 0; size /= 2)
+    int64_t column = length / vectorLength * vectorLength;
+    // Affine loops are unrolled, which this one is not to be.
+    isAffine = !maxUnrolled || column / vectorLength <= *maxUnrolled;
+    if (column > 0)
+      vectorizeInLoop(rewriter.getIndexAttr(column));
+    for (int64_t size = vectorLength / 2; size > 0; size /= 2)
       for (; length - column >= size; column += size)
         vectorizePiece(rewriter.getIndexAttr(column), size);
   }
 
   void vectorizeDynamicRow(Value length) {
+    // At the top of the function, if the length is known there, what depends on
+    // it is a symbol.
+    OpBuilder sizes(rewriter);
+    Operation *around = outer.empty()
+                            ? op.getOperation()
+                            : rewriter.getInsertionBlock()->getParentOp();
+    Operation *top =
+        affine::getAffineScope(op)->findAncestorOpInRegion(*around);
+    IRMapping known;
+    isAffine = mapTopLevelValues(length, known);
+    if (isAffine) {
+      sizes.setInsertionPoint(top);
+      isAffine = succeeded(cloneComputation(sizes, length, known, isPure));
+    }
+    if (isAffine)
+      length = known.lookup(length);
+    else
+      sizes = rewriter;
+    auto index = [&](int64_t value) {
+      return arith::ConstantIndexOp::create(sizes, loc, value);
+    };
     // The length without its bits below the vector, then bit by bit.
     Value column =
-        arith::AndIOp::create(rewriter, loc, length, constant(-vectorLength));
+        arith::AndIOp::create(sizes, loc, length, index(-vectorLength));
     vectorizeInLoop(column);
     for (int64_t size = vectorLength / 2; size > 0; size /= 2) {
-      Value bit = arith::AndIOp::create(rewriter, loc, length, constant(size));
-      Value isSet = arith::CmpIOp::create(
-          rewriter, loc, arith::CmpIPredicate::ne, bit, constant(0));
+      Value bit = arith::AndIOp::create(sizes, loc, length, index(size));
+      Value isSet = arith::CmpIOp::create(sizes, loc, arith::CmpIPredicate::ne,
+                                          bit, index(0));
       auto ifOp = scf::IfOp::create(rewriter, loc, isSet,
                                     /*withElseRegion=*/false);
       {
@@ -190,17 +325,38 @@ private:
         rewriter.setInsertionPointToStart(&ifOp.getThenRegion().front());
         vectorizePiece(column, size);
       }
-      column = arith::AddIOp::create(rewriter, loc, column, bit);
+      column = arith::AddIOp::create(sizes, loc, column, bit);
     }
+  }
+
+  /// Maps the values at the function's top level that `value` is computed from
+  /// to themselves; false if there are others.
+  bool mapTopLevelValues(Value value, IRMapping &known) {
+    if (affine::isTopLevelValue(value)) {
+      known.map(value, value);
+      return true;
+    }
+    Operation *definition = value.getDefiningOp();
+    return definition &&
+           llvm::all_of(definition->getOperands(), [&](Value operand) {
+             return mapTopLevelValues(operand, known);
+           });
   }
 
   RewriterBase &rewriter;
   linalg::LinalgOp op;
   Location loc;
   int64_t vectorLength;
-  int64_t maxUnrolledVectors;
+  /// What the schedule says.
+  std::optional<int64_t> maxUnrolled;
+  OpFoldResult rowLength;
   /// Where the outer loops are.
-  SmallVector<OpFoldResult> outer;
+  SmallVector<Value> outer;
+  /// What `takeRow` made of each operand.
+  SmallVector<Value> rows;
+  /// Whether the length of the row is a constant or a symbol, so that loops and
+  /// accesses can be affine.
+  bool isAffine = true;
 };
 
 struct EmbeddingVectorizeRows
@@ -220,7 +376,7 @@ struct EmbeddingVectorizeRows
     getOperation()->walk([&](linalg::LinalgOp op) {
       if (op.hasPureBufferSemantics() && op.getNumLoops() > 0 &&
           op.getNumParallelLoops() == op.getNumLoops() &&
-          isContiguousAlongInnermostLoop(op))
+          isContiguousAlongInnermostLoop(op) && isElementwise(op))
         ops.push_back(op);
     });
     IRRewriter rewriter(&getContext());
@@ -231,18 +387,9 @@ struct EmbeddingVectorizeRows
       ScheduleAttr schedule = getSchedule(op);
       int64_t bytes = schedule.getVectorBytes().value_or(vectorBytes);
       RowVectorizer(rewriter, op, std::max<int64_t>(bytes / *elementBytes, 1),
-                    schedule.getUnroll().value_or(maxUnrolledVectors))
+                    schedule.getUnroll())
           .run();
     }
-
-    // Loads and stores of vectors of rank 1.
-    RewritePatternSet patterns(&getContext());
-    vector::populateCastAwayVectorLeadingOneDimPatterns(patterns);
-    vector::populateDropUnitDimWithShapeCastPatterns(patterns);
-    vector::populateVectorTransferLoweringPatterns(patterns,
-                                                   /*maxTransferRank=*/1);
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
-      signalPassFailure();
   }
 };
 

@@ -495,13 +495,20 @@ def EmbeddingVectorizeRowsPass : Pass<"embedding-vectorize-rows"> {
   let description = [{
     Cuts the innermost loop of every elementwise linalg operation on memrefs
     with unit stride there, such as the copy of a row, into whole vectors of
-    `vector-bytes` and a tail of ever narrower ones, and vectorizes each piece.
-    No piece is masked and none overlaps another, so that operations in place
-    are fine and every element width is fast on every target.
+    `vector-bytes` and a tail of ever narrower ones. No piece is masked and none
+    overlaps another, so that operations in place are fine and every element
+    width is fast on every target.
 
-    A static length becomes straight code for up to `max-unrolled-vectors`
-    vectors and a loop above that; a dynamic length becomes a loop and one
+    The whole vectors are the iterations of an `affine.for`, which loads and
+    stores by `affine.vector_load` and `affine.vector_store`: upstream's
+    `affine-loop-unroll` makes straight code of short rows, and `affine-scalrep`
+    forwards what one operation stores to the next. A dynamic length has one
     conditional piece for each power of two below the vector.
+
+    `scf.for`, `vector.load` and `vector.store` take their places where the
+    length of the row is no symbol of the function, and where a schedule's
+    `unroll` asks for a loop. Streamed stores are `vector.store`, since affine
+    ones can be neither nontemporal nor aligned.
 
     Operations on elements that are not 8, 16, 32 or 64 bits wide are left
     alone.
@@ -513,13 +520,20 @@ def EmbeddingVectorizeRowsPass : Pass<"embedding-vectorize-rows"> {
       outs(%dest : memref<100xf32, strided<[1], offset: ?>>)
     ```
 
-    becomes six transfers of `vector<16xf32>` and one of `vector<4xf32>`.
+    becomes
+
+    ```mlir
+    affine.for %i = 0 to 96 step 16 {
+      %0 = affine.vector_load %row[%i] : ..., vector<16xf32>
+      affine.vector_store %0, %dest[%i] : ..., vector<16xf32>
+    }
+    %1 = affine.vector_load %row[96] : ..., vector<4xf32>
+    affine.vector_store %1, %dest[96] : ..., vector<4xf32>
+    ```
   }];
   let options = [
     Option<"vectorBytes", "vector-bytes", "int64_t", /*default=*/"32",
-           "Bytes of the widest vector, a power of two">,
-    Option<"maxUnrolledVectors", "max-unrolled-vectors", "int64_t",
-           /*default=*/"16", "Vectors of a static length unrolled, at most">
+           "Bytes of the widest vector, a power of two">
   ];
   let dependentDialects = [
     "::mlir::embedding::EmbeddingDialect",
