@@ -458,6 +458,26 @@ TEST(Cache, RefusedParents) {
   EXPECT_EQ(lookupWith(inside).kernels_loaded, 1);
 }
 
+// Whoever may replace what a link leads to exchanges the directory, whatever
+// the link's own parents are.
+TEST(Cache, RefusedParentsOfLinks) {
+  TemporaryDirectory directory, links;
+  std::string inside = directory.str() + "/a/b";
+  EXPECT_EQ(lookupWith(inside).kernels_compiled, 1);
+  std::string toIt = links.str() + "/b", toParent = links.str() + "/a";
+  fs::create_symlink(inside, toIt);
+  fs::create_symlink(directory.str() + "/a", toParent);
+  for (const std::string &path : {toIt, toIt + "/", toParent + "/b"}) {
+    EXPECT_EQ(lookupWith(path).kernels_loaded, 1) << path;
+    for (const char *parent : {"", "/a"}) {
+      std::string open = directory.str() + parent;
+      ASSERT_EQ(chmod(open.c_str(), 0777), 0);
+      expectRefused(path, EMBEDDING_UNTRUSTED);
+      ASSERT_EQ(chmod(open.c_str(), 0700), 0);
+    }
+  }
+}
+
 // Where nothing could be trusted, nothing is created: `sudo` keeps HOME, and a
 // directory of root's there is in its owner's way.
 TEST(Cache, CreatesNothingThatOthersCouldReplace) {

@@ -692,10 +692,19 @@ TEST(Module, BadCalls) {
     return getMessage([&] { module.call("lookup", arguments, results); },
                       EMBEDDING_INVALID_ARGUMENT);
   };
-  TensorView wideTable(wide.data(), {2, 2}), flat(weight.data(), {4}),
-      strided(weight.data(), {1, 2}, {2, 2}), long2(out.data(), {2, 1});
-  EXPECT_EQ(fail({wideTable, indices}, {rows}),
-            "weight: expected float32, but got float64");
+  TensorView flat(weight.data(), {4}), strided(weight.data(), {1, 2}, {2, 2}),
+      long2(out.data(), {2, 1});
+  // Of a type that differs in one thing.
+  for (auto [dtype, name] : {std::pair(kFloat64, "float64"),
+                             {DLDataType{kDLInt, 32, 1}, "int32"},
+                             {DLDataType{kDLFloat, 32, 2}, "float32x2"}}) {
+    TensorView other(wide.data(), dtype, {2, 2});
+    EXPECT_EQ(fail({other, indices}, {rows}),
+              std::string("weight: expected float32, but got ") + name);
+    TensorView otherRows(wide.data(), dtype, {1, 2});
+    EXPECT_EQ(fail({table, indices}, {otherRows}),
+              std::string("out: expected float32, but got ") + name);
+  }
   EXPECT_EQ(fail({flat, indices}, {rows}),
             "weight: expected shape [?, 2], but got [4]");
   EXPECT_EQ(fail({strided, indices}, {rows}),

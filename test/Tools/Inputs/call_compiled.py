@@ -72,6 +72,11 @@ if not on_device:
     succeed("part", np.arange(8, dtype=np.float32), ctypes.c_int64(2), ctypes.c_int64(3),
             out)
     assert out.tolist() == [5, 6]
+    # One beyond the end, of which the message says where it begins in how much.
+    fail(INVALID_ARGUMENT, "memref.subview: expected size of dimension 0 to be at most "
+         "1, but got 2, from offset 7 of 8", "part", np.arange(8, dtype=np.float32),
+         ctypes.c_int64(3), ctypes.c_int64(4), out)
+    assert out.tolist() == [5, 6]
     # Buffers of any size begin where they should.
     for size in range(1, 2000, 111):
         beyond = np.ones((), np.int64), np.ones((), np.int64)
