@@ -8,6 +8,7 @@
 
 #include "Linker.h"
 
+#include "Support/Descriptor.h"
 #include "Support/WriteFile.h"
 #include "embedding/ABI/HostFunctions.h"
 
@@ -32,39 +33,13 @@
 
 using namespace mlir;
 using namespace mlir::embedding;
+using ::embedding::runtime::Descriptor;
 
 LLD_HAS_DRIVER(elf)
 
 //===----------------------------------------------------------------------===//
 // Files without names
 //===----------------------------------------------------------------------===//
-
-namespace {
-
-class Descriptor {
-public:
-  explicit Descriptor(int fd = -1) : fd(fd) {}
-  Descriptor(Descriptor &&other) noexcept : fd(std::exchange(other.fd, -1)) {}
-  Descriptor &operator=(Descriptor &&other) noexcept {
-    std::swap(fd, other.fd);
-    return *this;
-  }
-  ~Descriptor() { reset(); }
-
-  void reset() {
-    if (fd >= 0)
-      close(fd);
-    fd = -1;
-  }
-  int get() const { return fd; }
-  /// A name for it within this process.
-  std::string getPath() const { return "/proc/self/fd/" + std::to_string(fd); }
-
-private:
-  int fd;
-};
-
-} // namespace
 
 static InFlightDiagnostic emitSystemError(Location loc, const char *what) {
   return emitError(loc) << "cannot link: " << what << ": "
