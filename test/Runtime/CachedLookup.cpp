@@ -7,7 +7,7 @@
 //===----------------------------------------------------------------------===//
 //
 // Prints "compiled C loaded L rejected R compiler P", where P is whether
-// libLLVM is in this process after the lookup.
+// libLLVM is in this process after the lookup: never.
 //
 //===----------------------------------------------------------------------===//
 

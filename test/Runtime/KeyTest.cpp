@@ -12,7 +12,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Code/CompilerAPI.h"
+#include "Code/CompileRequest.h"
 
 #include <gtest/gtest.h>
 #include <limits>
@@ -25,14 +25,14 @@ namespace {
 
 /// `original` and copies of it, each with another value of one field.
 template <typename T> struct Varied {
-  explicit Varied(T original) : all{original} {}
+  explicit Varied(const T &original) : all{original} {}
 
   /// `field` is one of `changing`.
   template <typename Field>
   void add(T &changing, Field &field,
            std::initializer_list<std::enable_if_t<true, Field>> values) {
     Field original = field;
-    for (Field value : values) {
+    for (const Field &value : values) {
       ASSERT_NE(value, original);
       field = value;
       all.push_back(changing);
@@ -79,6 +79,23 @@ std::vector<KernelSpec> varySpec(int32_t forChip) {
   return varied.all;
 }
 
+std::vector<ModuleTarget> varyTarget() {
+  ModuleTarget target = {0, false, false, false, 3, ""};
+  Varied<ModuleTarget> varied(target);
+  auto &[chip, isNaive, atomicGradients, assumesSizes, numThreads, rowLengths] =
+      target;
+  varied.add(target, chip, {80, 90, 8});
+  varied.add(target, isNaive, {true});
+  varied.add(target, atomicGradients, {true});
+  varied.add(target, assumesSizes, {true});
+  varied.add(target, numThreads, {1, 2});
+  varied.add(target, rowLengths,
+             {describeRowLengths("f", {64}), describeRowLengths("f", {32}),
+              describeRowLengths("f", {6, 4}), describeRowLengths("g", {64}),
+              describeRowLengths("64 f", {})});
+  return varied.all;
+}
+
 } // namespace
 
 TEST(Keys, OfKernels) {
@@ -109,24 +126,58 @@ TEST(Keys, Spread) {
 }
 
 TEST(Keys, OfModules) {
-  ModuleTarget target = {nullptr, 0, false, false, false, 3, ""};
-  Varied<ModuleTarget> varied(target);
-  auto &[cpu, chip, isNaive, atomicGradients, assumesSizes, numThreads,
-         rowLengths] = target;
-  EXPECT_EQ(cpu, nullptr); // Engine.CodeOnDiskIsOfOneCPU tests it.
-  varied.add(target, chip, {80, 90, 8});
-  varied.add(target, isNaive, {true});
-  varied.add(target, atomicGradients, {true});
-  varied.add(target, assumesSizes, {true});
-  varied.add(target, numThreads, {1, 2});
-  varied.add(target, rowLengths,
-             {describeRowLengths("f", {64}), describeRowLengths("f", {32}),
-              describeRowLengths("f", {6, 4}), describeRowLengths("g", {64}),
-              describeRowLengths("64 f", {})});
+  // Of the CPU, Engine.CodeOnDiskIsOfOneCPU.
   std::set<std::string> keys;
-  for (const ModuleTarget &each : varied.all) {
+  for (const ModuleTarget &each : varyTarget()) {
     EXPECT_TRUE(keys.insert(each.str()).second) << each.str();
     // The IR follows on a line of its own.
     EXPECT_EQ(each.str().find('\n'), std::string::npos);
   }
+}
+
+namespace {
+
+/// What the compiler reads of a request that is written here.
+std::optional<CompileRequest> cross(const CompileRequest &request,
+                                    std::string &bytes) {
+  bytes = request.write();
+  return CompileRequest::read(bytes);
+}
+
+} // namespace
+
+// The compiler gets all that is asked for.
+TEST(Requests, OfKernels) {
+  for (const KernelSpec &spec : varySpec(90)) {
+    std::string bytes;
+    std::optional<CompileRequest> read = cross({"a CPU", spec}, bytes);
+    ASSERT_TRUE(read);
+    EXPECT_EQ(read->cpu, "a CPU");
+    ASSERT_TRUE(std::holds_alternative<KernelSpec>(read->source));
+    EXPECT_TRUE(std::get<KernelSpec>(read->source) == spec) << spec.str();
+  }
+}
+
+TEST(Requests, OfModules) {
+  std::string ir = "any text\n";
+  ir += '\0';
+  for (const ModuleTarget &target : varyTarget()) {
+    std::string bytes;
+    std::optional<CompileRequest> read =
+        cross({"", ModuleSource{target, ir}}, bytes);
+    ASSERT_TRUE(read);
+    EXPECT_EQ(read->cpu, "");
+    ASSERT_TRUE(std::holds_alternative<ModuleSource>(read->source));
+    const ModuleSource &source = std::get<ModuleSource>(read->source);
+    EXPECT_EQ(source.target.str(), target.str());
+    EXPECT_EQ(source.ir, ir);
+  }
+}
+
+TEST(Requests, AreWhole) {
+  CompileRequest request = {"a CPU", KernelSpec()};
+  std::string bytes = request.write();
+  for (size_t size = 0; size < bytes.size(); ++size)
+    EXPECT_FALSE(CompileRequest::read(bytes.substr(0, size))) << size;
+  EXPECT_FALSE(CompileRequest::read(bytes + "."));
 }

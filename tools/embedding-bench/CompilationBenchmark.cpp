@@ -117,9 +117,9 @@ void embedding::bench::benchmarkCompilation(Settings &settings) {
         kCalls);
   }
 
-  llvm::outs() << "\none lookup kernel, in process\n";
-  reportSeconds(settings, "first call, the compiler library loaded with it",
-                first, 1e3, "ms");
+  llvm::outs() << "\none lookup kernel\n";
+  reportSeconds(settings, "first call, the compiler started by it", first, 1e3,
+                "ms");
   reportSeconds(settings, "cold call of a fresh engine: compiled", cold, 1e3,
                 "ms");
   reportSeconds(settings, "first call of a fresh engine: object from disk",

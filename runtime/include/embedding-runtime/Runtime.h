@@ -24,8 +24,8 @@
 |* - An engine may be used by any number of threads at once. Creating and
 |*   destroying one is not synchronized with its other uses.
 |* - The child of a fork() may use the engines of its parent, on the calling
-|*   thread, whatever other threads did with them. fork() waits for a kernel
-|*   that another thread is compiling.
+|*   thread, whatever other threads did with them. fork() waits while
+|*   another thread has a kernel compiled.
 |*
 \*===----------------------------------------------------------------------===*/
 
@@ -134,7 +134,8 @@ typedef struct EmbeddingEngineOptions {
   EmbeddingDeallocate deallocate;
   void *allocator_context;
   /** The compiler library. Null, the default, is libembedding-compiler beside
-   * this library. It is loaded when a kernel is compiled, not before. */
+   * this library. It runs in a process of its own, from the first compilation
+   * on until there has been none for a while. */
   const char *compiler_library;
   /** Bytes of workspace and buffers given back that the engine keeps to use
    * again. 0, the default, is 1 GiB; 1 keeps nothing. It keeps no more than

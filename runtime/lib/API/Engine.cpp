@@ -88,6 +88,17 @@ static bool isSupportedLevel(const std::string &cpu) {
 #endif
 }
 
+/// The directory of this library, with a slash at its end.
+static std::string getLibraryDirectory() {
+  Dl_info info;
+  if (!dladdr(reinterpret_cast<void *>(&getLibraryDirectory), &info) ||
+      !info.dli_fname)
+    return "";
+  std::string path = info.dli_fname;
+  size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "" : path.substr(0, slash + 1);
+}
+
 Result<std::unique_ptr<Engine>>
 Engine::create(const EmbeddingEngineOptions &options) {
   std::unique_ptr<Engine> engine(new Engine);
@@ -107,8 +118,9 @@ Engine::create(const EmbeddingEngineOptions &options) {
     // machine.
     machine += (engine->cpu ? *engine->cpu + " on " : "") + describeMachine();
   engine->codes.emplace(std::move(machine), getHostFunctions());
-  if (const char *library = options.compiler_library)
-    engine->compilerLibrary = library;
+  engine->compilerLibrary = options.compiler_library
+                                ? options.compiler_library
+                                : getLibraryDirectory() + kCompilerLibraryName;
 
   int32_t numThreads = options.num_threads;
   if (numThreads < 0)
@@ -195,89 +207,24 @@ Result<const Kernel *> Engine::getKernel(const KernelSpec &spec) {
   return &kernels.back();
 }
 
-Result<std::string> Engine::compile(const KernelSpec &spec) {
-  Result<CompileKernel> compile = loadCompiler();
-  if (!compile)
-    return compile.failure();
-  Result<std::string> code = std::string();
-  CompilerOutput output;
-  output.context = &code;
-  // No exception may cross the compiler's frames.
-  output.setCode = [](void *context, const char *bytes, size_t size) {
-    auto &code = *static_cast<Result<std::string> *>(context);
-    try {
-      code = std::string(bytes, size);
-    } catch (...) {
-      code = describeCurrentException();
-    }
-  };
-  output.setError = [](void *context, const char *message) {
-    auto &code = *static_cast<Result<std::string> *>(context);
-    try {
-      code = Failure{EMBEDDING_COMPILER_ERROR,
-                     std::string("compiler: ") + message};
-    } catch (...) {
-      code = describeCurrentException();
-    }
-  };
-  (*compile)(&spec, cpu ? cpu->c_str() : nullptr, &output);
-  return code;
-}
-
-/// The directory of this library, with a slash at its end.
-static std::string getLibraryDirectory() {
-  Dl_info info;
-  if (!dladdr(reinterpret_cast<void *>(&getLibraryDirectory), &info) ||
-      !info.dli_fname)
-    return "";
-  std::string path = info.dli_fname;
-  size_t slash = path.rfind('/');
-  return slash == std::string::npos ? "" : path.substr(0, slash + 1);
-}
-
-std::string Engine::getCompilerPath() const {
-  return compilerLibrary ? *compilerLibrary
-                         : getLibraryDirectory() + kCompilerLibraryName;
-}
-
-Result<CompileKernel> Engine::loadCompiler() {
-  std::lock_guard<std::mutex> lock(compilerMutex);
-  if (compileKernel)
-    return compileKernel;
-  std::string path = getCompilerPath();
-  // Never closed: LLVM does not expect to be unloaded.
-  void *library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!library)
-    return Failure{EMBEDDING_COMPILER_ERROR,
-                   std::string("compiler: ") + dlerror()};
-  auto fingerprint = reinterpret_cast<CompilerFingerprint>(
-      dlsym(library, kCompilerFingerprintName));
-  auto compile =
-      reinterpret_cast<CompileKernel>(dlsym(library, kCompileKernelName));
-  if (!fingerprint || !compile)
-    return Failure{EMBEDDING_COMPILER_ERROR,
-                   "compiler: " + path + " is not a compiler library"};
-  if (std::strcmp(fingerprint(), kCompilerFingerprint) != 0)
-    return Failure{EMBEDDING_COMPILER_ERROR,
-                   "compiler: " + path +
-                       " was built from other sources than this runtime"};
-  return compileKernel = compile;
+Result<std::string>
+Engine::compile(std::variant<KernelSpec, ModuleSource> source) const {
+  return compileInProcess(compilerLibrary,
+                          {cpu.value_or(""), std::move(source)});
 }
 
 CodeCache::Made Engine::getModule(std::string_view ir, int32_t chip,
                                   bool atomicGradients, bool assumesSizes,
                                   std::string rowLengths) {
-  ModuleTarget target = {cpu ? cpu->c_str() : nullptr, chip,
-                         lowering == EMBEDDING_LOWERING_NAIVE, atomicGradients,
-                         assumesSizes,
+  ModuleTarget target = {chip, lowering == EMBEDDING_LOWERING_NAIVE,
+                         atomicGradients, assumesSizes,
                          // Those of the CPU do not matter to a GPU.
                          chip != 0 ? 0
                                    : static_cast<int32_t>(std::min<int64_t>(
                                          getNumThreads(), cost::kManyThreads)),
                          std::move(rowLengths)};
   CodeCache::Made code = codes->get(target.str() + "\n" + std::string(ir), [&] {
-    return compileInProcess(getCompilerPath(), kCompilerFingerprint, ir,
-                            target);
+    return compile(ModuleSource{target, ir});
   });
   if (code && chip != 0) {
     NoForkScope noFork;

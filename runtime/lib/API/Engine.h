@@ -11,7 +11,7 @@
 
 #include "Call/GeneratedCall.h"
 #include "Code/CodeCache.h"
-#include "Code/CompilerAPI.h"
+#include "Code/CompileRequest.h"
 #include "Code/KernelSpec.h"
 #include "Device/Device.h"
 #include "Host/BufferPool.h"
@@ -75,15 +75,14 @@ private:
   Engine() = default;
 
   const Kernel *findKernel(const KernelSpec &spec) const;
-  Result<std::string> compile(const KernelSpec &spec);
-  std::string getCompilerPath() const;
-  Result<CompileKernel> loadCompiler();
+  Result<std::string>
+  compile(std::variant<KernelSpec, ModuleSource> source) const;
 
   EmbeddingLowering lowering = EMBEDDING_LOWERING_OPTIMIZED;
   int32_t numThreads = 1;
   std::optional<std::string> cpu;
   std::optional<CodeCache> codes;
-  std::optional<std::string> compilerLibrary;
+  std::string compilerLibrary;
   ThreadPool::Pointer pool;
   std::optional<BufferPool> buffers;
   EmbeddingParallelFor callerParallelFor = nullptr;
@@ -104,9 +103,6 @@ private:
   std::set<CodeCache::Pointer> deviceCode;
   /// Of the above; locked within a NoForkScope.
   std::mutex mutex;
-  CompileKernel compileKernel = nullptr;
-  /// Of the above, while that is loaded.
-  std::mutex compilerMutex;
 };
 
 /// Memory of a machine, until destroyed or released.

@@ -1,4 +1,4 @@
-//===- CompilerProcess.cpp - Compile in a process of its own --------------===//
+//===- CompilerProcess.cpp - Compile in another process -------------------===//
 //
 // Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -8,68 +8,57 @@
 
 #include "Code/CompilerProcess.h"
 
+#include "Code/CompilerProtocol.h"
+#include "CompilerFingerprint.h"
 #include "Support/ChildEnd.h"
+#include "Support/Descriptor.h"
+#include "Support/ReadFile.h"
 #include "Support/WriteFile.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <dlfcn.h>
+#include <fcntl.h>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <pthread.h>
 #include <spawn.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
+#include <sys/socket.h>
 #include <unistd.h>
-#include <vector>
 
 using namespace embedding::runtime;
 
+static Failure compilerError(const std::string &message) {
+  return {EMBEDDING_COMPILER_ERROR, "compiler: " + message};
+}
+static Failure systemError(const std::string &what, int error = errno) {
+  return compilerError(what + ": " + std::strerror(error));
+}
+
+static Descriptor makeMemoryFile() {
+  return Descriptor(memfd_create("embedding", MFD_CLOEXEC));
+}
+
+/// ": " and the last line of what was printed, if anything was.
+static std::string quoteLastLine(const Descriptor &printed) {
+  std::string text = readAll(printed.get(), /*limit=*/4096);
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' '))
+    text.pop_back();
+  text.erase(0, text.rfind('\n') + 1);
+  return text.empty() ? "" : ": " + text;
+}
+
+//===----------------------------------------------------------------------===//
+// Starting a server
+//===----------------------------------------------------------------------===//
+
 namespace {
 
-/// A file without a name.
-class MemoryFile {
-public:
-  MemoryFile() : file(memfd_create("embedding", MFD_CLOEXEC)) {}
-  MemoryFile(const MemoryFile &) = delete;
-  MemoryFile &operator=(const MemoryFile &) = delete;
-  ~MemoryFile() {
-    if (file >= 0)
-      close(file);
-  }
-
-  int get() const { return file; }
-  bool isOpen() const { return file >= 0; }
-
-  bool write(std::string_view bytes) {
-    return writeAll(file, bytes) && lseek(file, 0, SEEK_SET) == 0;
-  }
-
-  /// Its bytes, at most `limit` of them from the end.
-  std::string read(size_t limit = SIZE_MAX) const {
-    struct stat status;
-    if (fstat(file, &status) != 0)
-      return "";
-    size_t size = status.st_size;
-    std::string bytes(std::min(size, limit), '\0');
-    size_t filled = 0;
-    while (filled < bytes.size()) {
-      ssize_t count = pread(file, bytes.data() + filled, bytes.size() - filled,
-                            size - bytes.size() + filled);
-      if (count < 0 && errno == EINTR)
-        continue;
-      if (count <= 0)
-        return "";
-      filled += count;
-    }
-    return bytes;
-  }
-
-private:
-  int file;
-};
-
-/// What a child is started with.
+/// What a process is started with.
 struct SpawnSettings {
   SpawnSettings() {
     posix_spawn_file_actions_init(&actions);
@@ -82,7 +71,7 @@ struct SpawnSettings {
     posix_spawnattr_destroy(&attributes);
   }
 
-  /// The child has `files` as its files 0, 1, ..., none of the caller's, and
+  /// The process has `files` as its files 0, 1, ..., none of the caller's, and
   /// none of its treatment of signals.
   int set(std::initializer_list<int> files) {
     int number = 0, error = 0;
@@ -103,11 +92,15 @@ struct SpawnSettings {
   posix_spawnattr_t attributes;
 };
 
-} // namespace
+/// A server, until nobody has it any more.
+struct Server {
+  Descriptor socket;
+  /// What it prints itself.
+  Descriptor printed;
+};
+using ServerPointer = std::shared_ptr<const Server>;
 
-static Failure compilerError(const std::string &message) {
-  return {EMBEDDING_COMPILER_ERROR, "compiler: " + message};
-}
+} // namespace
 
 /// The dynamic loader of this process, which runs a library as a program.
 static std::string getLoader() {
@@ -118,70 +111,161 @@ static std::string getLoader() {
   return "/lib64/ld-linux-x86-64.so.2";
 }
 
-/// Why a child gave no answer: how it ended, and the last line that it printed.
-static Failure describeSilence(const MemoryFile &printed, bool isKnown,
-                               int end) {
-  std::string text = printed.read(/*limit=*/4096);
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' '))
-    text.pop_back();
-  text.erase(0, text.rfind('\n') + 1);
-  return compilerError("it " + describeEnd(isKnown, end) +
-                       " without an answer" +
-                       (text.empty() ? "" : ": " + text));
-}
-
-Result<std::string> embedding::runtime::compileInProcess(
-    const std::string &library, const char *fingerprint, std::string_view ir,
-    const ModuleTarget &target) {
-  if (!isWithinFileLimit(ir.size()))
-    return compilerError("expected the limit of the size of files to be at "
-                         "least that of the module, " +
-                         std::to_string(ir.size()) + " bytes");
-  MemoryFile input, answer, printed;
-  if (!input.isOpen() || !answer.isOpen() || !printed.isOpen() ||
-      !input.write(ir))
-    return compilerError("cannot make a file in memory: " +
-                         std::string(std::strerror(errno)));
+static Result<ServerPointer> startServer(std::string library) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+    return systemError("cannot make a socket");
+  Descriptor ours(ends[0]), its(ends[1]), printed = makeMemoryFile();
+  if (!printed.isOpen())
+    return systemError("cannot make a file in memory");
   SpawnSettings settings;
-  if (int error = settings.set({input.get(), answer.get(), printed.get()}))
-    return compilerError("cannot start: " + std::string(std::strerror(error)));
-
-  // A field that is not passed on does not compile.
-  auto [cpu, chip, isNaive, atomicGradients, assumesSizes, numThreads,
-        rowLengths] = target;
+  if (int error = settings.set({its.get(), printed.get(), printed.get()}))
+    return systemError("cannot start", error);
   std::string loader = getLoader();
-  std::string texts[] = {loader,
-                         library,
-                         fingerprint,
-                         cpu ? cpu : "",
-                         std::to_string(chip),
-                         std::to_string(isNaive),
-                         std::to_string(atomicGradients),
-                         std::to_string(assumesSizes),
-                         std::to_string(numThreads),
-                         rowLengths};
-  std::vector<char *> arguments;
-  for (std::string &text : texts)
-    arguments.push_back(text.data());
-  arguments.push_back(nullptr);
+  char *arguments[] = {loader.data(), library.data(), nullptr};
   pid_t child = 0;
   if (int error = posix_spawn(&child, loader.c_str(), &settings.actions,
-                              &settings.attributes, arguments.data(), environ))
-    return compilerError("cannot start " + loader + ": " +
-                         std::strerror(error));
+                              &settings.attributes, arguments, environ))
+    return systemError("cannot start " + loader, error);
+  its.reset();
+  char fingerprint[256];
+  ssize_t size;
+  // Whoever else wants the server waits for it too.
+  do
+    size = recv(ours.get(), fingerprint, sizeof(fingerprint), 0); // NOLINT
+  while (size < 0 && errno == EINTR);
+  // The server is a child of that child, which ends when it has forked.
   int end = 0;
   bool isKnown = waitForEnd(child, end);
+  if (size <= 0)
+    return compilerError("cannot run " + library + ": it " +
+                         describeEnd(isKnown, end) + quoteLastLine(printed));
+  if (std::string_view(fingerprint, size) != kCompilerFingerprint)
+    return compilerError(library +
+                         " was built from other sources than this runtime");
+  return ServerPointer(
+      std::make_shared<Server>(Server{std::move(ours), std::move(printed)}));
+}
 
-  std::string bytes = answer.read();
+//===----------------------------------------------------------------------===//
+// The servers of this process
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+class Servers {
+public:
+  /// That of `library`, which is started if there is none.
+  Result<ServerPointer> get(const std::string &library) {
+    std::lock_guard<std::mutex> lock(mutex);
+    ServerPointer &server = servers[library];
+    if (server)
+      return server;
+    Result<ServerPointer> started = startServer(library);
+    if (started)
+      server = *started;
+    return started;
+  }
+
+  /// `server` has ended.
+  void remove(const std::string &library, const ServerPointer &server) {
+    std::lock_guard<std::mutex> lock(mutex);
+    if (servers[library] == server)
+      servers[library] = nullptr;
+  }
+
+  /// In the child of a fork, where they are those of the parent: no thread is
+  /// in a function of this class then.
+  void clear() { servers.clear(); }
+
+private:
+  std::map<std::string, ServerPointer> servers;
+  std::mutex mutex;
+};
+
+} // namespace
+
+/// Never destroyed: threads may still compile when the process ends.
+static Servers &servers = *new Servers;
+
+__attribute__((constructor)) static void leaveServersToTheParent() {
+  pthread_atfork(nullptr, nullptr, [] { servers.clear(); });
+}
+
+//===----------------------------------------------------------------------===//
+// Requests
+//===----------------------------------------------------------------------===//
+
+/// What `answer` holds, if it is whole.
+static std::optional<Result<std::string>> readAnswer(const Descriptor &answer) {
+  std::string bytes = readAll(answer.get());
   CompilerAnswer header = {};
-  if (bytes.size() >= sizeof(header))
-    std::memcpy(&header, bytes.data(), sizeof(header));
-  std::string_view body =
-      std::string_view(bytes).substr(std::min(bytes.size(), sizeof(header)));
-  bool isWhole = body.size() == header.size;
-  if (isWhole && header.kind == CompilerAnswer::kCode)
-    return std::string(body);
-  if (isWhole && header.kind == CompilerAnswer::kError)
-    return Failure{EMBEDDING_COMPILER_ERROR, std::string(body)};
-  return describeSilence(printed, isKnown, end);
+  if (bytes.size() < sizeof(header))
+    return std::nullopt;
+  std::memcpy(&header, bytes.data(), sizeof(header));
+  bytes.erase(0, sizeof(header));
+  if (bytes.size() != header.size)
+    return std::nullopt;
+  if (header.kind == CompilerAnswer::kCode)
+    return bytes;
+  if (header.kind == CompilerAnswer::kError)
+    return Failure{EMBEDDING_COMPILER_ERROR, std::move(bytes)};
+  return std::nullopt;
+}
+
+/// The outcome of a request, or nothing if the server has ended before.
+static std::optional<Result<std::string>> ask(const Server &server,
+                                              std::string_view request) {
+  RequestFiles files;
+  for (RequestFile file : {kRequestFile, kAnswerFile, kPrintedFile}) {
+    files[file] = makeMemoryFile();
+    if (!files[file].isOpen())
+      return systemError("cannot make a file in memory");
+  }
+  if (!writeAll(files[kRequestFile].get(), request))
+    return systemError("cannot write a file in memory");
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0)
+    return systemError("cannot make a pipe");
+  Descriptor status(ends[0]);
+  files[kStatusFile] = Descriptor(ends[1]);
+  if (!sendFiles(server.socket.get(), files)) {
+    if (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN)
+      return std::nullopt;
+    return systemError("cannot send a request");
+  }
+  files[kStatusFile].reset();
+  int end = 0;
+  ssize_t size;
+  do
+    size = read(status.get(), &end, sizeof(end));
+  while (size < 0 && errno == EINTR);
+  std::optional<Result<std::string>> outcome = readAnswer(files[kAnswerFile]);
+  if (outcome || size != sizeof(end))
+    return outcome;
+  return compilerError("it " + describeEnd(/*isKnown=*/true, end) +
+                       " without an answer" +
+                       quoteLastLine(files[kPrintedFile]));
+}
+
+Result<std::string>
+embedding::runtime::compileInProcess(const std::string &library,
+                                     const CompileRequest &request) {
+  std::string bytes = request.write();
+  if (!isWithinFileLimit(bytes.size()))
+    return compilerError("expected the limit of the size of files to be at "
+                         "least that of what is compiled, " +
+                         std::to_string(bytes.size()) + " bytes");
+  // One may have ended for want of requests, or been killed.
+  for (int attempt = 0;; ++attempt) {
+    Result<ServerPointer> server = servers.get(library);
+    if (!server)
+      return server.failure();
+    if (std::optional<Result<std::string>> outcome = ask(**server, bytes))
+      return std::move(*outcome);
+    servers.remove(library, *server);
+    if (attempt == 1)
+      return compilerError("its process ended without an answer" +
+                           quoteLastLine((*server)->printed));
+  }
 }

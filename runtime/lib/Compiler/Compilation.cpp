@@ -20,11 +20,11 @@ using namespace ::embedding::runtime;
 /// Of a thread that compiles. A page of it takes memory when it is used.
 static constexpr size_t kStackBytes = size_t(64) << 20;
 
-/// Fails if there is no thread to be had.
-static bool runOnLargeStack(llvm::function_ref<void()> body) {
+/// Does nothing if there is no thread to be had.
+static void runOnLargeStack(llvm::function_ref<void()> body) {
   pthread_attr_t attributes;
   if (pthread_attr_init(&attributes) != 0)
-    return false;
+    return;
   pthread_t thread;
   bool isStarted = pthread_attr_setstacksize(&attributes, kStackBytes) == 0 &&
                    pthread_create(
@@ -35,7 +35,8 @@ static bool runOnLargeStack(llvm::function_ref<void()> body) {
                        },
                        &body) == 0;
   pthread_attr_destroy(&attributes);
-  return isStarted && pthread_join(thread, nullptr) == 0;
+  if (isStarted)
+    pthread_join(thread, nullptr);
 }
 
 /// The dialects are registered once; a context for each compilation is cheap.
@@ -53,18 +54,18 @@ Compilation::Compilation()
       diagnostics(&context, [&](Diagnostic &diagnostic) {
         if (diagnostic.getSeverity() != DiagnosticSeverity::Error ||
             !error.empty())
-          return success();
+          return mlir::success();
         if (auto place = dyn_cast<FileLineColLoc>(diagnostic.getLocation()))
           error = "line " + std::to_string(place.getLine()) + ", column " +
                   std::to_string(place.getColumn()) + ": ";
         error += diagnostic.str();
-        return success();
+        return mlir::success();
       }) {}
 
-FailureOr<mlir::embedding::CPUTarget> Compilation::getTarget(const char *cpu) {
+FailureOr<mlir::embedding::CPUTarget> Compilation::getTarget(StringRef cpu) {
   Location unknown = UnknownLoc::get(&context);
   FailureOr<mlir::embedding::CPUTarget> target =
-      mlir::embedding::CPUTarget::get(unknown, cpu ? cpu : "");
+      mlir::embedding::CPUTarget::get(unknown, cpu);
   if (failed(target))
     return failure();
   if (std::optional<std::string> missing = target->findFeatureMissingHere())
@@ -73,23 +74,30 @@ FailureOr<mlir::embedding::CPUTarget> Compilation::getTarget(const char *cpu) {
   return target;
 }
 
-void ::embedding::runtime::compileTo(
-    const CompilerOutput &output,
+namespace embedding::runtime {
+
+void prepareCompilation() { (void)Compilation().getTarget(""); }
+
+Result<std::string> compileAndLink(
     llvm::function_ref<LogicalResult(Compilation &, SmallVectorImpl<char> &,
                                      std::vector<ModuleCode::Function> &)>
         compile) {
-  bool isRun = runOnLargeStack([&] {
+  Result<std::string> made =
+      Failure{EMBEDDING_COMPILER_ERROR, "cannot start a thread"};
+  runOnLargeStack([&] {
     Compilation compilation;
     mlir::embedding::ObjectFile object, linked;
     ModuleCode code;
     if (failed(compile(compilation, object, code.functions)) ||
         failed(mlir::embedding::linkToHost(
-            UnknownLoc::get(&compilation.getContext()), object, linked)))
-      return output.setError(output.context, compilation.getError());
+            UnknownLoc::get(&compilation.getContext()), object, linked))) {
+      made.failure().message = compilation.getError();
+      return;
+    }
     code.object.assign(linked.data(), linked.size());
-    std::string bytes = code.write();
-    output.setCode(output.context, bytes.data(), bytes.size());
+    made = code.write();
   });
-  if (!isRun)
-    output.setError(output.context, "cannot start a thread");
+  return made;
 }
+
+} // namespace embedding::runtime

@@ -9,8 +9,9 @@
 #ifndef EMBEDDING_RUNTIME_LIB_COMPILER_COMPILATION_H
 #define EMBEDDING_RUNTIME_LIB_COMPILER_COMPILATION_H
 
-#include "Code/CompilerAPI.h"
+#include "Code/CompileRequest.h"
 #include "Code/ModuleCode.h"
+#include "Support/Result.h"
 
 #include "embedding/Target/CPU.h"
 
@@ -29,10 +30,10 @@ public:
   mlir::MLIRContext &getContext() { return context; }
   /// As EmbeddingEngineOptions::cpu. Emits an error if this machine cannot run
   /// code for it.
-  mlir::FailureOr<mlir::embedding::CPUTarget> getTarget(const char *cpu);
+  mlir::FailureOr<mlir::embedding::CPUTarget> getTarget(llvm::StringRef cpu);
   /// With its line and column, if it has them.
-  const char *getError() const {
-    return error.empty() ? "unknown error" : error.c_str();
+  std::string getError() const {
+    return error.empty() ? "unknown error" : error;
   }
 
 private:
@@ -41,19 +42,23 @@ private:
   mlir::ScopedDiagnosticHandler diagnostics;
 };
 
-/// Hands what `compile` makes to `output`: a relocatable object, which is
-/// linked, and the functions of it that are called. It runs on a thread of its
-/// own, whose stack has room for what the parser and LLVM do recursively; the
-/// stack of a caller may be small.
-void compileTo(const CompilerOutput &output,
-               llvm::function_ref<mlir::LogicalResult(
+/// What all compilations of this process share.
+void prepareCompilation();
+
+/// What ModuleCode::write makes of what `compile` does: a relocatable object,
+/// which is linked, and the functions of it that are called. It runs on a
+/// thread of its own, whose stack has room for what the parser and LLVM do
+/// recursively.
+Result<std::string>
+compileAndLink(llvm::function_ref<mlir::LogicalResult(
                    Compilation &, llvm::SmallVectorImpl<char> &object,
                    std::vector<ModuleCode::Function> &functions)>
                    compile);
 
-/// Compiles functions of IR.
-void compileModule(llvm::StringRef ir, const ModuleTarget &target,
-                   const CompilerOutput &output);
+/// `cpu` is that of a CompileRequest.
+Result<std::string> compileKernel(llvm::StringRef cpu, const KernelSpec &spec);
+Result<std::string> compileModule(llvm::StringRef cpu,
+                                  const ModuleSource &source);
 
 } // namespace embedding::runtime
 

@@ -1,4 +1,4 @@
-//===- KernelCompiler.cpp - libembedding-compiler -------------------------===//
+//===- KernelCompiler.cpp - Compiles kernels -----------------------------===//
 //
 // Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -12,7 +12,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "Compilation.h"
-#include "CompilerFingerprint.h"
 
 #include "embedding/Target/Compile.h"
 #include "embedding/Target/Entry.h"
@@ -25,12 +24,6 @@
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
-
-#include <atomic>
-#include <chrono>
-#include <cstdlib>
-#include <mutex>
-#include <shared_mutex>
 
 using namespace mlir;
 using namespace ::embedding::runtime;
@@ -242,7 +235,7 @@ static std::string getIR(const KernelSpec &spec) {
 //===----------------------------------------------------------------------===//
 
 static LogicalResult compile(Compilation &compilation, const KernelSpec &spec,
-                             const char *cpu, SmallVectorImpl<char> &object,
+                             StringRef cpu, SmallVectorImpl<char> &object,
                              std::vector<ModuleCode::Function> &functions) {
   FailureOr<mlir::embedding::CPUTarget> target = compilation.getTarget(cpu);
   if (failed(target))
@@ -275,67 +268,17 @@ static LogicalResult compile(Compilation &compilation, const KernelSpec &spec,
   return mlir::embedding::emitObject(*module, *target, options, object);
 }
 
-//===----------------------------------------------------------------------===//
-// The end of the process
-//===----------------------------------------------------------------------===//
+namespace embedding::runtime {
 
-namespace {
-
-/// Keeps compilations apart from the end of the process, which destroys what
-/// LLVM and MLIR have that is static.
-class ProcessEnd {
-public:
-  /// Lives as long as any thread.
-  static ProcessEnd &get() {
-    static auto &end = *new ProcessEnd;
-    return end;
-  }
-
-  /// Runs `body` unless the process is ending.
-  bool runBefore(llvm::function_ref<void()> body) {
-    std::shared_lock<std::shared_timed_mutex> lock(running);
-    if (hasBegun)
-      return false;
-    body();
-    // Handlers run in reverse: before the destructors of what `body` has made.
-    std::atexit([] { get().begin(); });
-    return true;
-  }
-
-private:
-  /// Waits for those that compile, if it is not one of them that ends the
-  /// process.
-  void begin() {
-    hasBegun = true;
-    if (running.try_lock_for(std::chrono::seconds(5)))
-      running.unlock();
-  }
-
-  std::shared_timed_mutex running;
-  std::atomic<bool> hasBegun = false;
-};
-
-} // namespace
-
-//===----------------------------------------------------------------------===//
-// What the runtime calls
-//===----------------------------------------------------------------------===//
-
-extern "C" EMBEDDING_RUNTIME_EXPORT void
-embedding_compile_kernel(const KernelSpec *spec, const char *cpu,
-                         const CompilerOutput *output) {
-  bool isRun = ProcessEnd::get().runBefore([&] {
-    compileTo(*output,
-              [&](Compilation &compilation, SmallVectorImpl<char> &object,
-                  std::vector<ModuleCode::Function> &functions) {
-                return compile(compilation, *spec, cpu, object, functions);
-              });
-  });
-  if (!isRun)
-    output->setError(output->context, "the process is ending");
+Result<std::string> compileKernel(StringRef cpu, const KernelSpec &spec) {
+  Result<std::string> made = compileAndLink(
+      [&](Compilation &compilation, SmallVectorImpl<char> &object,
+          std::vector<ModuleCode::Function> &functions) {
+        return compile(compilation, spec, cpu, object, functions);
+      });
+  if (!made)
+    made.failure().message.insert(0, "compiler: ");
+  return made;
 }
 
-extern "C" EMBEDDING_RUNTIME_EXPORT const char *
-embedding_compiler_fingerprint() {
-  return kCompilerFingerprint;
-}
+} // namespace embedding::runtime

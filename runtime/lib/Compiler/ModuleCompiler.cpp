@@ -106,12 +106,12 @@ static LogicalResult setRowLengths(ModuleOp module, StringRef text) {
 // Compilation
 //===----------------------------------------------------------------------===//
 
-static LogicalResult compile(Compilation &compilation, StringRef ir,
-                             const ModuleTarget &moduleTarget,
+static LogicalResult compile(Compilation &compilation, StringRef cpu,
+                             const ModuleSource &source,
                              SmallVectorImpl<char> &object,
                              std::vector<ModuleCode::Function> &compiled) {
-  FailureOr<mlir::embedding::CPUTarget> target =
-      compilation.getTarget(moduleTarget.cpu);
+  const auto &[moduleTarget, ir] = source;
+  FailureOr<mlir::embedding::CPUTarget> target = compilation.getTarget(cpu);
   if (failed(target))
     return failure();
   llvm::SourceMgr sources;
@@ -161,11 +161,14 @@ static LogicalResult compile(Compilation &compilation, StringRef ir,
                                            /*areExported=*/true, object);
 }
 
-void ::embedding::runtime::compileModule(StringRef ir,
-                                         const ModuleTarget &target,
-                                         const CompilerOutput &output) {
-  compileTo(output, [&](Compilation &compilation, SmallVectorImpl<char> &object,
-                        std::vector<ModuleCode::Function> &functions) {
-    return compile(compilation, ir, target, object, functions);
+namespace embedding::runtime {
+
+Result<std::string> compileModule(StringRef cpu, const ModuleSource &source) {
+  return compileAndLink([&](Compilation &compilation,
+                            SmallVectorImpl<char> &object,
+                            std::vector<ModuleCode::Function> &functions) {
+    return compile(compilation, cpu, source, object, functions);
   });
 }
+
+} // namespace embedding::runtime

@@ -1,43 +1,31 @@
-//===- CompilerAPI.h - Between the runtime and its compiler -----*- C++ -*-===//
+//===- CompileRequest.h - What is compiled ----------------------*- C++ -*-===//
 //
 // Part of embedding-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+
 //
-// What libembedding-compiler exports. The runtime loads that library when it
-// must compile, and only then: libMLIR and libLLVM take longer to load than a
-// cached kernel takes to run.
+// A request to the compiler, which is another process: it crosses as bytes.
+// Both sides are built from the same sources.
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef EMBEDDING_RUNTIME_LIB_CODE_COMPILERAPI_H
-#define EMBEDDING_RUNTIME_LIB_CODE_COMPILERAPI_H
+#ifndef EMBEDDING_RUNTIME_LIB_CODE_COMPILEREQUEST_H
+#define EMBEDDING_RUNTIME_LIB_CODE_COMPILEREQUEST_H
 
 #include "Code/KernelSpec.h"
 
+#include <optional>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 namespace embedding::runtime {
 
-struct CompilerOutput {
-  void *context;
-  /// Take what ModuleCode::write has made, or the reason why there is none.
-  void (*setCode)(void *context, const char *bytes, size_t size);
-  void (*setError)(void *context, const char *message);
-};
-
-/// Compiles the kernel of `spec` for `cpu`, null for the one of this machine.
-using CompileKernel = void (*)(const KernelSpec *spec, const char *cpu,
-                               const CompilerOutput *output);
-inline constexpr char kCompileKernelName[] = "embedding_compile_kernel";
-
-/// What functions of IR are compiled for, by compileInProcess.
+/// What functions of IR are compiled for, apart from the CPU.
 struct ModuleTarget {
-  /// As of CompileKernel.
-  const char *cpu;
   /// The GPU, such as 90 for sm_90; 0 is the CPU.
   int32_t chip;
   bool isNaive;
@@ -48,8 +36,7 @@ struct ModuleTarget {
   /// If not empty, `describeRowLengths` of the one function that is wanted.
   std::string rowLengths;
 
-  /// The target as one line, its part of the key of a cached module: all but
-  /// the CPU, which the engine describes.
+  /// The target as one line, its part of the key of a cached module.
   std::string str() const {
     return "module " + std::to_string(chip) + (isNaive ? " naive" : "") +
            (atomicGradients ? " atomic" : "") +
@@ -69,12 +56,22 @@ inline std::string describeRowLengths(std::string_view function,
   return text + " " + std::string(function);
 }
 
-/// Names the sources of the compiler and its LLVM: the library must have been
-/// built from the same as the runtime, whose cache it fills.
-using CompilerFingerprint = const char *(*)();
-inline constexpr char kCompilerFingerprintName[] =
-    "embedding_compiler_fingerprint";
+/// Functions of IR. The text is that of whoever makes or reads the request.
+struct ModuleSource {
+  ModuleTarget target;
+  std::string_view ir;
+};
+
+struct CompileRequest {
+  /// As EmbeddingEngineOptions::cpu; empty for that of this machine.
+  std::string cpu;
+  std::variant<KernelSpec, ModuleSource> source;
+
+  std::string write() const;
+  /// Of what `write` has made, which must outlive it; none of anything else.
+  static std::optional<CompileRequest> read(std::string_view bytes);
+};
 
 } // namespace embedding::runtime
 
-#endif // EMBEDDING_RUNTIME_LIB_CODE_COMPILERAPI_H
+#endif // EMBEDDING_RUNTIME_LIB_CODE_COMPILEREQUEST_H
