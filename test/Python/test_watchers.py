@@ -11,6 +11,7 @@ import sys
 import pytest
 import torch
 import torch.nn.functional as F
+from functorch.compile import aot_function
 from torch.autograd import forward_ad
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.overrides import TorchFunctionMode
@@ -293,6 +294,60 @@ def test_functions_are_recorded():
             assert torch.equal(recorded(other), expected), name
 
 
+class Seen(TorchDispatchMode):
+    """Our operators that were called."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if function.namespace == "embedding_mlir":
+            self.names.append(function._schema.name.removeprefix("embedding_mlir::"))
+        return function(*args, **(kwargs or {}))
+
+
+def test_modes_see_each_operator():
+    """Also the gradient of a lookup that nobody saw, whose backward asks again."""
+    input, rows, table = torch.tensor([1, 3]), torch.ones(2, 3), torch.ones(4, 3)
+    weight = torch.ones(4, 3, requires_grad=True)
+    out = embedding_mlir.embedding(input, weight)
+    steps = [
+        ("lookup", lambda: embedding_mlir.embedding(input, weight)),
+        ("renorm_ lookup", lambda: embedding_mlir.embedding(input, table, max_norm=1.0)),
+        ("renorm_", lambda: embedding_mlir.renorm_(table, input, 1.0)),
+        ("dense_grad", lambda: embedding_mlir.dense_grad(rows, input, 4)),
+        ("double_backward", lambda: embedding_mlir.double_backward(table, input)),
+        ("lookup dense_grad", lambda: torch.autograd.grad(
+            embedding_mlir.embedding(input, weight).sum(), weight)),
+        ("dense_grad", lambda: torch.autograd.grad(out.sum(), weight)),
+    ]
+    for names, step in steps:
+        with Seen() as seen:
+            step()
+        assert seen.names == names.split(), names
+
+
+def test_aot_function_keeps_operators():
+    """Its tensors are of types that our operators work on, unlike those of others."""
+    graphs = []
+
+    def keep(graph, inputs):
+        graphs.append(graph)
+        return graph.forward
+
+    def look_up(input, weight):
+        return embedding_mlir.embedding(input, weight, out_of_range="zero")
+
+    input, weight = torch.tensor([1, 9]), torch.ones(4, 3, requires_grad=True)
+    out = aot_function(look_up, keep)(input, weight)
+    assert torch.equal(out, torch.tensor([[1.0] * 3, [0.0] * 3]))
+    grad, = torch.autograd.grad(out.sum(), weight)
+    assert grad.sum(1).tolist() == [0, 3, 0, 0]
+    names = {str(node.target) for graph in graphs for node in graph.graph.nodes}
+    assert {"embedding_mlir.lookup.default", "embedding_mlir.dense_grad.default"} <= names
+
+
 def test_functions_of_unknown_sizes_are_refused():
     input, rows = torch.tensor([1, 3]), torch.ones(2, 3)
     for function in (lambda x: embedding_mlir.sparse_grad(x, input, 4)[1],
@@ -348,6 +403,7 @@ DISTRIBUTED = """
 import sys
 import torch, torch.distributed as dist
 import torch.nn.functional as F
+from functorch.compile import aot_function
 import embedding_mlir
 from torch.distributed._tensor import Replicate, Shard, distribute_tensor, init_device_mesh
 dist.init_process_group("gloo", init_method="file://" + sys.argv[1], rank=0, world_size=1)
