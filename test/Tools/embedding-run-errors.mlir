@@ -40,6 +40,9 @@
 // REDEFINE: %{arguments} = --input="2x3xf32=1 2 3"
 // RUN: %{fail}=ELEMENTS
 // ELEMENTS: error: --input 0: '2x3xf32': expected 1 or 6 elements, but got 3
+// REDEFINE: %{arguments} = --input=2x3xf32=
+// RUN: %{fail}=NOELEMENTS
+// NOELEMENTS: error: --input 0: '2x3xf32': expected 1 or 6 elements, but got 0
 // REDEFINE: %{arguments} = --input="1x3xf32=1 2 x"
 // RUN: %{fail}=LITERAL
 // LITERAL: error: --input 0: '1x3xf32': element 2, 'x', is not of type f32

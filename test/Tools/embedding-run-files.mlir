@@ -17,9 +17,10 @@
 // RUN: %python -c "import numpy as np, sys; a, b = (np.load(f'{sys.argv[1]}/{n}.npy') for n in ('unsigned', 'signed')); assert a.tolist() == [0, 255, 128] and b.tolist() == [-128, 127]" %t
 
 // In either order of dimensions, and parts of complex numbers.
-// RUN: embedding-run %s --function=elements --input=@%t/cube.npy --input=@%t/complex.npy --output=- --output=- | FileCheck %s --check-prefix=OFTYPES
+// RUN: embedding-run %s --function=elements --input=@%t/cube.npy --input=@%t/complex.npy --input=@%t/double_complex.npy --output=- --output=- --output=- | FileCheck %s --check-prefix=OFTYPES
 // OFTYPES: {{^}}2x3x2xf32={{\[\[}}0 1][2 3][4 5]]{{\[\[}}6 7][8 9][10 11]]{{$}}
 // OFTYPES-NEXT: 2xcomplex<f32>=(1,2) (3,-4)
+// OFTYPES-NEXT: 2xcomplex<f64>=(1,2) (3,-4)
 
 // Elements of a file that are where no such element may be are copied.
 // RUN: embedding-run %s --function=misalignment --input=@%t/model.safetensors:unaligned | FileCheck %s --check-prefix=ALIGNED
@@ -44,7 +45,8 @@ func.func @signs(%a: tensor<3xui8>, %b: tensor<2xsi8>) -> (tensor<3xui8>, tensor
   return %a, %b : tensor<3xui8>, tensor<2xsi8>
 }
 
-func.func @elements(%a: memref<?x?x?xf32>, %b: memref<2xcomplex<f32>>) {
+func.func @elements(%a: memref<?x?x?xf32>, %b: memref<2xcomplex<f32>>,
+                    %c: memref<2xcomplex<f64>>) {
   return
 }
 

@@ -584,3 +584,29 @@ func.func @copy_of_any_rank(%a: memref<*xf32>, %b: memref<*xf32>) {
   memref.copy %a, %b : memref<*xf32> to memref<*xf32>
   return
 }
+
+// -----
+
+// Moves on segments: what is summed, where to, and a weight for each position.
+// CHECK-LABEL: func.func @segments
+// CHECK-SAME:    %[[X:[a-z0-9]+]]: memref<?x?xf32>, %[[POSITIONS:[a-z0-9]+]]: memref<?xi64>, %[[OFFSETS:[a-z0-9]+]]: memref<?xi64>, %{{.*}}: memref<i64>, %[[SUMS:[a-z0-9]+]]: memref<?x?xf32>, %[[WEIGHTS:[a-z0-9]+]]: memref<?xf32>
+// CHECK:         %[[D:.*]] = memref.dim %[[X]], %c1
+// CHECK:         %[[SUMS_D:.*]] = memref.dim %[[SUMS]], %c1
+// CHECK:         expect_size %[[D]], %[[SUMS_D]], "embedding.reduce: expected dimension 1 of values to be dimension 1 of sums,"
+// CHECK:         %[[ENDS:.*]] = memref.dim %[[OFFSETS]], %c0
+// CHECK:         %[[SEGMENTS:.*]] = memref.dim %[[SUMS]], %c0
+// CHECK:         %[[MORE:.*]] = arith.addi %[[SEGMENTS]], %c1
+// CHECK:         expect_size %[[ENDS]], %[[MORE]], "embedding.reduce: expected dimension 0 of offsets to be dimension 0 of sums and 1,"
+// CHECK:         %[[W:.*]] = memref.dim %[[WEIGHTS]], %c0
+// CHECK:         %[[P:.*]] = memref.dim %[[POSITIONS]], %c0
+// CHECK:         expect_size %[[W]], %[[P]], "embedding.inverse_frequencies: expected dimension 0 of weights to be dimension 0 of positions,"
+// CHECK:         embedding.reduce
+// CHECK:         embedding.inverse_frequencies
+func.func @segments(%x: memref<?x?xf32>, %positions: memref<?xi64>, %offsets: memref<?xi64>,
+                    %count: memref<i64>, %sums: memref<?x?xf32>, %weights: memref<?xf32>) {
+  embedding.reduce ins(%x, %positions, %offsets, %count
+    : memref<?x?xf32>, memref<?xi64>, memref<?xi64>, memref<i64>) outs(%sums : memref<?x?xf32>)
+  embedding.inverse_frequencies ins(%positions, %offsets, %count
+    : memref<?xi64>, memref<?xi64>, memref<i64>) outs(%weights : memref<?xf32>)
+  return
+}

@@ -186,3 +186,14 @@ func.func @empty(%dy: memref<3x0xf32>, %i: memref<3xi64>, %g: memref<5x0xf32>) {
     outs(%g : memref<5x0xf32>)
   return
 }
+
+// -----
+
+// Compositions of other dialects are not this pass's.
+// CHECK-LABEL: func @other_dialect
+// CHECK-NEXT: linalg.softmax
+// CHECK-NEXT: return
+func.func @other_dialect(%x: memref<?x?xf32>, %o: memref<?x?xf32>) {
+  linalg.softmax dimension(1) ins(%x : memref<?x?xf32>) outs(%o : memref<?x?xf32>)
+  return
+}

@@ -92,6 +92,16 @@ func.func @ways_share(%x: memref<?xf32>, %is_first: i1, %w: memref<?xi8> {embedd
   return
 }
 
+// Both are called in one way: what the function says of itself, it says of its size.
+// CHECK-LABEL: func @attributes_workspace_bytes
+// CHECK-SAME: attributes {llvm.emit_c_interface}
+// CHECK-LABEL: func @attributes(
+// CHECK-SAME: attributes {llvm.emit_c_interface}
+func.func @attributes(%w: memref<?xi8> {embedding.workspace})
+    attributes {llvm.emit_c_interface} {
+  return
+}
+
 // CHECK-LABEL: func @no_workspace
 func.func @no_workspace(%n: index) {
   // CHECK: memref.alloc

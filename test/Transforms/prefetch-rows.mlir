@@ -69,6 +69,44 @@ func.func @one_line(%table: memref<?x16xf32>, %indices: memref<?xi64>,
   return
 }
 
+// Rows of up to two lines have the last iterations peeled, longer ones do not.
+// CHECK-LABEL: func @peeled
+// FIVE-LABEL: func @peeled
+// PEELED-LABEL: func @peeled
+func.func @peeled(%two: memref<?x32xf32>, %more: memref<?x33xf32>, %indices: memref<?xi64>,
+                  %out: memref<32xf32>, %longer: memref<33xf32>, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  // PEELED: scf.for
+  // PEELED: linalg.copy {{.*}} outs(%{{.*}} : memref<32xf32>)
+  // PEELED: scf.for
+  // PEELED-NOT: memref.prefetch
+  // PEELED: linalg.copy {{.*}} outs(%{{.*}} : memref<32xf32>)
+  // PEELED: scf.for
+  // PEELED: arith.minsi
+  // PEELED: memref.prefetch
+  // PEELED: linalg.copy {{.*}} outs(%{{.*}} : memref<33xf32>)
+  // PEELED-NOT: linalg.copy
+  // PEELED: return
+  scf.for %i = %c0 to %n step %c1 {
+    %index = memref.load %indices[%i] : memref<?xi64>
+    %k = arith.index_cast %index : i64 to index
+    %row = memref.subview %two[%k, 0] [1, 32] [1, 1]
+      : memref<?x32xf32> to memref<32xf32, strided<[1], offset: ?>>
+    linalg.copy ins(%row : memref<32xf32, strided<[1], offset: ?>>)
+      outs(%out : memref<32xf32>)
+  }
+  scf.for %i = %c0 to %n step %c1 {
+    %index = memref.load %indices[%i] : memref<?xi64>
+    %k = arith.index_cast %index : i64 to index
+    %row = memref.subview %more[%k, 0] [1, 33] [1, 1]
+      : memref<?x33xf32> to memref<33xf32, strided<[1], offset: ?>>
+    linalg.copy ins(%row : memref<33xf32, strided<[1], offset: ?>>)
+      outs(%longer : memref<33xf32>)
+  }
+  return
+}
+
 // Three lines, the third not whole, and perhaps a fourth.
 // CHECK-LABEL: func @some_lines
 // CHECK-SAME: %[[TABLE:[a-z0-9]*]]: memref<?x40xf32>
