@@ -1541,6 +1541,28 @@ TEST(Module, LengthsOfRowsAreFew) {
   EXPECT_EQ(engine.statistics().kernels_compiled, 1 + 16);
 }
 
+// Threads that have a new length each add its code to a module at the same
+// moment. It is there already, so that they do not wait for each other;
+// ThreadSanitizer sees what no lock keeps apart.
+TEST(Module, LengthsOfRowsOfManyThreads) {
+  constexpr int kThreads = 4;
+  Engine engine(uncached());
+  Module keeper(engine, kAnyRows);
+  for (int i = 0; i < kThreads; ++i)
+    AnyRows(3 + i).call(keeper);
+  for (int repeat = 0; repeat < 200; ++repeat) {
+    Module module(engine, kAnyRows);
+    runThreads(kThreads, [&](int i) {
+      AnyRows rows(3 + i);
+      for (int call = 0; call < 2; ++call)
+        rows.call(module);
+      EXPECT_EQ(rows.to[rows.length],
+                rows.grad[0] + rows.grad[2 * rows.length]);
+    });
+  }
+  EXPECT_EQ(engine.statistics().kernels_compiled, 1 + kThreads);
+}
+
 TEST(Module, Threads) {
   Engine engine(uncached(2));
   Module module(engine, kFunctions);
