@@ -61,6 +61,16 @@ func.func @narrow(%dy: memref<3x8xf16>, %i: memref<3xi64>, %g: memref<5x8xf16>) 
 
 // -----
 
+// Nor is a gradient scattered that divides by frequencies, which are known after the last position.
+func.func @scatter_by_frequency(%dy: memref<3x8xf32>, %i: memref<3xi64>, %g: memref<5x8xf32>) {
+  // expected-error @below {{'embedding.dense_grad' op cannot be converted: run 'embedding-decompose-operations' first}}
+  embedding.dense_grad scale_grad_by_freq {embedding.schedule = #embedding.schedule<grouping = scatter>}
+    ins(%dy, %i : memref<3x8xf32>, memref<3xi64>) outs(%g : memref<5x8xf32>)
+  return
+}
+
+// -----
+
 func.func @by_frequency(%t: memref<5x8xf32>, %i: memref<3xi64>, %o: memref<3x8xf32>) {
   // expected-error @below {{'embedding.double_backward' op cannot be converted: run 'embedding-decompose-operations' first}}
   embedding.double_backward scale_grad_by_freq

@@ -51,6 +51,16 @@ func.func @dynamic_rows(%dy: memref<3x?xf32>, %i: memref<3xi64>, %g: memref<5x?x
 
 // -----
 
+// Nor is one that divides by frequencies, which are known after the last position.
+func.func @scatter_by_frequency(%dy: memref<3x8xf32>, %i: memref<3xi64>, %g: memref<5x8xf32>) {
+  // expected-error @below {{'embedding.dense_grad' op cannot be converted: run 'embedding-decompose-operations' first}}
+  embedding.dense_grad scale_grad_by_freq out_of_range(assume) {embedding.schedule = #embedding.schedule<grouping = scatter>}
+    ins(%dy, %i : memref<3x8xf32>, memref<3xi64>) outs(%g : memref<5x8xf32>)
+  return
+}
+
+// -----
+
 func.func @by_frequency(%t: memref<5x8xf32>, %i: memref<3xi64>, %o: memref<3x8xf32>) {
   // expected-error @below {{'embedding.double_backward' op cannot be converted: run 'embedding-decompose-operations' first}}
   embedding.double_backward scale_grad_by_freq out_of_range(assume)
