@@ -134,6 +134,35 @@ func.func @static(%n: index, %out: memref<?x0xf32>, %x: f32) {
 
 // -----
 
+// Which branch runs is known in the loop only: the work of either counts.
+// CHECK-LABEL: func @branches
+// CHECK-SAME:    %[[N:.*]]: index, %[[M:.*]]: index, %[[K:.*]]: index,
+// CHECK-DAG:     %[[HAS_M:.*]] = arith.cmpi sgt, %[[M]], %c0
+// CHECK-DAG:     %[[HAS_K:.*]] = arith.cmpi sgt, %[[K]], %c0
+// CHECK:         %[[ANY:.*]] = arith.ori %[[HAS_M]], %[[HAS_K]]
+// CHECK:         %[[END:.*]] = arith.select %[[ANY]], %[[N]], %c0
+// CHECK:         scf.for %{{.*}} = %c0 to %[[END]] step %c1
+func.func @branches(%n: index, %m: index, %k: index, %flags: memref<?xi1>,
+                    %out: memref<?x?xf32>, %x: f32) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  scf.for %i = %c0 to %n step %c1 {
+    %flag = memref.load %flags[%i] : memref<?xi1>
+    scf.if %flag {
+      scf.for %j = %c0 to %m step %c1 {
+        memref.store %x, %out[%i, %j] : memref<?x?xf32>
+      }
+    } else {
+      scf.for %j = %c0 to %k step %c1 {
+        memref.store %x, %out[%i, %j] : memref<?x?xf32>
+      }
+    }
+  }
+  return
+}
+
+// -----
+
 // Both dimensions have to have turns, of reductions too; and so has what is inside.
 // CHECK-LABEL: func @parallel
 // CHECK-SAME:    %[[N:.*]]: index, %[[M:.*]]: index, %[[K:.*]]: index,
