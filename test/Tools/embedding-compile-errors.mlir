@@ -52,8 +52,10 @@
 
 // RUN: split-file %s %t
 // RUN: %{fail} %t/type.mlir 2>&1 | FileCheck %s --check-prefix=TYPE
-// TYPE: type.mlir:1:1: error: cannot be called from outside, because of values of type 'tensor<*xf32>'; expected tensors and memrefs of a rank
+// TYPE: .mlir:1:1: error: cannot be called from outside, because of values of type 'tensor<*xf32>'; expected tensors and memrefs of a rank
 // TYPE-NOT: see current operation
+// One such function is enough: its neighbours are not compiled without it.
+// RUN: %{fail} %t/neighbours.mlir 2>&1 | FileCheck %s --check-prefix=TYPE
 // RUN: %{fail} %t/half.mlir 2>&1 | FileCheck %s --check-prefix=HALF
 // HALF: error: cannot be called from outside, because of values of type 'f16'; expected numbers to be f32, f64, index, or integers of 8, 16, 32 or 64 bits
 // RUN: %{fail} %t/flag.mlir 2>&1 | FileCheck %s --check-prefix=FLAG
@@ -75,6 +77,7 @@
 // LEFT-NEXT: flag.mlir
 // LEFT-NEXT: half.mlir
 // LEFT-NEXT: name.mlir
+// LEFT-NEXT: neighbours.mlir
 // LEFT-NEXT: syntax.mlir
 // LEFT-NEXT: type.mlir
 // LEFT-NEXT: undefined.mlir
@@ -82,6 +85,13 @@
 
 //--- type.mlir
 func.func @f(%x: tensor<*xf32>) {
+  return
+}
+//--- neighbours.mlir
+func.func @f(%x: tensor<*xf32>) {
+  return
+}
+func.func @g(%x: tensor<4xf32>) {
   return
 }
 //--- syntax.mlir
