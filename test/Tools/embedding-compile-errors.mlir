@@ -64,6 +64,9 @@
 // NAME: error: cannot be a function of C, because of its name
 // RUN: %{fail} %t/digit.mlir 2>&1 | FileCheck %s --check-prefix=NAME
 // RUN: %{fail} %t/word.mlir 2>&1 | FileCheck %s --check-prefix=NAME
+// A report of the runtime's is one by its type too.
+// RUN: %{fail} %t/reserved.mlir 2>&1 | FileCheck %s --check-prefix=RESERVED
+// RESERVED: reserved.mlir:1:1: error: expected no declaration of 'embedding_report_mismatch', since names that begin with 'embedding_' are the runtime's
 // RUN: %{fail} %t/empty.mlir 2>&1 | FileCheck %s --check-prefix=EMPTY
 // EMPTY: error: the file has no public function
 // RUN: %{fail} %t/syntax.mlir 2>&1 | FileCheck %s --check-prefix=SYNTAX
@@ -78,6 +81,7 @@
 // LEFT-NEXT: half.mlir
 // LEFT-NEXT: name.mlir
 // LEFT-NEXT: neighbours.mlir
+// LEFT-NEXT: reserved.mlir
 // LEFT-NEXT: syntax.mlir
 // LEFT-NEXT: type.mlir
 // LEFT-NEXT: undefined.mlir
@@ -92,6 +96,12 @@ func.func @f(%x: tensor<*xf32>) {
   return
 }
 func.func @g(%x: tensor<4xf32>) {
+  return
+}
+//--- reserved.mlir
+func.func private @embedding_report_mismatch(i64)
+func.func @f(%x: i64) {
+  func.call @embedding_report_mismatch(%x) : (i64) -> ()
   return
 }
 //--- syntax.mlir
