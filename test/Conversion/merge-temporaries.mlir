@@ -69,3 +69,26 @@ func.func @workspace(%dy: memref<?x4xf32>, %i: memref<?xi64>, %g: memref<?x4xf32
     ins(%dy, %i : memref<?x4xf32>, memref<?xi64>) outs(%g : memref<?x4xf32>)
   return
 }
+
+// Buffers between moves that a branch frees may be in use after it: they stay apart.
+// CHECK-LABEL: func @freed_in_a_branch
+// CHECK: memref.alloc(%{{.*}}) : memref<?xi64>
+// CHECK: memref.alloc(%{{.*}}) : memref<?xi64>
+// CHECK: memref.dealloc %{{.*}} : memref<?xi64>
+// CHECK-NEXT: memref.dealloc %{{.*}} : memref<?xi64>
+// CHECK-NEXT: }
+// CHECK-NEXT: return
+func.func @freed_in_a_branch(%is_last: i1, %n: index, %n1: index, %v: index, %x: memref<?x4xf32>, %i: memref<?xi64>,
+                             %r: memref<?xi64>, %k: memref<i64>, %s: memref<?x4xf32>) {
+  %o = memref.alloc(%n1) : memref<?xi64>
+  %p = memref.alloc(%n) : memref<?xi64>
+  embedding.group num_rows(%v) out_of_range(assume) ins(%i : memref<?xi64>)
+    outs(%r, %o, %p, %k : memref<?xi64>, memref<?xi64>, memref<?xi64>, memref<i64>)
+  embedding.reduce ins(%x, %p, %o, %k : memref<?x4xf32>, memref<?xi64>, memref<?xi64>, memref<i64>)
+    outs(%s : memref<?x4xf32>)
+  scf.if %is_last {
+    memref.dealloc %o : memref<?xi64>
+    memref.dealloc %p : memref<?xi64>
+  }
+  return
+}

@@ -75,6 +75,24 @@ func.func @weighted(%t: tensor<2x2xf32>, %i: tensor<3xi64>, %w: tensor<3xf32>) -
   return %0 : tensor<3x2xf32>
 }
 
+// What names no row sorts behind all rows, though one bit more numbers it.
+// DEFINE: %{named} = --input="5xi64=1 9 0 3 -7" --input=5xi64 --input=6xi64 --input=5xi64 --input=i64 --output=- --output=- --output=- --output=- --output=-
+// RUN: %{run}         --function=no_row %{named} | FileCheck %s --check-prefix=NOROW
+// RUN: %{run} --naive --function=no_row %{named} | FileCheck %s --check-prefix=NOROW
+// RUN: %{cuda}        --function=no_row %{named} | FileCheck %s --check-prefix=NOROW
+// NOROW: 5xi64=0 1 3 
+// NOROW-NEXT: 6xi64=0 1 2 3 
+// NOROW-NEXT: 5xi64=2 0 3 
+// NOROW-NEXT: i64=3
+func.func @no_row(%i: memref<5xi64>, %rows: memref<5xi64>, %offsets: memref<6xi64>, %positions: memref<5xi64>,
+                  %count: memref<i64>) {
+  %v = arith.constant 4 : index
+  embedding.group num_rows(%v) out_of_range(zero) {embedding.schedule = #embedding.schedule<grouping = radix_sort>}
+    ins(%i : memref<5xi64>)
+    outs(%rows, %offsets, %positions, %count : memref<5xi64>, memref<6xi64>, memref<5xi64>, memref<i64>)
+  return
+}
+
 // Sizes that disagree are found when the code runs.
 // RUN: not %{run} --function=dynamic --input="4x3xf32" --input="4xi64" --input="5xi64" --input="i64=1" --input="4x2xf32" 2>&1 | FileCheck %s --check-prefix=VALUES
 // RUN: not %{run} --function=dynamic --input="4x2xf32" --input="4xi64" --input="4xi64" --input="i64=1" --input="4x2xf32" 2>&1 | FileCheck %s --check-prefix=OFFSETS
