@@ -35,8 +35,8 @@ enum RequestFile {
   kAnswerFile,
   /// For what LLVM prints.
   kPrintedFile,
-  /// A pipe for how the child has ended, an int as waitpid has it: 0 if it has
-  /// answered. It closes without one if the server ends.
+  /// A pipe that closes when there is an answer, or when the server has ended.
+  /// If the child ends without one, that is first: an int as waitpid has it.
   kStatusFile,
   kNumRequestFiles
 };

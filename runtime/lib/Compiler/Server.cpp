@@ -33,6 +33,9 @@ static constexpr int kIdleMilliseconds = 3000;
 /// The server's file that requests come from, and that of a worker.
 static constexpr int kServerSocket = 0, kWorkerSocket = 3;
 
+/// What a worker says when it has answered: whether it will do so again.
+static constexpr char kReady = 'r', kEnding = 'e';
+
 //===----------------------------------------------------------------------===//
 // Workers
 //===----------------------------------------------------------------------===//
@@ -45,8 +48,8 @@ static bool answer(int file, CompilerAnswer::Kind kind, std::string_view body) {
          writeAll(file, body);
 }
 
-/// Whether this process is fit for another request. IR of others does to LLVM
-/// what nobody foresees, and an error may leave something behind.
+/// Answers. Whether this process is fit for another request. IR of others does
+/// to LLVM what nobody foresees, and an error may leave something behind.
 static bool compileToAnswer(const Compiler &compiler) {
   std::string bytes = readAll(kRequestFile);
   std::optional<CompileRequest> request = CompileRequest::read(bytes);
@@ -73,7 +76,9 @@ static bool compileToAnswer(const Compiler &compiler) {
     for (int file : {kRequestFile, kAnswerFile, kPrintedFile})
       dup2((*files)[file].get(), file);
     files.reset();
-    if (!compileToAnswer(compiler) || !writeAll(kWorkerSocket, "."))
+    char word = compileToAnswer(compiler) ? kReady : kEnding;
+    // Before it ends, which takes a while.
+    if (!writeAll(kWorkerSocket, {&word, 1}) || word == kEnding)
       break;
   }
   // LLVM's destructors have nothing to save.
@@ -99,7 +104,7 @@ public:
       bool isIdle = true;
       for (const Worker &worker : workers) {
         files.push_back({worker.socket.get(), POLLIN, 0});
-        isIdle &= worker.isIdle();
+        isIdle &= worker.isReady;
       }
       if (poll(files.data(), files.size(), isIdle ? kIdleMilliseconds : -1) ==
           0)
@@ -122,27 +127,24 @@ private:
   struct Worker {
     pid_t pid;
     Descriptor socket;
-    /// Of its request; none if it has none.
+    /// Of a request that it has not answered.
     Descriptor status;
-
-    bool isIdle() const { return !status.isOpen(); }
-    /// It is done with its request: `end` is as waitpid has it.
-    void report(int end) {
-      if (!isIdle())
-        writeAll(status.get(),
-                 {reinterpret_cast<const char *>(&end), sizeof(end)});
-      status.reset();
-    }
+    bool isReady;
   };
 
   /// `worker` says that it has answered, or has ended.
   void hear(std::vector<Worker>::iterator worker) {
-    char byte;
-    if (read(worker->socket.get(), &byte, 1) == 1)
-      return worker->report(0);
+    char word;
+    if (read(worker->socket.get(), &word, 1) == 1) {
+      worker->isReady = word == kReady;
+      worker->status.reset();
+      return;
+    }
     int end = 0;
     waitForEnd(worker->pid, end);
-    worker->report(end);
+    if (worker->status.isOpen())
+      writeAll(worker->status.get(),
+               {reinterpret_cast<const char *>(&end), sizeof(end)});
     workers.erase(worker);
   }
 
@@ -157,7 +159,7 @@ private:
       work(compiler, its.get(), server);
     if (child < 0)
       return false;
-    workers.push_back({child, std::move(ours), Descriptor()});
+    workers.push_back({child, std::move(ours), Descriptor(), true});
     return true;
   }
 
@@ -165,19 +167,20 @@ private:
     // Files that there was no room for: the caller sees that of the status go.
     if (!request[kStatusFile].isOpen())
       return;
-    auto findIdle = [&] {
+    auto findReady = [&] {
       return std::find_if(workers.begin(), workers.end(),
-                          [](const Worker &worker) { return worker.isIdle(); });
+                          [](const Worker &worker) { return worker.isReady; });
     };
-    if (findIdle() == workers.end() && !addWorker()) {
+    if (findReady() == workers.end() && !addWorker()) {
       answer(request[kAnswerFile].get(), CompilerAnswer::kError,
              std::string("compiler: cannot fork: ") + std::strerror(errno));
       return;
     }
     // One that has just ended is heard of soon.
-    Worker &worker = *findIdle();
+    Worker &worker = *findReady();
     sendFiles(worker.socket.get(), request);
     worker.status = std::move(request[kStatusFile]);
+    worker.isReady = false;
   }
 
   const Compiler &compiler;
