@@ -41,6 +41,9 @@
 // RUN: %{run} --naive --function=renorm_inf --input="1x2xf64=3 -4" | FileCheck %s --check-prefix=RENORMINF
 // RUN: %{run}         --function=renorm_f16 --input="1x2xf16=60000 60000" | FileCheck %s --check-prefix=RENORM16
 // RUN: %{run} --naive --function=renorm_f16 --input="1x2xf16=60000 60000" | FileCheck %s --check-prefix=RENORM16
+// RUN: %{run}         --function=renorm_of_any_length --input="1x17xf32=0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 4" --input=i64=0 | FileCheck %s --check-prefix=ANYLENGTH
+// RUN: %{run} --naive --function=renorm_of_any_length --input="1x17xf32=0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 4" --input=i64=0 | FileCheck %s --check-prefix=ANYLENGTH
+// RUN: %{cuda} --function=renorm_of_any_length --input="1x17xf32=0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 4" --input=i64=0 | FileCheck %s --check-prefix=ANYLENGTH
 // RUN: %{run}         --function=max_norm_lookup %{R} --input="3xi64=3 0 3" | FileCheck %s --check-prefix=MAXNORM
 // RUN: %{run} --naive --function=max_norm_lookup %{R} --input="3xi64=3 0 3" | FileCheck %s --check-prefix=MAXNORM
 // RUN: %{cuda} --function=max_norm_lookup %{R} --input="3xi64=3 0 3" | FileCheck %s --check-prefix=MAXNORM
@@ -53,9 +56,9 @@
 // RUN: not %{cuda} --function=dense %{dy} --input="4xi64=4 1 3 -1" 2>&1 | FileCheck %s --check-prefix=BADCUDA
 // RUN: not %{run} --function=renorm %{R} --input="3xi64=0 0 4" 2>&1 | FileCheck %s --check-prefix=BADLAST
 // RUN: not %{cuda} --function=renorm %{R} --input="3xi64=0 0 4" 2>&1 | FileCheck %s --check-prefix=BADLASTCUDA
-// BAD: error: {{.*}}training.mlir:64:8: embedding.dense_grad: indices: expected values in [0, 4), but got 4 at flat position 0 (2 out of range in all)
+// BAD: error: {{.*}}training.mlir:67:8: embedding.dense_grad: indices: expected values in [0, 4), but got 4 at flat position 0 (2 out of range in all)
 // BADCUDA: error: indices: expected rows of the table, but got 4 at flat position 0 (2 out of range in all)
-// BADLAST: error: {{.*}}training.mlir:144:8: embedding.renorm: indices: expected values in [0, 4), but got 4 at flat position 2 (1 out of range in all)
+// BADLAST: error: {{.*}}training.mlir:147:8: embedding.renorm: indices: expected values in [0, 4), but got 4 at flat position 2 (1 out of range in all)
 // BADLASTCUDA: error: indices: expected rows of the table, but got 4 at flat position 2 (1 out of range in all)
 
 // DENSE: 4x3xf32=[0 0 0][3 3 3][0 0 0][1 1 1]{{$}}
@@ -168,6 +171,14 @@ func.func @renorm_inf(%t: tensor<1x2xf64>) -> tensor<1x2xf64> {
   %0 = embedding.renorm max_norm(2.0) norm_type(0x7FF0000000000000) ins(%i : tensor<i64>)
          outs(%t : tensor<1x2xf64>) -> tensor<1x2xf64>
   return %0 : tensor<1x2xf64>
+}
+
+// The one element behind whole pieces of a row counts, and it alone.
+// ANYLENGTH: 1x17xf32=[0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 1]{{$}}
+func.func @renorm_of_any_length(%t: tensor<?x?xf32>, %i: tensor<i64>) -> tensor<?x?xf32> {
+  %0 = embedding.renorm max_norm(1.0) ins(%i : tensor<i64>)
+         outs(%t : tensor<?x?xf32>) -> tensor<?x?xf32>
+  return %0 : tensor<?x?xf32>
 }
 
 // RENORM16: 1x2xf16=[0 0]{{$}}
