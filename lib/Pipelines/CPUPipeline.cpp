@@ -36,6 +36,7 @@ static void addEmbeddingToLinalg(OpPassManager &pm,
   addSimplification(pm);
   if (options.checkSizes)
     addSizeChecks(pm);
+  pm.addPass(createEmbeddingTileLookupsPass());
   pm.addPass(createEmbeddingSplitChecksPass());
   pm.addPass(createConvertEmbeddingToFuncPass());
   pm.addPass(createConvertEmbeddingToLinalgPass());
@@ -43,6 +44,10 @@ static void addEmbeddingToLinalg(OpPassManager &pm,
 
 /// Whole vectors of a row that are moved by straight code.
 static constexpr int64_t kMaxUnrolledVectors = 16;
+
+/// Operations in a loop over rows that is made several: a row of more hides a
+/// question, and would take its time to compile.
+static constexpr int64_t kMaxUnswitchedOperations = 48;
 
 /// Upstream's unrolling, of loops over the vectors of short rows.
 static std::unique_ptr<Pass> createUnrollRowsPass() {
@@ -92,7 +97,7 @@ static void addRowLowering(OpPassManager &pm,
     funcs.addPass(affine::createAffineScalarReplacementPass());
     // What is unswitched is small without the constants of unrolling.
     funcs.addPass(createCanonicalizerPass());
-    funcs.addPass(createUnswitchLoopsPass());
+    funcs.addPass(createUnswitchLoopsPass({kMaxUnswitchedOperations}));
   }
   funcs.addPass(createConvertLinalgToLoopsPass());
 }

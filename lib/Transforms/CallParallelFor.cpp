@@ -36,6 +36,8 @@ static Value getField(ImplicitLocOpBuilder &b, LLVM::LLVMStructType type,
 /// A function of (context, begin, end) that calls `body` with what the context
 /// holds.
 static LLVM::LLVMFuncOp createRangeFunction(LLVM::LLVMFuncOp body) {
+  // At once, or LLVM would optimize it twice: before it is inlined and after.
+  body.setAlwaysInline(true);
   ImplicitLocOpBuilder b(body.getLoc(), body);
   Type pointer = LLVM::LLVMPointerType::get(b.getContext());
   Type i64 = b.getI64Type();

@@ -6,8 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../Utils/LoopBuilder.h"
-#include "embedding/Target/CostModel.h"
+#include "../Utils/Grain.h"
 #include "embedding/Transforms/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -62,27 +61,28 @@ static Value getRowBytes(LoopBuilder &b, scf::ForallOp forall) {
   return longest;
 }
 
-/// How many of `total` iterations a thread takes at once, each of which writes
-/// `rowBytes`: as the runtime has it for a lookup.
-static Value getGrain(LoopBuilder &b, Value total, Value rowBytes) {
-  Value some = b.max(total, b.index(1));
-  Value isSmall =
-      b.less(rowBytes, b.div(b.index(cost::kMinParallelBytes), some));
-  return b.select(
-      isSmall, some,
-      b.max(b.div(b.index(cost::kGrainBytes), rowBytes), b.index(1)));
-}
-
 /// Makes `forall`, which has no results, a call of a function of a range of its
 /// iterations.
 static void outline(scf::ForallOp forall, func::FuncOp parent,
                     unsigned number) {
-  // Constants are cheaper to repeat than to hand over.
-  llvm::SetVector<Value> used;
+  // Constants are cheaper to repeat than to hand over, and what is known of an
+  // address cannot be handed over.
+  llvm::SetVector<Value> used, handedOver;
   getUsedValuesDefinedAbove(forall.getRegion(), used);
-  SmallVector<Value> captured, constants;
-  for (Value value : used)
-    (matchPattern(value, m_Constant()) ? constants : captured).push_back(value);
+  SmallVector<Value> constants;
+  SmallVector<memref::AssumeAlignmentOp> alignments;
+  for (Value value : used) {
+    if (matchPattern(value, m_Constant())) {
+      constants.push_back(value);
+    } else if (auto aligned =
+                   value.getDefiningOp<memref::AssumeAlignmentOp>()) {
+      alignments.push_back(aligned);
+      handedOver.insert(aligned.getMemref());
+    } else {
+      handedOver.insert(value);
+    }
+  }
+  SmallVector<Value> captured = handedOver.takeVector();
 
   LoopBuilder b(forall.getLoc(), forall);
   SmallVector<Value> sizes;
@@ -93,13 +93,15 @@ static void outline(scf::ForallOp forall, func::FuncOp parent,
     total = b.mul(total, size);
 
   // A range of blocks of so many iterations, if an iteration is too little.
-  Value grain, rowBytes = getRowBytes(b, forall);
-  if (rowBytes)
-    grain = getGrain(b, total, rowBytes);
+  Value grain, count = total;
+  if (Value rowBytes = getRowBytes(b, forall)) {
+    Grains blocks = getGrains(b, total, rowBytes);
+    grain = blocks.size;
+    count = blocks.count;
+  }
 
   // begin, end, the sizes, what is captured, and of blocks what they are of.
-  SmallVector<Value> arguments = {b.index(0),
-                                  grain ? b.divUp(total, grain) : total};
+  SmallVector<Value> arguments = {b.index(0), count};
   llvm::append_range(arguments, sizes);
   llvm::append_range(arguments, captured);
   if (grain)
@@ -123,6 +125,8 @@ static void outline(scf::ForallOp forall, func::FuncOp parent,
   for (Value constant : constants)
     b.clone(*constant.getDefiningOp(), mapping);
   mapping.map(captured, parameters.slice(2 + sizes.size(), captured.size()));
+  for (memref::AssumeAlignmentOp aligned : alignments)
+    b.clone(*aligned, mapping);
   Value begin = parameters[0], end = parameters[1];
   if (grain) {
     Value blockTotal = parameters.drop_back(1).back(),

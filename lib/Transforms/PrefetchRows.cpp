@@ -103,20 +103,25 @@ static Value getStartOfUnitStride(OpBuilder &builder, scf::ForOp loop,
 }
 
 /// Where the iterations end that `load` may be repeated for: where the loop
-/// ends or, if it walks a piece of a vector of offsets, where that ends. What
+/// ends or, if it walks a piece of a line of offsets, where that ends. What
 /// follows the piece is the next to be read, if it is read at all.
 static Value getEndOfOffsets(OpBuilder &builder, scf::ForOp loop,
                              memref::LoadOp load) {
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPoint(loop);
   Location loc = load.getLoc();
-  if (load.getIndices().size() != 1)
+  // Of several dimensions the loop walks the last one.
+  auto indices = load.getIndices();
+  if (indices.empty() || !llvm::all_of(indices.drop_back(), [&](Value index) {
+        return loop.isDefinedOutsideOfLoop(index);
+      }))
     return loop.getUpperBound();
-  Value start = getStartOfUnitStride(builder, loop, load.getIndices().front());
+  Value start = getStartOfUnitStride(builder, loop, indices.back());
   if (!start)
     return loop.getUpperBound();
-  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
-  Value size = memref::DimOp::create(builder, loc, load.getMemRef(), zero);
+  Value last = arith::ConstantIndexOp::create(
+      builder, loc, static_cast<int64_t>(indices.size()) - 1);
+  Value size = memref::DimOp::create(builder, loc, load.getMemRef(), last);
   return builder.createOrFold<arith::SubIOp>(loc, size, start);
 }
 

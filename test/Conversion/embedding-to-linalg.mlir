@@ -259,3 +259,34 @@ func.func @find(%indices: memref<?x5xi32>, %num_rows: index) -> (i64, i64, i64) 
   %0:3 = embedding.find_out_of_range %indices, %num_rows : memref<?x5xi32>
   return %0#0, %0#1, %0#2 : i64, i64, i64
 }
+
+// A list in memory is looked at in blocks of 128 KiB, on several threads.
+// CHECK-LABEL: func @find_in_blocks
+// CHECK-SAME: %[[INDICES:.*]]: memref<?xi64>, %[[NUM_ROWS:.*]]: index
+func.func @find_in_blocks(%indices: memref<?xi64>, %num_rows: index) -> (i64, i64, i64) {
+  // CHECK: %[[FOUND:.*]] = memref.alloca() : memref<2xi64>
+  // CHECK: %[[BLOCK:.*]] = arith.constant 16384 : index
+  // CHECK: %[[BLOCKS:.*]] = arith.ceildivui %{{.*}}, %[[BLOCK]]
+  // CHECK: scf.forall (%[[NUMBER:.*]]) in (%[[BLOCKS]])
+  // CHECK:   %[[BEGIN:.*]] = arith.muli %[[NUMBER]], %[[BLOCK]]
+  // CHECK:   %[[PART:.*]] = memref.subview %[[INDICES]][%[[BEGIN]]]
+  // CHECK:   memref.load %[[PART]]
+  // CHECK:   memref.atomic_rmw mins %{{.*}}, %[[FOUND]]
+  // CHECK:   memref.atomic_rmw addi %{{.*}}, %[[FOUND]]
+  // CHECK: %[[COUNT:.*]] = memref.load %[[FOUND]]
+  // CHECK: %[[RESULTS:.*]]:3 = scf.if
+  // CHECK:   %[[POSITION:.*]] = memref.load %[[FOUND]]
+  // CHECK:   %[[INDEX:.*]] = memref.load %[[INDICES]]
+  // CHECK:   scf.yield %[[POSITION]], %[[INDEX]], %[[COUNT]]
+  // CHECK: return %[[RESULTS]]#0, %[[RESULTS]]#1, %[[RESULTS]]#2
+  %0:3 = embedding.find_out_of_range %indices, %num_rows : memref<?xi64>
+  return %0#0, %0#1, %0#2 : i64, i64, i64
+}
+
+// A few are not, nor are those of a thread.
+// CHECK-LABEL: func @find_in_one_block
+func.func @find_in_one_block(%indices: memref<100xi64>, %num_rows: index) -> (i64, i64, i64) {
+  // CHECK-NOT: scf.forall
+  %0:3 = embedding.find_out_of_range %indices, %num_rows : memref<100xi64>
+  return %0#0, %0#1, %0#2 : i64, i64, i64
+}

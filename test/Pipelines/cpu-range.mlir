@@ -1,4 +1,4 @@
-// A lookup of a range of the indices, as the runtime's kernels are: prefetched,
+// A lookup of a range of the indices, as of a stretch of them: prefetched,
 // streamed if it is asked for, and asked once for a row this short.
 // RUN: embedding-opt %s --embedding-to-cpu-pipeline=vector-bytes=32 | FileCheck %s
 

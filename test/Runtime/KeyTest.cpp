@@ -46,6 +46,7 @@ template <typename T> struct Varied {
 /// With every value of each enumeration.
 std::vector<KernelSpec> varySpec(int32_t forChip) {
   KernelSpec spec;
+  spec.operation = &mlir::embedding::kLookupOp;
   spec.chip = forChip;
   Varied<KernelSpec> varied(spec);
   auto &[operation, outOfRange, lowering, indexBits, elementCode, elementBytes,
@@ -53,7 +54,8 @@ std::vector<KernelSpec> varySpec(int32_t forChip) {
          normType, rowLength, chip, indexRank, rowAlignment, usesAtomics] =
       spec;
   for (const OperationDesc *other : mlir::embedding::kOperations)
-    varied.add(spec, operation, {other});
+    if (other != operation)
+      varied.add(spec, operation, {other});
   varied.add(spec, outOfRange,
              {EMBEDDING_OUT_OF_RANGE_ASSUME, EMBEDDING_OUT_OF_RANGE_CLAMP,
               EMBEDDING_OUT_OF_RANGE_ZERO});

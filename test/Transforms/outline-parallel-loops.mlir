@@ -59,11 +59,12 @@ func.func @on_tensors(%t: tensor<4xf32>) -> tensor<4xf32> {
 // CHECK-SAME: %[[N:[a-z0-9]*]]: index, %[[FROM:[a-z0-9]*]]: memref<?x64xf32>, %[[TO:[a-z0-9]*]]: memref<?x64xf32>
 // CHECK-DAG: %[[BLOCK:.*]] = arith.constant 512 : index
 // CHECK-DAG: %[[PARALLEL:.*]] = arith.constant 1048576 : index
-// CHECK: %[[SOME:.*]] = arith.maxsi %[[N]], %c1
-// CHECK: %[[SHARE:.*]] = arith.divui %[[PARALLEL]], %[[SOME]]
-// CHECK: %[[SMALL:.*]] = arith.cmpi sgt, %[[SHARE]], %c256
-// CHECK: %[[SIZE:.*]] = arith.select %[[SMALL]], %[[SOME]], %[[BLOCK]]
-// CHECK: %[[BLOCKS:.*]] = arith.ceildivui %[[N]], %[[SIZE]]
+// CHECK: %[[BYTES:.*]] = arith.muli %[[N]], %c256
+// CHECK: %[[SMALL:.*]] = arith.cmpi slt, %[[BYTES]], %[[PARALLEL]]
+// CHECK: %[[BLOCKS:.*]] = scf.if %[[SMALL]] -> (index) {
+// CHECK:   scf.yield %c1
+// CHECK:   arith.ceildivui %[[N]], %[[BLOCK]]
+// CHECK: %[[SIZE:.*]] = arith.select %[[SMALL]], %[[N]], %[[BLOCK]]
 // CHECK: call @rows_parallel_0(%c0, %[[BLOCKS]], %[[N]], %[[FROM]], %[[TO]], %[[N]], %[[SIZE]])
 func.func @rows(%n: index, %from: memref<?x64xf32>, %to: memref<?x64xf32>) {
   scf.forall (%i) in (%n) {
@@ -79,8 +80,8 @@ func.func @rows(%n: index, %from: memref<?x64xf32>, %to: memref<?x64xf32>) {
 // CHECK-SAME: %[[N:[a-z0-9]*]]: index, %[[D:[a-z0-9]*]]: index
 // CHECK: %[[BYTES:.*]] = arith.muli %[[D]], %c4
 // CHECK: arith.maxsi %[[BYTES]]
+// CHECK: %[[BLOCKS:.*]] = scf.if
 // CHECK: %[[SIZE:.*]] = arith.select
-// CHECK: %[[BLOCKS:.*]] = arith.ceildivui %[[N]], %[[SIZE]]
 // CHECK: call @branches_parallel_0(%c0, %[[BLOCKS]], {{.*}}, %[[N]], %[[SIZE]])
 func.func @branches(%n: index, %d: index, %zero: f32, %from: memref<?x?xf32>, %to: memref<?x?xf32>, %flags: memref<?xi1>) {
   scf.forall (%i) in (%n) {
@@ -92,6 +93,22 @@ func.func @branches(%n: index, %d: index, %zero: f32, %from: memref<?x?xf32>, %t
     } else {
       linalg.fill ins(%zero : f32) outs(%1 : memref<?xf32, strided<[1], offset: ?>>)
     }
+  }
+  return
+}
+
+// What is known of an address cannot be handed over.
+// CHECK-LABEL: func private @aligned_parallel_0(
+// CHECK-SAME: %{{.*}}: index, %{{.*}}: index, %{{.*}}: index, %[[FROM:.*]]: memref<?x64xf32>, %[[TO:.*]]: memref<?x64xf32>,
+// CHECK: %[[KNOWN:.*]] = memref.assume_alignment %[[FROM]], 64
+// CHECK: memref.subview %[[KNOWN]]
+// CHECK-LABEL: func @aligned(
+func.func @aligned(%n: index, %any: memref<?x64xf32>, %to: memref<?x64xf32>) {
+  %from = memref.assume_alignment %any, 64 : memref<?x64xf32>
+  scf.forall (%i) in (%n) {
+    %0 = memref.subview %from[%i, 0] [1, 64] [1, 1] : memref<?x64xf32> to memref<64xf32, strided<[1], offset: ?>>
+    %1 = memref.subview %to[%i, 0] [1, 64] [1, 1] : memref<?x64xf32> to memref<64xf32, strided<[1], offset: ?>>
+    linalg.copy ins(%0 : memref<64xf32, strided<[1], offset: ?>>) outs(%1 : memref<64xf32, strided<[1], offset: ?>>)
   }
   return
 }

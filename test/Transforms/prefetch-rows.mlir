@@ -205,7 +205,7 @@ func.func @clamped(%table: memref<100000x16xf32>, %indices: memref<?xi64>,
   return
 }
 
-// Indices at an offset of the counter: the kernels of the runtime.
+// Indices at an offset of the counter: stretches of a lookup.
 // CHECK-LABEL: func @piece
 // CHECK-SAME: %[[TABLE:[a-z0-9]*]]: memref<?x16xf32>, %[[INDICES:[a-z0-9]*]]: memref<?xi64>, %{{.*}}: memref<16xf32>, %[[BEGIN:[a-z0-9]*]]: index
 func.func @piece(%table: memref<?x16xf32>, %indices: memref<?xi64>,
@@ -226,6 +226,32 @@ func.func @piece(%table: memref<?x16xf32>, %indices: memref<?xi64>,
   scf.for %i = %c0 to %n step %c1 {
     %at = affine.apply affine_map<()[s0, s1] -> (s0 + s1)>()[%begin, %i]
     %index = memref.load %indices[%at] : memref<?xi64>
+    %k = arith.index_cast %index : i64 to index
+    %row = memref.subview %table[%k, 0] [1, 16] [1, 1]
+      : memref<?x16xf32> to memref<16xf32, strided<[1], offset: ?>>
+    linalg.copy ins(%row : memref<16xf32, strided<[1], offset: ?>>)
+      outs(%out : memref<16xf32>)
+  }
+  return
+}
+
+// The same along the last dimension: up to where that ends.
+// CHECK-LABEL: func @piece_of_a_line
+// CHECK-SAME: %{{.*}}: memref<?x16xf32>, %[[INDICES:[a-z0-9]*]]: memref<?x?xi64>, %{{.*}}: memref<16xf32>, %[[LINE:[a-z0-9]*]]: index
+func.func @piece_of_a_line(%table: memref<?x16xf32>, %indices: memref<?x?xi64>,
+                           %out: memref<16xf32>, %line: index, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  // CHECK: %[[LAST_DIM:.*]] = arith.constant 1 : index
+  // CHECK: %[[END:.*]] = memref.dim %[[INDICES]], %[[LAST_DIM]]
+  // CHECK: scf.for %[[I:.*]] =
+  // CHECK: %[[AHEAD:.*]] = arith.addi %[[I]], %c64
+  // CHECK: %[[LAST:.*]] = arith.subi %{{.*}}, %c1
+  // CHECK: %[[LATER:.*]] = arith.minsi %[[AHEAD]], %[[LAST]]
+  // CHECK: memref.load %[[INDICES]][%[[LINE]], %[[LATER]]]
+  // CHECK: memref.prefetch
+  scf.for %i = %c0 to %n step %c1 {
+    %index = memref.load %indices[%line, %i] : memref<?x?xi64>
     %k = arith.index_cast %index : i64 to index
     %row = memref.subview %table[%k, 0] [1, 16] [1, 1]
       : memref<?x16xf32> to memref<16xf32, strided<[1], offset: ?>>

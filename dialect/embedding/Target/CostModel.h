@@ -95,9 +95,9 @@ inline constexpr int64_t kMaxBlocks = 1024;
 /// Rows longer than this share one kernel, instead of one for each length.
 inline constexpr int64_t kMaxStaticRowBytes = 64 * 1024;
 
-/// Rows of one call of a lookup's kernel, at most: its indices then stay in the
-/// first-level cache between their check and their use.
-inline constexpr int64_t kRowsPerCall = 2048;
+/// Indices of a lookup that are checked before their rows are copied, at most:
+/// they then stay in the first-level cache in between.
+inline constexpr int64_t kStretchRows = 2048;
 
 /// Bytes of sums that are under way at once: they stay in registers, or at
 /// least in the first-level cache.

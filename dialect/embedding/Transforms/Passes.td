@@ -298,6 +298,65 @@ def EmbeddingPrefetchRowsPass : Pass<"embedding-prefetch-rows"> {
   ];
 }
 
+def EmbeddingTileLookupsPass : Pass<"embedding-tile-lookups"> {
+  let summary = "Check and copy the rows of lookups stretch by stretch";
+  let description = [{
+    Cuts a lookup on memrefs in `check` mode into blocks, which are worth a
+    thread, and these into stretches of indices that stay in the first-level
+    cache: each is checked, and then its rows are copied, unless an index is out
+    of range. Such a stretch is left out, and adds what it found to the smallest
+    position and the number of all. A report follows the loop.
+
+    If the dimensions of the indices are not at one stride in the output, a
+    stretch is one of the last of them, in any mode.
+
+    Lookups on tensors are left to `embedding-split-checks`, which checks all
+    indices first: their result is fused with what reads it.
+
+    Example:
+
+    ```mlir
+    embedding.lookup ins(%table, %indices : memref<?x64xf32>, memref<?xi64>)
+      outs(%out : memref<?x64xf32>)
+    ```
+
+    becomes
+
+    ```mlir
+    %found = memref.alloca() : memref<2xi64>
+    ...
+    scf.forall (%block) in (%blocks) {
+      %begin = arith.muli %block, %grain : index
+      ...
+      scf.for %first = %begin to %end step %c2048 {
+        %some = memref.subview %indices[%first] [%size] [1] : ...
+        %rows = memref.subview %out[%first, 0] [%size, 64] [1, 1] : ...
+        %position, %index, %count = embedding.find_out_of_range %some, %num_rows
+        %in_range = arith.cmpi eq, %count, %c0_i64 : i64
+        scf.if %in_range {
+          embedding.lookup out_of_range(assume) ins(%table, %some : ...) outs(%rows : ...)
+        } else {
+          %flat = arith.addi %position, %first_i64 : i64
+          memref.atomic_rmw mins %flat, %found[%c0] : (i64, memref<2xi64>) -> i64
+          memref.atomic_rmw addi %count, %found[%c1] : (i64, memref<2xi64>) -> i64
+        }
+      }
+    }
+    %all = memref.load %found[%c1] : memref<2xi64>
+    %is_bad = arith.cmpi ne, %all, %c0_i64 : i64
+    scf.if %is_bad {
+      ...
+      embedding.report_out_of_range %position, %index, %all of %num_rows,
+        "embedding.lookup: indices"
+    }
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"
+  ];
+}
+
 def UnswitchLoopsPass : Pass<"scf-unswitch-loops"> {
   let summary = "Unswitch small loops on invariant conditions";
   let description = [{

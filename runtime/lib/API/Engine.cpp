@@ -196,10 +196,8 @@ Result<const Kernel *> Engine::getKernel(const KernelSpec &spec) {
     return kernel;
   const auto &[functions, object] = **code;
   auto run = reinterpret_cast<KernelFunction>(object.find(functions[0].entry));
-  auto getWorkspaceBytes = functions.size() == 1
-                               ? nullptr
-                               : reinterpret_cast<WorkspaceFunction>(
-                                     object.find(functions[1].entry));
+  auto getWorkspaceBytes =
+      reinterpret_cast<WorkspaceFunction>(object.find(functions[1].entry));
   auto &bucket = buckets[spec.hash() % buckets.size()];
   kernels.push_back({spec, run, getWorkspaceBytes, std::move(*code),
                      bucket.load(std::memory_order_relaxed)});

@@ -28,7 +28,6 @@ namespace embedding::runtime {
 struct Kernel {
   KernelSpec spec;
   KernelFunction run;
-  /// Null if the kernel takes no workspace.
   WorkspaceFunction getWorkspaceBytes;
   CodeCache::Pointer code;
   const Kernel *next;

@@ -7,15 +7,13 @@
 //===----------------------------------------------------------------------===//
 //
 // What is around the kernel of an operation, whichever it is: its choice,
-// workspace, copies of tensors that it cannot take as they are, and the check
-// of indices before anything is written.
+// workspace, and copies of tensors that it cannot take as they are.
 //
 //===----------------------------------------------------------------------===//
 
 #include "API/Operation.h"
 
 #include "Call/DeviceOperands.h"
-#include "Call/OutOfRangeIndices.h"
 #include "Support/RowRuns.h"
 
 #include <initializer_list>
@@ -38,6 +36,11 @@ static bool isWrittenInFull(const OperandDesc &operand) {
 // Choices
 //===----------------------------------------------------------------------===//
 
+/// Whether rows are moved and not computed with: their elements are bytes.
+static bool movesRows(const OperationDesc &operation) {
+  return operation.operands[operation.rows].elements == Elements::fixedWidth;
+}
+
 /// What the kernel of a call depends on, apart from its tensors.
 static KernelSpec getSpec(const Operands &operands,
                           EmbeddingLowering lowering) {
@@ -46,9 +49,6 @@ static KernelSpec getSpec(const Operands &operands,
   KernelSpec spec;
   spec.operation = &operands.operation;
   spec.outOfRange = static_cast<EmbeddingOutOfRange>(attributes.outOfRange);
-  // On the CPU indices are checked before the kernel runs.
-  if (spec.outOfRange == EMBEDDING_OUT_OF_RANGE_CHECK && !indices.isOnDevice())
-    spec.outOfRange = EMBEDDING_OUT_OF_RANGE_ASSUME;
   spec.lowering =
       indices.isOnDevice() ? EMBEDDING_LOWERING_OPTIMIZED : lowering;
   spec.indexBits = indices.dtype().bits;
@@ -121,6 +121,20 @@ static Status checkIndexCount(int64_t numIndices, int64_t numRows) {
 
 namespace {
 
+/// A memref of any rank that a kernel takes.
+struct ManyDims : AnyMemRef {
+  std::array<int64_t, 2 * Tensor::kMaxRank> sizesAndStrides;
+};
+
+/// A call of a kernel, which has indices and no place in a text.
+class KernelCall final : public GeneratedCall {
+public:
+  using GeneratedCall::GeneratedCall;
+
+private:
+  const char *getSubject(const char *) const override { return "indices"; }
+};
+
 /// A call on the CPU. Tensors of rows that do not lie at one stride are copied
 /// to the workspace, and from there if they are written; so are indices that
 /// are not contiguous.
@@ -129,24 +143,30 @@ public:
   CPUCall(Engine &engine, Operands &operands)
       : engine(engine), operands(operands), indices(operands.getIndices()),
         spec(getSpec(operands, engine.getLowering())),
-        copiesIndices(isCopied(indices)) {}
+        copiesIndices(!indices.isContiguous() || !indices.isAligned()) {}
 
   Status run(size_t *outWorkspaceBytes);
 
 private:
   struct Rows {
     const Tensor *tensor = nullptr;
+    int number = 0;
     MemRef<2> ref;
     size_t copyOffset = 0;
     bool isRead = false;
     bool isWritten = false;
     bool isCopied = false;
+    /// Whether the kernel writes all of it, in one piece.
+    bool isFilled = false;
   };
 
-  void describeOperands();
-  void describeRows(int number);
+  Status describeOperands();
+  void addRows(int number);
+  void describeRows(Rows &to);
+  Status chooseMovedElements();
+  Status describeMovedRows();
+  void describeRuns(const RowRuns &runs, const Tensor &tensor, int64_t scale);
   size_t planCopies(size_t offset);
-  Status checkIndices();
 
   Engine &engine;
   Operands &operands;
@@ -156,25 +176,34 @@ private:
   size_t indexCopyOffset = 0;
   std::array<Rows, mlir::embedding::kMaxRowOperands> rows;
   int numRowOperands = 0;
-  std::array<MemRef<1>, kMaxOperands> vectors;
+  std::array<std::optional<MemRef<1>>, kMaxOperands> vectors;
+  /// An output of runs of rows, and the indices of its shape.
+  ManyDims manyRows, manyIndices;
   KernelArguments arguments{};
 };
 
 } // namespace
 
-/// A tensor [..., D] as one of two dimensions.
-void CPUCall::describeRows(int number) {
+void CPUCall::addRows(int number) {
   const Tensor &tensor = operands.getTensor(number);
   const OperandDesc &operand = operands.operation.operands[number];
-  Rows &to = rows[numRowOperands++];
+  Rows &added = rows[numRowOperands++];
+  added.tensor = &tensor;
+  added.number = number;
+  added.isRead = operand.isRead();
+  added.isWritten = operand.isWritten();
+  added.isFilled = isWrittenInFull(operand) && tensor.isContiguous();
+  added.ref.aligned = tensor.data();
+  arguments[number] = &added.ref;
+}
+
+/// A tensor [..., D] as one of two dimensions.
+void CPUCall::describeRows(Rows &to) {
+  const Tensor &tensor = *to.tensor;
   RowRuns runs(tensor);
   int last = tensor.rank() - 1;
   int64_t rowLength = tensor.size(last);
-  to.tensor = &tensor;
-  to.isRead = operand.isRead();
-  to.isWritten = operand.isWritten();
   to.isCopied = !runs.isSingle();
-  to.ref.aligned = tensor.data();
   to.ref.sizes[0] = 1;
   for (int dim = 0; dim < last; ++dim)
     to.ref.sizes[0] *= tensor.size(dim);
@@ -182,28 +211,111 @@ void CPUCall::describeRows(int number) {
   to.ref.strides[0] = to.isCopied ? rowLength : runs.getStride();
   to.ref.strides[1] =
       to.isCopied || hasContiguousRows(tensor) ? 1 : tensor.stride(last);
-  arguments[number] = &to.ref;
   spec.isContiguous &= to.ref.strides[1] == 1;
   spec.elementCode = static_cast<DLDataTypeCode>(tensor.dtype().code);
   spec.elementBytes = static_cast<int32_t>(tensor.elementBytes());
   spec.rowLength = getSpecRowLength(rowLength, spec.elementBytes);
 }
 
-void CPUCall::describeOperands() {
+/// Rows that are moved are bytes, if those of a row are next to each other.
+Status CPUCall::chooseMovedElements() {
+  const Tensor &table = operands.getTensor(operands.operation.rows);
+  bool areDense = true;
+  for (int i = 0; i < numRowOperands; ++i) {
+    areDense &= rows[i].tensor->isContiguous();
+    spec.isContiguous &= hasContiguousRows(*rows[i].tensor);
+  }
+  int64_t elementBytes = table.elementBytes();
+  int64_t rowBytes = table.size(table.rank() - 1) * elementBytes;
+  if (spec.isContiguous) {
+    auto address = reinterpret_cast<uintptr_t>(table.data());
+    spec.rowLength = getSpecRowLength(rowBytes, spec.elementBytes);
+    spec.isDense = areDense && spec.rowLength != KernelSpec::kDynamic &&
+                   (address & (getRowAlignment(rowBytes) - 1)) == 0;
+    return success();
+  }
+  if (elementBytes > 16 || (elementBytes & (elementBytes - 1)) != 0)
+    return Failure{EMBEDDING_UNSUPPORTED,
+                   "table: rows that are not contiguous need elements of 1, 2, "
+                   "4, 8 or 16 bytes, but got " +
+                       std::to_string(elementBytes)};
+  spec.elementBytes = static_cast<int32_t>(elementBytes);
+  for (int i = 0; i < numRowOperands; ++i)
+    if (!rows[i].tensor->isAligned())
+      return invalidArgument(
+          std::string(operands.operation.operands[rows[i].number].name) +
+          ": expected rows that are not contiguous to be "
+          "aligned to their element of " +
+          std::to_string(elementBytes) + " bytes");
+  return success();
+}
+
+/// In elements of the spec. If rows do not lie at one stride, the dimensions
+/// are those of the runs that do.
+Status CPUCall::describeMovedRows() {
+  if (Status chosen = chooseMovedElements(); !chosen)
+    return chosen;
+  for (int i = 0; i < numRowOperands; ++i) {
+    const Tensor &tensor = *rows[i].tensor;
+    int last = tensor.rank() - 1;
+    int64_t scale = spec.isContiguous ? tensor.elementBytes() : 1;
+    RowRuns runs(tensor);
+    if (!runs.isSingle()) {
+      arguments[rows[i].number] = &manyRows;
+      describeRuns(runs, tensor, scale);
+      continue;
+    }
+    MemRef<2> &to = rows[i].ref;
+    to.sizes[0] = runs.getRunLength();
+    to.sizes[1] = tensor.size(last) * scale;
+    to.strides[0] = runs.getStride() * scale;
+    to.strides[1] = spec.isContiguous ? 1 : tensor.stride(last);
+  }
+  return success();
+}
+
+void CPUCall::describeRuns(const RowRuns &runs, const Tensor &tensor,
+                           int64_t scale) {
+  int outer = runs.getNumOuterDims(), last = tensor.rank() - 1;
+  spec.indexRank = outer + 1;
+  auto set = [](ManyDims &memref, int rank, int dim, int64_t size,
+                int64_t stride) {
+    memref.sizesAndStrides[dim] = size;
+    memref.sizesAndStrides[rank + dim] = stride;
+  };
+  manyRows.aligned = tensor.data();
+  for (int dim = 0; dim < outer; ++dim)
+    set(manyRows, outer + 2, dim, tensor.size(dim), tensor.stride(dim) * scale);
+  set(manyRows, outer + 2, outer, runs.getRunLength(),
+      runs.getStride() * scale);
+  set(manyRows, outer + 2, outer + 1, tensor.size(last) * scale,
+      spec.isContiguous ? 1 : tensor.stride(last));
+
+  int64_t stride = 1;
+  for (int dim = outer; dim >= 0; --dim) {
+    int64_t size = dim == outer ? runs.getRunLength() : tensor.size(dim);
+    set(manyIndices, outer + 1, dim, size, stride);
+    stride *= size;
+  }
+}
+
+Status CPUCall::describeOperands() {
   const OperationDesc &operation = operands.operation;
   for (int number = 0; number < operation.numOperands; ++number) {
     const OperandDesc &operand = operation.operands[number];
-    if (!operand.isTensor()) {
+    if (!operand.isTensor())
       arguments[number] = operands.getNumber(number);
-      continue;
-    }
-    if (operand.hasRows()) {
-      describeRows(number);
-      continue;
-    }
-    vectors[number] = describeVector(operands, number);
-    arguments[number] = &vectors[number];
+    else if (operand.hasRows())
+      addRows(number);
+    else
+      arguments[number] =
+          &vectors[number].emplace(describeVector(operands, number));
   }
+  if (movesRows(operation))
+    return describeMovedRows();
+  for (int i = 0; i < numRowOperands; ++i)
+    describeRows(rows[i]);
+  return success();
 }
 
 /// Places the copies behind the first `offset` bytes; returns where they end.
@@ -221,37 +333,9 @@ size_t CPUCall::planCopies(size_t offset) {
   return offset;
 }
 
-Status CPUCall::checkIndices() {
-  KernelSpec finding;
-  finding.outOfRange = EMBEDDING_OUT_OF_RANGE_CHECK;
-  finding.lowering = spec.lowering;
-  finding.indexBits = spec.indexBits;
-  Result<const Kernel *> kernel = engine.getKernel(finding);
-  if (!kernel)
-    return kernel.failure();
-  struct Check {
-    const Kernel *kernel;
-    MemRef<1> *indices;
-    int64_t numRows;
-    OutOfRangeIndices found;
-  } check{
-      *kernel, &vectors[operands.operation.indices], operands.getNumRows(), {}};
-  engine.parallelFor(
-      indices.numElements(), cost::kGrainBytes / indices.elementBytes(),
-      [](void *context, int64_t begin, int64_t end) {
-        auto &check = *static_cast<Check *>(context);
-        OutOfRangeReport report;
-        void *arguments[] = {&begin, &end, check.indices, &check.numRows,
-                             &report.ref};
-        check.kernel->run(arguments);
-        check.found.add(begin, report);
-      },
-      &check);
-  return check.found.getStatus(check.numRows);
-}
-
 Status CPUCall::run(size_t *outWorkspaceBytes) {
-  describeOperands();
+  if (Status described = describeOperands(); !described)
+    return described;
   spec.grouping = chooseGrouping(spec, indices.numElements(),
                                  operands.getNumRows(), engine.getNumThreads());
   Result<const Kernel *> kernel = engine.getKernel(spec);
@@ -277,27 +361,26 @@ Status CPUCall::run(size_t *outWorkspaceBytes) {
     workspace.aligned = memory->data();
     workspace.sizes[0] = static_cast<int64_t>(kernelBytes);
   }
+  MemRef<1> &indexList = *vectors[operands.operation.indices];
   if (copiesIndices) {
     copyToCompact(indices, memory->data() + indexCopyOffset);
-    vectors[operands.operation.indices].aligned =
-        memory->data() + indexCopyOffset;
+    indexList.aligned = memory->data() + indexCopyOffset;
   }
-  if (operands.attributes.outOfRange == EMBEDDING_OUT_OF_RANGE_CHECK)
-    if (Status inRange = checkIndices(); !inRange)
-      return inRange;
-  for (Rows &each : rows)
+  if (spec.indexRank != 1) {
+    manyIndices.aligned = indexList.aligned;
+    arguments[operands.operation.indices] = &manyIndices;
+  }
+  for (Rows &each : rows) {
     if (each.isCopied) {
       each.ref.aligned = memory->data() + each.copyOffset;
       if (each.isRead)
         copyToCompact(*each.tensor, memory->data() + each.copyOffset);
     }
-  for (int number = 0; number < operands.operation.numOperands; ++number)
-    if (isWrittenInFull(operands.operation.operands[number]))
-      if (const Tensor &tensor = operands.getTensor(number);
-          tensor.isContiguous())
-        engine.touch(tensor.data(),
-                     tensor.numElements() * tensor.elementBytes());
-  GeneratedCall call(engine, /*onDevice=*/nullptr);
+    if (each.isFilled)
+      engine.touch(each.tensor->data(),
+                   each.tensor->numElements() * each.tensor->elementBytes());
+  }
+  KernelCall call(engine, /*onDevice=*/nullptr);
   if (Status done = call.run([&] { (*kernel)->run(arguments.data()); }); !done)
     return done;
   for (const Rows &each : rows)
@@ -376,9 +459,7 @@ static Status callOnDevice(Engine &engine, Operands &operands,
       arguments[number] = &vectors[number];
     }
   }
-  bool areBytes =
-      operation.operands[operation.rows].elements == Elements::fixedWidth;
-  if (Status finished = onDevice.finish(spec, areBytes); !finished)
+  if (Status finished = onDevice.finish(spec, movesRows(operation)); !finished)
     return finished;
   return runOnDevice(engine, indices.device(), operands.attributes.stream, spec,
                      arguments, operation.numOperands, outWorkspaceBytes);
@@ -391,19 +472,18 @@ static Status callOnDevice(Engine &engine, Operands &operands,
 Status embedding::runtime::callOperation(Engine &engine, Operands &operands,
                                          size_t *outWorkspaceBytes) {
   bool isOnDevice = operands.getIndices().isOnDevice();
+  int64_t numIndices = operands.getIndices().numElements();
   if (operands.operation.kind == OperationKind::lookup) {
-    if (!isOnDevice)
-      return lookupOnCPU(engine, operands, outWorkspaceBytes);
-    if (outWorkspaceBytes)
-      *outWorkspaceBytes = 0;
-    if (operands.getIndices().numElements() == 0 || outWorkspaceBytes)
+    // Of nothing it needs no kernel, and on a GPU never any workspace.
+    if (numIndices == 0 || (isOnDevice && outWorkspaceBytes)) {
+      if (outWorkspaceBytes)
+        *outWorkspaceBytes = 0;
       return success();
-    return callOnDevice(engine, operands, outWorkspaceBytes);
-  }
-  if (Status count = checkIndexCount(operands.getIndices().numElements(),
-                                     operands.getNumRows());
-      !count)
+    }
+  } else if (Status count = checkIndexCount(numIndices, operands.getNumRows());
+             !count) {
     return count;
+  }
   return isOnDevice ? callOnDevice(engine, operands, outWorkspaceBytes)
                     : CPUCall(engine, operands).run(outWorkspaceBytes);
 }

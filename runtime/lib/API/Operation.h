@@ -19,15 +19,6 @@ namespace embedding::runtime {
 Status callOperation(Engine &engine, Operands &operands,
                      size_t *outWorkspaceBytes);
 
-/// Whether indices on the CPU are first copied to where they are contiguous.
-inline bool isCopied(const Tensor &indices) {
-  return !indices.isContiguous() || !indices.isAligned();
-}
-
-/// The same for a lookup on the CPU, whose kernels are of ranges of indices.
-Status lookupOnCPU(Engine &engine, const Operands &operands,
-                   size_t *outWorkspaceBytes);
-
 } // namespace embedding::runtime
 
 #endif // EMBEDDING_RUNTIME_LIB_API_OPERATION_H

@@ -20,14 +20,21 @@ thread_local GeneratedCall::Entry *GeneratedCall::innermost = nullptr;
 // Failures
 //===----------------------------------------------------------------------===//
 
-void GeneratedCall::fail(Failure failure) noexcept {
+void GeneratedCall::keepFirst(Failure failure) {
   std::lock_guard<std::mutex> lock(mutex);
   if (status)
     status = std::move(failure);
+  hasStatus = true;
+}
+
+void GeneratedCall::fail(Failure failure) noexcept {
+  keepFirst(std::move(failure));
   hasFailed = true;
 }
 
 Status GeneratedCall::getStatus() {
+  if (!hasStatus)
+    return success();
   std::lock_guard<std::mutex> lock(mutex);
   return status;
 }
@@ -42,10 +49,8 @@ void GeneratedCall::reportOutOfRange(const char *what, int64_t position,
                                      int64_t numRows) {
   // Code goes on after a report, and does nothing with the indices.
   serve([&](GeneratedCall &call) {
-    Failure found = outOfRange(what, numRows, position, index, count);
-    std::lock_guard<std::mutex> lock(call.mutex);
-    if (call.status)
-      call.status = std::move(found);
+    call.keepFirst(
+        outOfRange(call.getSubject(what), numRows, position, index, count));
     return success();
   });
 }
@@ -162,7 +167,9 @@ Result<void *> GeneratedCall::allocateBlock(int64_t elementBytes,
 void GeneratedCall::add(void *memory, Block block) {
   try {
     std::lock_guard<std::mutex> lock(mutex);
-    blocks.emplace(memory, block);
+    if (!blocks)
+      blocks.emplace();
+    blocks->emplace(memory, block);
   } catch (...) {
     deallocateBlock(block);
     throw;
@@ -216,12 +223,12 @@ void GeneratedCall::deallocate(void *memory) {
     Block block;
     {
       std::lock_guard<std::mutex> lock(call.mutex);
-      auto found = call.blocks.find(memory);
-      if (found == call.blocks.end())
+      if (!call.blocks || call.blocks->count(memory) == 0)
         return invalidArgument(
             "expected memory that is deallocated to be the function's own");
+      auto found = call.blocks->find(memory);
       block = found->second;
-      call.blocks.erase(found);
+      call.blocks->erase(found);
     }
     call.deallocateBlock(block);
     return success();
@@ -229,9 +236,9 @@ void GeneratedCall::deallocate(void *memory) {
 }
 
 void GeneratedCall::deallocateAll() {
-  for (auto &[memory, block] : blocks)
+  for (auto &[memory, block] : *blocks)
     deallocateBlock(block);
-  blocks.clear();
+  blocks.reset();
 }
 
 static void copyElements(int64_t elementBytes, const UnrankedMemRef &from,

@@ -20,6 +20,7 @@
 #include <atomic>
 #include <csetjmp>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
 
 namespace embedding::runtime {
@@ -61,7 +62,7 @@ public:
   /// or is left, and frees what it has left. The first failure, or success.
   template <typename Body> Status run(const Body &body) {
     enter(body);
-    if (!blocks.empty())
+    if (blocks)
       deallocateAll();
     return getStatus();
   }
@@ -103,6 +104,8 @@ protected:
                                      const int64_t *sizes) {
     return nullptr;
   }
+  /// What a message names that the code calls `what`.
+  virtual const char *getSubject(const char *what) const { return what; }
   virtual Status take(int64_t number, const int64_t *memref) {
     return Failure{EMBEDDING_INTERNAL, "a kernel has a result"};
   }
@@ -115,13 +118,15 @@ protected:
 private:
   template <typename Body> void enter(const Body &body) {
     Entry entry;
+    // Found once, since that takes a call.
+    Entry *&ofThread = innermost;
     entry.call = this;
-    entry.outer = innermost;
-    innermost = &entry;
+    entry.outer = ofThread;
+    ofThread = &entry;
     // NOLINTNEXTLINE(bugprone-unsafe-functions)
     if (_setjmp(entry.exit) == 0)
       body();
-    innermost = entry.outer;
+    ofThread = entry.outer;
   }
 
   /// For a function that generated code calls: does what `body` does for the
@@ -159,6 +164,7 @@ private:
     return false;
   }
   void fail(Failure failure) noexcept;
+  void keepFirst(Failure failure);
   [[noreturn]] static void leave();
 
   void add(void *memory, Block block);
@@ -168,9 +174,11 @@ private:
 
   std::mutex mutex;
   Status status = success();
+  /// Whether the status is a failure, and whether code must go no further.
+  std::atomic<bool> hasStatus{false};
   std::atomic<bool> hasFailed{false};
-  /// By the address that the code knows.
-  std::unordered_map<void *, Block> blocks;
+  /// By the address that the code knows; made with the first.
+  std::optional<std::unordered_map<void *, Block>> blocks;
 };
 
 } // namespace embedding::runtime

@@ -258,8 +258,9 @@ Status Operands::take(const Argument *arguments, bool isForSize) {
       break;
     }
   }
+  // The indices are what others are held against.
   for (int number = 0; number < operation.numOperands; ++number)
-    if (isTensor(number))
+    if (isTensor(number) && number != operation.indices)
       if (Status valid = checkTogether(number); !valid)
         return valid;
   return checkAttributes();

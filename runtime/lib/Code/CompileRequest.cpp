@@ -38,7 +38,7 @@ private:
     bytes += text;
   }
   void add(const std::string &text) { add(std::string_view(text)); }
-  /// By its place in the table, whose end is for null.
+  /// By its place in the table.
   void add(const OperationDesc *const &operation) {
     add(std::find(std::begin(kOperations), std::end(kOperations), operation) -
         std::begin(kOperations));
@@ -84,8 +84,8 @@ private:
     ptrdiff_t place = 0;
     take(place);
     constexpr ptrdiff_t kEnd = std::size(kOperations);
-    isWhole &= place >= 0 && place <= kEnd;
-    operation = isWhole && place < kEnd ? kOperations[place] : nullptr;
+    isWhole &= place >= 0 && place < kEnd;
+    operation = isWhole ? kOperations[place] : nullptr;
   }
 
   std::string_view bytes;

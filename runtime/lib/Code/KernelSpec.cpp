@@ -48,16 +48,14 @@ static std::string getElementName(const KernelSpec &spec) {
 }
 
 std::string KernelSpec::getFunctionName() const {
-  std::string text = getOperationName();
-  if (operation)
-    text += "_" +
-            (rowLength == kDynamic ? "" : std::to_string(rowLength) + "x") +
-            getElementName(*this);
-  return text + "_i" + std::to_string(indexBits);
+  return operation->name +
+         ("_" +
+          (rowLength == kDynamic ? "" : std::to_string(rowLength) + "x")) +
+         getElementName(*this) + "_i" + std::to_string(indexBits);
 }
 
 std::string KernelSpec::str() const {
-  std::string text = getOperationName();
+  std::string text = operation->name;
   text += " out_of_range=";
   text += getName(outOfRange);
   text += lowering == EMBEDDING_LOWERING_NAIVE ? " lowering=naive"

@@ -30,7 +30,6 @@ const char *getName(Grouping grouping);
 /// Everything that the code of a kernel depends on, apart from the CPU. Fields
 /// that do not matter to an operation keep their defaults.
 struct KernelSpec {
-  /// Null for the kernel that finds indices out of range.
   const mlir::embedding::OperationDesc *operation = nullptr;
   EmbeddingOutOfRange outOfRange = EMBEDDING_OUT_OF_RANGE_CHECK;
   EmbeddingLowering lowering = EMBEDDING_LOWERING_OPTIMIZED;
@@ -55,9 +54,10 @@ struct KernelSpec {
   int64_t rowLength = kDynamic;
   /// The GPU, such as 90 for sm_90, or 0 for the CPU.
   int32_t chip = 0;
-  /// On a GPU: the dimensions of indices, 1 or kManyDims, and the bytes that
-  /// rows are aligned to, up to those that a thread moves at once.
+  /// The dimensions of indices: on a GPU 1 or kManyDims.
   int32_t indexRank = 1;
+  /// On a GPU: the bytes that rows are aligned to, up to those that a thread
+  /// moves at once.
   int32_t rowAlignment = 1;
   /// On a GPU: whether gradients are summed by atomic additions.
   bool usesAtomics = false;
@@ -83,7 +83,7 @@ struct KernelSpec {
     uint64_t bits = static_cast<uint64_t>(rowLength) * 0x9e3779b97f4a7c15;
     bits ^= static_cast<uint64_t>(outOfRange) | uint64_t(lowering) << 2 |
             uint64_t(indexBits) << 3 | uint64_t(elementBytes) << 10 |
-            uint64_t(isContiguous) << 16 | getNumber() << 17 |
+            uint64_t(isContiguous) << 16 | uint64_t(operation->kind) << 17 |
             uint64_t(elementCode) << 21 | uint64_t(scalesGradByFreq) << 29 |
             uint64_t(grouping) << 30 | uint64_t(hasPadding) << 32 |
             uint64_t(isDense) << 33 | uint64_t(indexRank) << 34 |
@@ -92,21 +92,11 @@ struct KernelSpec {
     return static_cast<size_t>(bits * 0xff51afd7ed558ccd >> 32);
   }
 
-  /// In the dialect.
-  const char *getOperationName() const {
-    return operation ? operation->name : "find_out_of_range";
-  }
-
   /// The spec as one line: its part of the key of a cached object.
   std::string str() const;
 
   /// What its function is called in IR, for whoever looks at a profile.
   std::string getFunctionName() const;
-
-private:
-  uint64_t getNumber() const {
-    return operation ? 1 + static_cast<uint64_t>(operation->kind) : 0;
-  }
 };
 
 /// The largest power of two, of up to a cache line, that divides `rowBytes`: so
@@ -119,7 +109,7 @@ inline int64_t getRowAlignment(int64_t rowBytes) {
 /// kernel knows it. IR knows no slice of a dimension of size 0.
 inline int64_t getSpecRowLength(int64_t rowLength, int64_t elementBytes) {
   bool isKnown =
-      rowLength > 0 && rowLength <= cost::kMaxStaticRowBytes / elementBytes;
+      rowLength > 0 && rowLength * elementBytes <= cost::kMaxStaticRowBytes;
   return isKnown ? rowLength : KernelSpec::kDynamic;
 }
 
@@ -138,17 +128,12 @@ template <> struct MemRef<0> : AnyMemRef {};
 /// What a kernel takes: an array of pointers, to the memref of a tensor and to
 /// the value of a number, an int64_t or a double.
 ///
-/// Kernels of an operation take its operands, then the workspace. Tensors of
-/// rows are [N, D], and indices [N]; on a GPU with more dimensions in place of
-/// N, if `indexRank` says so. They call `embedding_parallel_for`, or on a GPU
-/// `embedding_launch_kernel`. On the CPU indices are in range, unless the mode
-/// is clamp or zero. `padding_idx` does not matter unless the spec has padding.
-/// Each comes with a function that takes the same, returns the bytes of the
-/// workspace, and reads nothing but shapes.
-///
-/// On the CPU the kernels of a lookup, and that which finds indices out of
-/// range, are of ranges: they take begin, end, the operands (table, indices and
-/// out, or indices and the number of rows), and where an OutOfRangeReport goes.
+/// Kernels take the operands of an operation, then the workspace. Tensors of
+/// rows are [N, D], and indices [N], or with more dimensions in place of N, if
+/// `indexRank` says so. They call `embedding_parallel_for`, or on a GPU
+/// `embedding_launch_kernel`. `padding_idx` does not matter unless the spec has
+/// padding. Each comes with a function that takes the same, returns the bytes
+/// of the workspace, and reads nothing but shapes.
 using KernelFunction = void (*)(void **arguments);
 using WorkspaceFunction = int64_t (*)(void **arguments);
 using KernelArguments = std::array<void *, mlir::embedding::kMaxOperands + 1>;

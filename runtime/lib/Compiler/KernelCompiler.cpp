@@ -18,6 +18,8 @@
 #include "embedding/Target/OperationText.h"
 #include "embedding/Transforms/Passes.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
@@ -33,112 +35,7 @@ using mlir::embedding::OperationDesc;
 using mlir::embedding::OperationKind;
 
 //===----------------------------------------------------------------------===//
-// Kernels of a range: the runtime decides what runs where
-//===----------------------------------------------------------------------===//
-
-/// The indices of the range are checked before its rows are copied, and the
-/// outcome goes to `%report`.
-static constexpr char kLookupKernel[] = R"mlir(
-func.func @{7}(%begin: index, %end: index, %any_table: {0}, %all_indices: {1},
-                  %all_rows: {0}, %report: memref<3xi64>)
-    attributes {{llvm.emit_c_interface, llvm.linkage = #llvm.linkage<internal>} {{
-  %c0 = arith.constant 0 : index
-  %c1 = arith.constant 1 : index
-  %c2 = arith.constant 2 : index
-  %size = arith.subi %end, %begin : index
-  %indices = memref.subview %all_indices[%begin] [%size] [1]
-    : {1} to {2}
-  {6}
-  %row_length = memref.dim %table, %c1 : {0}
-  %rows = memref.subview %all_rows[%begin, 0] [%size, {3}] [1, 1]
-    : {0} to {4}
-  {5}
-  return
-}
-)mlir";
-
-static constexpr char kCheckedLookup[] = R"mlir(
-  %num_rows = memref.dim %table, %c0 : {0}
-  %position, %index, %count =
-    embedding.find_out_of_range %indices, %num_rows : {1}
-  memref.store %position, %report[%c0] : memref<3xi64>
-  memref.store %index, %report[%c1] : memref<3xi64>
-  memref.store %count, %report[%c2] : memref<3xi64>
-  %none = arith.constant 0 : i64
-  %in_range = arith.cmpi eq, %count, %none : i64
-  scf.if %in_range {{
-    embedding.lookup out_of_range(assume)
-      ins(%table, %indices : {0}, {1}) outs(%rows : {2})
-  }
-)mlir";
-
-static constexpr char kUncheckedLookup[] = R"mlir(
-  %none = arith.constant 0 : i64
-  memref.store %none, %report[%c2] : memref<3xi64>
-  embedding.lookup out_of_range({3})
-    ins(%table, %indices : {0}, {1}) outs(%rows : {2})
-)mlir";
-
-static std::string getLookupIR(const KernelSpec &spec) {
-  std::string length = spec.rowLength == KernelSpec::kDynamic
-                           ? "?"
-                           : std::to_string(spec.rowLength);
-  std::string element = "i" + std::to_string(8 * spec.elementBytes);
-  const char *stride = spec.isContiguous ? "1" : "?";
-  const std::string &rowStride = spec.isDense ? length : "?";
-  std::string table = llvm::formatv("memref<?x{0}x{1}, strided<[{2}, {3}]>>",
-                                    length, element, rowStride, stride);
-  std::string rows =
-      llvm::formatv("memref<?x{0}x{1}, strided<[{2}, {3}], offset: ?>>", length,
-                    element, rowStride, stride);
-  int64_t alignment = spec.isDense ? getRowAlignment(spec.rowLength) : 1;
-  std::string aligned =
-      llvm::formatv("%table = memref.assume_alignment %any_table, {0} : {1}",
-                    alignment, table);
-  std::string allIndices = llvm::formatv("memref<?xi{0}>", spec.indexBits);
-  std::string indices =
-      llvm::formatv("memref<?xi{0}, strided<[1], offset: ?>>", spec.indexBits);
-
-  std::string body =
-      spec.outOfRange == EMBEDDING_OUT_OF_RANGE_CHECK
-          ? llvm::formatv(kCheckedLookup, table, indices, rows).str()
-          : llvm::formatv(kUncheckedLookup, table, indices, rows,
-                          getName(spec.outOfRange))
-                .str();
-  return llvm::formatv(kLookupKernel, table, allIndices, indices,
-                       length == "?" ? "%row_length" : length, rows, body,
-                       aligned, spec.getFunctionName());
-}
-
-static constexpr char kFindOutOfRangeKernel[] = R"mlir(
-func.func @{2}(%begin: index, %end: index, %all_indices: {0},
-                  %num_rows: index, %report: memref<3xi64>)
-    attributes {{llvm.emit_c_interface, llvm.linkage = #llvm.linkage<internal>} {{
-  %c0 = arith.constant 0 : index
-  %c1 = arith.constant 1 : index
-  %c2 = arith.constant 2 : index
-  %size = arith.subi %end, %begin : index
-  %indices = memref.subview %all_indices[%begin] [%size] [1] : {0} to {1}
-  %position, %index, %count =
-    embedding.find_out_of_range %indices, %num_rows : {1}
-  memref.store %position, %report[%c0] : memref<3xi64>
-  memref.store %index, %report[%c1] : memref<3xi64>
-  memref.store %count, %report[%c2] : memref<3xi64>
-  return
-}
-)mlir";
-
-static std::string getFindOutOfRangeIR(const KernelSpec &spec) {
-  std::string allIndices = llvm::formatv("memref<?xi{0}>", spec.indexBits);
-  std::string indices =
-      llvm::formatv("memref<?xi{0}, strided<[1], offset: ?>>", spec.indexBits);
-  return llvm::formatv(kFindOutOfRangeKernel, allIndices, indices,
-                       spec.getFunctionName());
-}
-
-//===----------------------------------------------------------------------===//
-// Kernels of an operation: its loops call the runtime's threads, or its host
-// code the runtime's launches
+// The IR of a spec
 //===----------------------------------------------------------------------===//
 
 /// {0} is its name, {1} its arguments and {2} the operation.
@@ -174,20 +71,21 @@ static std::string getOperandType(const KernelSpec &spec,
     element = spec.elementBytes == 8 ? "f64" : "f32";
     break;
   }
-  int64_t indexRank = isOnDevice ? spec.indexRank : 1;
   std::string sizes =
-      mlir::embedding::getSizesText(operand, indexRank, spec.rowLength);
+      mlir::embedding::getSizesText(operand, spec.indexRank, spec.rowLength);
   bool isIndices = operand.elements == Elements::indices;
   if (!operand.hasRows() && !(isIndices && isOnDevice))
     return llvm::formatv("memref<{0}{1}>", sizes, element);
-  SmallVector<StringRef> strides(StringRef(sizes).count('x'), "?");
+  SmallVector<std::string> strides(StringRef(sizes).count('x'), "?");
   if (operand.hasRows() && spec.isContiguous)
     strides.back() = "1";
+  if (operand.hasRows() && spec.isDense)
+    strides.front() = std::to_string(spec.rowLength);
   return llvm::formatv("memref<{0}{1}, strided<[{2}]>>", sizes, element,
                        llvm::join(strides, ", "));
 }
 
-static std::string getOperationIR(const KernelSpec &spec) {
+static std::string getIR(const KernelSpec &spec) {
   const OperationDesc &operation = *spec.operation;
   std::string attributes;
   if (operation.hasMaxNorm)
@@ -197,7 +95,7 @@ static std::string getOperationIR(const KernelSpec &spec) {
   if (spec.scalesGradByFreq)
     attributes += "scale_grad_by_freq ";
   attributes += llvm::formatv("out_of_range({0})", getName(spec.outOfRange));
-  if (spec.chip == 0)
+  if (spec.chip == 0 && operation.kind != OperationKind::lookup)
     attributes += llvm::formatv(
         " {{embedding.schedule = #embedding.schedule<grouping = {0}>}",
         getName(spec.grouping));
@@ -218,21 +116,21 @@ static std::string getOperationIR(const KernelSpec &spec) {
                                         attributes));
 }
 
-/// Whether the kernel is one of a range of indices.
-static bool isOfRange(const KernelSpec &spec) {
-  return spec.chip == 0 &&
-         (!spec.operation || spec.operation->kind == OperationKind::lookup);
-}
-
-static std::string getIR(const KernelSpec &spec) {
-  if (!isOfRange(spec))
-    return getOperationIR(spec);
-  return spec.operation ? getLookupIR(spec) : getFindOutOfRangeIR(spec);
-}
-
 //===----------------------------------------------------------------------===//
 // Compilation
 //===----------------------------------------------------------------------===//
+
+/// Says what is known of the addresses of the table's rows.
+static void alignTable(const KernelSpec &spec, ModuleOp module) {
+  auto function =
+      module.lookupSymbol<mlir::func::FuncOp>(spec.getFunctionName());
+  Value table = function.getArgument(spec.operation->rows);
+  OpBuilder builder(function.getContext());
+  builder.setInsertionPointToStart(&function.front());
+  auto aligned = mlir::memref::AssumeAlignmentOp::create(
+      builder, function.getLoc(), table, getRowAlignment(spec.rowLength));
+  table.replaceAllUsesExcept(aligned, aligned);
+}
 
 static LogicalResult compile(Compilation &compilation, const KernelSpec &spec,
                              StringRef cpu, SmallVectorImpl<char> &object,
@@ -244,14 +142,14 @@ static LogicalResult compile(Compilation &compilation, const KernelSpec &spec,
       getIR(spec), &compilation.getContext(), spec.str());
   if (!module)
     return failure();
+  if (spec.isDense)
+    alignTable(spec, *module);
 
   mlir::embedding::CompileOptions options;
   options.chip = spec.chip;
   options.isNaive = spec.lowering == EMBEDDING_LOWERING_NAIVE;
   options.atomicGradients = spec.usesAtomics;
   options.rowAlignment = spec.rowAlignment;
-  if (isOfRange(spec))
-    options.parallelism = mlir::embedding::CPUParallelism::none;
   PassManager pm(&compilation.getContext());
   mlir::embedding::buildPipeline(pm, *target, options);
   if (failed(pm.run(*module)))
@@ -263,8 +161,7 @@ static LogicalResult compile(Compilation &compilation, const KernelSpec &spec,
     functions.push_back({{0, 0, 0, 0}, name + '\0', entry, {}});
   };
   add(spec.getFunctionName());
-  if (!isOfRange(spec))
-    add(spec.getFunctionName() + mlir::embedding::kWorkspaceBytesSuffix.str());
+  add(spec.getFunctionName() + mlir::embedding::kWorkspaceBytesSuffix.str());
   return mlir::embedding::emitObject(*module, *target, options, object);
 }
 

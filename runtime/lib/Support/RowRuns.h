@@ -43,17 +43,10 @@ public:
 
   bool isSingle() const { return outer == 0 || tensor.numElements() == 0; }
   int64_t getRunLength() const { return runLength; }
+  /// Dimensions that count runs.
+  int getNumOuterDims() const { return outer; }
   /// Elements between the rows of a run.
   int64_t getStride() const { return stride; }
-  /// Where run `run` starts.
-  char *getRun(int64_t run) const {
-    int64_t offset = 0;
-    for (int dim = outer - 1; dim >= 0; --dim) {
-      offset += run % tensor.size(dim) * tensor.stride(dim);
-      run /= tensor.size(dim);
-    }
-    return tensor.data() + offset * tensor.elementBytes();
-  }
 
 private:
   const Tensor &tensor;

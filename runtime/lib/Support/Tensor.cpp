@@ -95,11 +95,13 @@ Status Tensor::set(const DLTensor *tensor, const char *name) {
     isEmpty |= sizes[dim] == 0;
   }
   int64_t compactStride = 1;
+  isCompact = true;
   for (int dim = numDims - 1; dim >= 0; --dim) {
     // Of what has no second element a stride says nothing.
     strides[dim] = tensor->strides && sizes[dim] > 1 && !isEmpty
                        ? tensor->strides[dim]
                        : compactStride;
+    isCompact &= strides[dim] == compactStride;
     // The number of bytes must fit too; an empty tensor has none.
     int64_t bytes;
     if (!isEmpty &&
@@ -109,9 +111,10 @@ Status Tensor::set(const DLTensor *tensor, const char *name) {
                   " has more bytes than 64 bits count");
   }
   elements = isEmpty ? 0 : compactStride;
-  // How far the elements lie apart must fit as well, in either direction.
+  // How far the elements lie apart must fit as well, in either direction; that
+  // of compact ones does.
   int64_t reach = 0;
-  for (int dim = 0; !isEmpty && dim < numDims; ++dim) {
+  for (int dim = 0; !isCompact && dim < numDims; ++dim) {
     int64_t steps = sizes[dim] - 1, bytes = 0;
     if (steps > 0 &&
         (strides[dim] == INT64_MIN ||
@@ -128,26 +131,18 @@ Status Tensor::set(const DLTensor *tensor, const char *name) {
   return success();
 }
 
-bool Tensor::isContiguous() const {
-  if (elements == 0)
-    return true;
-  int64_t expected = 1;
-  for (int dim = numDims - 1; dim >= 0; --dim) {
-    if (sizes[dim] != 1 && strides[dim] != expected)
-      return false;
-    expected *= sizes[dim];
-  }
-  return true;
-}
-
 bool Tensor::isAligned() const {
+  auto begin = reinterpret_cast<uintptr_t>(address);
+  auto bytes = static_cast<uintptr_t>(bytesPerElement);
+  // A call of one row would notice a division.
+  bool isPowerOfTwo = (bytes & (bytes - 1)) == 0;
   return elements == 0 ||
-         reinterpret_cast<uintptr_t>(address) % bytesPerElement == 0;
+         (isPowerOfTwo ? begin & (bytes - 1) : begin % bytes) == 0;
 }
 
 std::pair<const char *, const char *> Tensor::extent() const {
-  if (elements == 0)
-    return {address, address};
+  if (isCompact)
+    return {address, address + elements * bytesPerElement};
   const char *begin = address, *end = address + bytesPerElement;
   for (int dim = 0; dim < numDims; ++dim) {
     int64_t reach = (sizes[dim] - 1) * strides[dim] * bytesPerElement;
@@ -161,7 +156,7 @@ std::pair<const char *, const char *> Tensor::extent() const {
 //===----------------------------------------------------------------------===//
 
 bool embedding::runtime::hasDistinctElements(const Tensor &tensor) {
-  if (tensor.numElements() <= 1)
+  if (tensor.isContiguous())
     return true;
   std::array<std::pair<int64_t, int64_t>, Tensor::kMaxRank> dims;
   int count = 0;

@@ -35,6 +35,7 @@ public:
     numDims = other.numDims;
     elements = other.elements;
     bytesPerElement = other.bytesPerElement;
+    isCompact = other.isCompact;
     sizes = other.sizes;
     // Those that there are.
     std::copy_n(other.strides.begin(), numDims, strides.begin());
@@ -56,7 +57,7 @@ public:
   int32_t device() const { return deviceId; }
   bool isOnDevice() const { return deviceId >= 0; }
 
-  bool isContiguous() const;
+  bool isContiguous() const { return isCompact; }
   /// Whether the elements lie at multiples of their own size.
   bool isAligned() const;
   /// [begin, end) of the addresses that elements cover; empty without elements.
@@ -69,6 +70,7 @@ private:
   int numDims = 0;
   int64_t elements = 1;
   int64_t bytesPerElement = 0;
+  bool isCompact = true;
   const int64_t *sizes = nullptr;
   /// As many as there are dimensions.
   std::array<int64_t, kMaxRank> strides;
