@@ -302,6 +302,6 @@ _core.set_torch(types.SimpleNamespace(
     set_eval_frame=torch._C._dynamo.eval_frame.set_eval_frame,
     get_storage_address=getattr(torch._C, "_data_address", None),
     get_current_stream=getattr(torch._C, "_cuda_getCurrentRawStream", None),
-    make_arguments=_Arguments,
+    make_arguments=_Arguments, embedding=torch.embedding,
     # What Function.apply does for torch.func before it calls this is not needed there.
     record_lookup=super(torch.autograd.Function, _RecordedLookup).apply))

@@ -20,6 +20,7 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -286,6 +287,33 @@ void setPool(nb::handle maxIdleBytes) {
 // The quick way of PyTorch's tensors
 //===----------------------------------------------------------------------===//
 
+/// PyTorch's node in C++ records a lookup sooner than one of ours does. Of rows
+/// of fewer bytes the lookup itself takes less than what that saves, if
+/// gradients are sparse: then there is nothing to compute.
+constexpr int64_t kMinRecordedBytes = int64_t(8) << 20;
+
+/// Whether `numIndices` rows of `table` have fewer.
+bool isRecordedByTorch(int64_t numIndices, const Tensor &table) {
+  int64_t length = std::min(table.size(1), kMinRecordedBytes);
+  int64_t rowBytes = std::max<int64_t>(length * table.elementBytes(), 1);
+  return numIndices < kMinRecordedBytes / rowBytes;
+}
+
+/// PyTorch's lookup with a sparse gradient. Null if it fails: the runtime says
+/// why, or knows types that PyTorch does not. `input` is copied, since indices
+/// may be written before an optimizer reads the gradient's.
+nb::object lookUpByTorch(const Torch &torch, nb::handle weight,
+                         nb::handle input, std::optional<int64_t> paddingIdx) {
+  try {
+    return torch.embedding(weight, input.attr("clone")(),
+                           paddingIdx.value_or(-1), false, true);
+  } catch (nb::python_error &error) {
+    if (!error.matches(PyExc_Exception))
+      throw;
+    return nb::object();
+  }
+}
+
 /// An _Arguments: that of the last call again, if it is the same.
 nb::object makeArguments(const Torch &torch, int64_t numRows,
                          std::optional<int64_t> paddingIdx,
@@ -360,6 +388,13 @@ nb::any embedPlain(nb::handle input, nb::handle weight, nb::handle padding,
   }
   int32_t mode = readMode(outOfRange);
   nb::object out;
+  if (takesGradient && sparse && !scale && !norm &&
+      mode == EMBEDDING_OUT_OF_RANGE_CHECK && !table.isOnGPU() &&
+      isRecordedByTorch(indices.numElements(), table)) {
+    out = lookUpByTorch(*torch, weight, input, paddingIdx);
+    if (out.is_valid())
+      return makeAny(out);
+  }
   if (norm) {
     Tensor written(weight, "weight", Access::write);
     out = lookupRows(written, indices, mode, norm);

@@ -101,6 +101,7 @@ void Torch::set(nb::handle source) {
   torch->getCurrentStream = source.attr("get_current_stream");
   torch->makeArguments = source.attr("make_arguments");
   torch->recordLookup = source.attr("record_lookup");
+  torch->embedding = source.attr("embedding");
   for (nb::handle entry : source.attr("types")) {
     // The dtype is a key for ever.
     nb::object dtype = nb::borrow(entry[0]);

@@ -96,6 +96,9 @@ struct Torch {
   /// Makes a lookup that was done one that takes a gradient: (weight, input,
   /// (out, arguments)).
   nb::object recordLookup;
+  /// PyTorch's own operator: (weight, input, padding_idx, scale_grad_by_freq,
+  /// sparse).
+  nb::object embedding;
 
   bool isTensor(nb::handle object) const {
     return PyObject_IsInstance(object.ptr(), tensorType.ptr()) == 1;
@@ -170,6 +173,9 @@ public:
   bool isIndices() const {
     return tensor.dtype.code == kDLInt &&
            (tensor.dtype.bits == 32 || tensor.dtype.bits == 64);
+  }
+  int64_t elementBytes() const {
+    return tensor.dtype.bits * tensor.dtype.lanes / 8;
   }
   bool isComplex() const { return tensor.dtype.code == kDLComplex; }
   /// Whether the elements of each row follow each other.

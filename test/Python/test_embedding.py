@@ -74,6 +74,55 @@ def test_sparse_gradient(weight, indices, padding_idx):
     torch.testing.assert_close(ours.to_dense(), theirs.to_dense())
 
 
+# Below and from 8 MiB on: PyTorch's node records the one, a node of ours the other.
+@pytest.mark.parametrize("count", (300, (8 << 20) // 64 - 1, (8 << 20) // 64))
+class TestSparseGradient:
+    def embed(self, count, embed=embedding_mlir.embedding, dtype=torch.int64, **options):
+        torch.manual_seed(count)
+        weight = torch.randn(100, 16, requires_grad=True)
+        indices = torch.randint(0, 100, (count,), dtype=dtype)
+        return weight, indices, embed(indices, weight, sparse=True, **options)
+
+    @pytest.mark.parametrize("dtype", (torch.int32, torch.int64))
+    @pytest.mark.parametrize("padding_idx", (None, 0, -1))
+    def test_same_as_pytorch(self, count, dtype, padding_idx):
+        gradients = []
+        for embed in (embedding_mlir.embedding, F.embedding):
+            weight, indices, out = self.embed(count, embed, dtype, padding_idx=padding_idx)
+            torch.manual_seed(1)
+            out.backward(torch.randn_like(out))
+            gradients.append(weight.grad)
+        ours, theirs = gradients
+        assert torch.equal(ours._indices(), theirs._indices())
+        assert torch.equal(ours._values(), theirs._values())
+
+    def test_who_records(self, count):
+        _, _, out = self.embed(count)
+        assert (out.grad_fn.name() == "EmbeddingBackward0") == (count * 64 < 8 << 20)
+
+    def test_indices_are_written_before_the_gradient_is_read(self, count):
+        weight, indices, out = self.embed(count)
+        expected = indices.clone()
+        out.sum().backward()
+        indices.zero_()
+        assert torch.equal(weight.grad._indices()[0], expected)
+
+    def test_bad_index(self, count):
+        weight, indices, _ = self.embed(count)
+        indices[7] = 100
+        with pytest.raises(embedding_mlir.OutOfRangeError) as caught:
+            embedding_mlir.embedding(indices, weight, sparse=True)
+        assert (caught.value.position, caught.value.index) == (7, 100)
+
+    def test_derivative_of_the_gradient(self, count):
+        weight, indices, out = self.embed(count)
+        grad = torch.randn_like(out).requires_grad_()
+        sparse, = torch.autograd.grad(out, weight, grad, create_graph=True)
+        direction = torch.randn_like(weight)
+        back, = torch.autograd.grad((sparse.to_dense() * direction).sum(), grad)
+        assert torch.equal(back, direction[indices])
+
+
 def test_gradcheck(weight, indices):
     def embed(w):
         return embedding_mlir.embedding(indices, w)
