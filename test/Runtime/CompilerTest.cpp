@@ -16,6 +16,7 @@
 #include <optional>
 #include <sstream>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 using namespace embedding;
@@ -354,6 +355,39 @@ TEST_F(Compiler, IsNotInherited) {
   EXPECT_EQ(waitpid(child, &status, 0), child);
   EXPECT_EQ(status, 0);
   EXPECT_EQ(getProcesses().server, server);
+}
+
+// A daemon closes all files, those of the server too, and may open others that
+// get their numbers: these stay what they are.
+TEST_F(Compiler, FilesAreClosedByTheCaller) {
+  if (kIsThreadSanitized)
+    GTEST_SKIP() << "ThreadSanitizer does not support it";
+  pid_t child = fork();
+  if (child == 0) {
+    alarm(60);
+    Engine engine(uncached());
+    EXPECT_EQ(lookUp(engine, 3), "");
+    int numFiles = countOpenFiles();
+    for (int file = 3; file < 1024; ++file)
+      close(file);
+    int ends[2];
+    std::vector<int> files;
+    while (static_cast<int>(files.size()) < numFiles + 2) {
+      socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends);
+      files.insert(files.end(), ends, ends + 2);
+    }
+    EXPECT_EQ(lookUp(engine, 5), "");
+    EXPECT_EQ(lookUp(engine, 6), "");
+    for (int file : files) {
+      char byte;
+      EXPECT_EQ(recv(file, &byte, 1, MSG_DONTWAIT), -1);
+      EXPECT_EQ(errno, EAGAIN);
+    }
+    _exit(HasFailure() ? 1 : 0);
+  }
+  int status = 0;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 // A process may end while it compiles: the end is its own, at once, and nobody

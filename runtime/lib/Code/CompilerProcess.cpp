@@ -28,6 +28,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 using namespace embedding::runtime;
@@ -92,11 +93,41 @@ struct SpawnSettings {
   posix_spawnattr_t attributes;
 };
 
+/// A file that stays open between calls. The caller may close what it has not
+/// opened, as daemons do, and the number become that of another file of its
+/// own.
+class LastingDescriptor {
+public:
+  explicit LastingDescriptor(Descriptor opened) : file(std::move(opened)) {
+    fstat(file.get(), &identity);
+  }
+  LastingDescriptor(const LastingDescriptor &) = delete;
+  LastingDescriptor &operator=(const LastingDescriptor &) = delete;
+  ~LastingDescriptor() {
+    if (!isStillOpen())
+      file.release();
+  }
+
+  bool isStillOpen() const {
+    struct stat now;
+    return fstat(file.get(), &now) == 0 && now.st_dev == identity.st_dev &&
+           now.st_ino == identity.st_ino;
+  }
+  const Descriptor &get() const { return file; }
+
+private:
+  Descriptor file;
+  struct stat identity = {};
+};
+
 /// A server, until nobody has it any more.
 struct Server {
-  Descriptor socket;
+  Server(Descriptor socket, Descriptor printed)
+      : socket(std::move(socket)), printed(std::move(printed)) {}
+
+  LastingDescriptor socket;
   /// What it prints itself.
-  Descriptor printed;
+  LastingDescriptor printed;
 };
 using ServerPointer = std::shared_ptr<const Server>;
 
@@ -144,7 +175,7 @@ static Result<ServerPointer> startServer(std::string library) {
     return compilerError(library +
                          " was built from other sources than this runtime");
   return ServerPointer(
-      std::make_shared<Server>(Server{std::move(ours), std::move(printed)}));
+      std::make_shared<Server>(std::move(ours), std::move(printed)));
 }
 
 //===----------------------------------------------------------------------===//
@@ -229,7 +260,9 @@ static std::optional<Result<std::string>> ask(const Server &server,
     return systemError("cannot make a pipe");
   Descriptor status(ends[0]);
   files[kStatusFile] = Descriptor(ends[1]);
-  if (!sendFiles(server.socket.get(), files)) {
+  if (!server.socket.isStillOpen())
+    return std::nullopt;
+  if (!sendFiles(server.socket.get().get(), files)) {
     if (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN)
       return std::nullopt;
     return systemError("cannot send a request");
@@ -266,6 +299,6 @@ embedding::runtime::compileInProcess(const std::string &library,
     servers.remove(library, *server);
     if (attempt == 1)
       return compilerError("its process ended without an answer" +
-                           quoteLastLine((*server)->printed));
+                           quoteLastLine((*server)->printed.get()));
   }
 }

@@ -31,6 +31,8 @@ public:
       close(fd);
     fd = -1;
   }
+  /// Leaves it open: it is no file of ours any more.
+  int release() { return std::exchange(fd, -1); }
   int get() const { return fd; }
   bool isOpen() const { return fd >= 0; }
   /// A name for it within this process.
