@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <fcntl.h>
 #include <fstream>
 #include <functional>
 #include <gmock/gmock.h>
@@ -17,6 +18,7 @@
 #include <sstream>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 using namespace embedding;
@@ -355,6 +357,39 @@ TEST_F(Compiler, IsNotInherited) {
   EXPECT_EQ(waitpid(child, &status, 0), child);
   EXPECT_EQ(status, 0);
   EXPECT_EQ(getProcesses().server, server);
+}
+
+TEST_F(Compiler, IsNoRegularFile) {
+  TemporaryDirectory directory;
+  std::string fifo = directory.str() + "/fifo";
+  ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+  for (const std::string &path : {fifo, directory.str()}) {
+    EngineOptions options = uncached();
+    options.compiler_library = path.c_str();
+    Engine engine(options);
+    EXPECT_EQ(lookUp(engine),
+              "compiler: cannot run " + path + ": it is no regular file");
+  }
+}
+
+// What is written to the standard files after that is no message to the server.
+TEST_F(Compiler, StandardFilesAreClosed) {
+  if (kIsThreadSanitized)
+    GTEST_SKIP() << "ThreadSanitizer does not support it";
+  pid_t child = fork();
+  if (child == 0) {
+    alarm(60);
+    for (int file : {0, 1, 2})
+      close(file);
+    Engine engine(uncached());
+    bool works = lookUp(engine, 3).empty();
+    for (int file : {0, 1, 2})
+      works &= fcntl(file, F_GETFD) == -1;
+    _exit(works && lookUp(engine, 5).empty() ? 0 : 1);
+  }
+  int status = 0;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 // A daemon closes all files, those of the server too, and may open others that

@@ -93,12 +93,22 @@ struct SpawnSettings {
   posix_spawnattr_t attributes;
 };
 
+/// `file` by a number that nobody writes to who means the caller's output,
+/// which the caller may have closed.
+static Descriptor avoidStandardFiles(Descriptor file) {
+  if (file.get() > STDERR_FILENO)
+    return file;
+  Descriptor other(fcntl(file.get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+  return other.isOpen() ? std::move(other) : std::move(file);
+}
+
 /// A file that stays open between calls. The caller may close what it has not
 /// opened, as daemons do, and the number become that of another file of its
 /// own.
 class LastingDescriptor {
 public:
-  explicit LastingDescriptor(Descriptor opened) : file(std::move(opened)) {
+  explicit LastingDescriptor(Descriptor opened)
+      : file(avoidStandardFiles(std::move(opened))) {
     fstat(file.get(), &identity);
   }
   LastingDescriptor(const LastingDescriptor &) = delete;
@@ -143,6 +153,10 @@ static std::string getLoader() {
 }
 
 static Result<ServerPointer> startServer(std::string library) {
+  // To open a FIFO would wait for its writer.
+  struct stat status;
+  if (stat(library.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
+    return compilerError("cannot run " + library + ": it is no regular file");
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
     return systemError("cannot make a socket");
