@@ -303,7 +303,7 @@ void *Tensor::readAddress(const char *name, Access access) const {
   if (!memory.data)
     return nullptr;
   auto getSize = [&](int64_t elements) {
-    return static_cast<uint64_t>(elements) * (tensor.dtype.bits / 8);
+    return static_cast<uint64_t>(elements) * elementBytes();
   };
   int64_t offset =
       PyLong_AsLongLong(callMethod(object, names->storageOffset).ptr());

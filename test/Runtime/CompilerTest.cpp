@@ -343,19 +343,15 @@ TEST_F(Compiler, IsNotInherited) {
   kill(getProcesses().server, SIGKILL);
   pid_t server = getProcesses().server;
   int numFiles = countOpenFiles();
-  pid_t child = fork();
-  if (child == 0) {
-    alarm(60);
-    EXPECT_LT(countOpenFiles(), numFiles);
-    Processes own = getProcesses();
-    EXPECT_GT(own.server, 0);
-    EXPECT_NE(own.server, server);
-    EXPECT_EQ(getProcesses().server, own.server);
-    _exit(HasFailure() ? 1 : 0);
-  }
-  int status = 0;
-  EXPECT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_EQ(status, 0);
+  EXPECT_TRUE(worksInChild(
+      [&] {
+        EXPECT_LT(countOpenFiles(), numFiles);
+        Processes own = getProcesses();
+        EXPECT_GT(own.server, 0);
+        EXPECT_NE(own.server, server);
+        EXPECT_EQ(getProcesses().server, own.server);
+      },
+      /*seconds=*/60));
   EXPECT_EQ(getProcesses().server, server);
 }
 
@@ -376,20 +372,17 @@ TEST_F(Compiler, IsNoRegularFile) {
 TEST_F(Compiler, StandardFilesAreClosed) {
   if (kIsThreadSanitized)
     GTEST_SKIP() << "ThreadSanitizer does not support it";
-  pid_t child = fork();
-  if (child == 0) {
-    alarm(60);
-    for (int file : {0, 1, 2})
-      close(file);
-    Engine engine(uncached());
-    bool works = lookUp(engine, 3).empty();
-    for (int file : {0, 1, 2})
-      works &= fcntl(file, F_GETFD) == -1;
-    _exit(works && lookUp(engine, 5).empty() ? 0 : 1);
-  }
-  int status = 0;
-  EXPECT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_EQ(status, 0);
+  EXPECT_TRUE(worksInChild(
+      [&] {
+        for (int file : {0, 1, 2})
+          close(file);
+        Engine engine(uncached());
+        bool works = lookUp(engine, 3).empty();
+        for (int file : {0, 1, 2})
+          works &= fcntl(file, F_GETFD) == -1;
+        EXPECT_TRUE(works && lookUp(engine, 5).empty());
+      },
+      /*seconds=*/60));
 }
 
 // A daemon closes all files, those of the server too, and may open others that
@@ -397,32 +390,28 @@ TEST_F(Compiler, StandardFilesAreClosed) {
 TEST_F(Compiler, FilesAreClosedByTheCaller) {
   if (kIsThreadSanitized)
     GTEST_SKIP() << "ThreadSanitizer does not support it";
-  pid_t child = fork();
-  if (child == 0) {
-    alarm(60);
-    Engine engine(uncached());
-    EXPECT_EQ(lookUp(engine, 3), "");
-    int numFiles = countOpenFiles();
-    for (int file = 3; file < 1024; ++file)
-      close(file);
-    int ends[2];
-    std::vector<int> files;
-    while (static_cast<int>(files.size()) < numFiles + 2) {
-      socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends);
-      files.insert(files.end(), ends, ends + 2);
-    }
-    EXPECT_EQ(lookUp(engine, 5), "");
-    EXPECT_EQ(lookUp(engine, 6), "");
-    for (int file : files) {
-      char byte;
-      EXPECT_EQ(recv(file, &byte, 1, MSG_DONTWAIT), -1);
-      EXPECT_EQ(errno, EAGAIN);
-    }
-    _exit(HasFailure() ? 1 : 0);
-  }
-  int status = 0;
-  EXPECT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_EQ(status, 0);
+  EXPECT_TRUE(worksInChild(
+      [&] {
+        Engine engine(uncached());
+        EXPECT_EQ(lookUp(engine, 3), "");
+        int numFiles = countOpenFiles();
+        for (int file = 3; file < 1024; ++file)
+          close(file);
+        int ends[2];
+        std::vector<int> files;
+        while (static_cast<int>(files.size()) < numFiles + 2) {
+          socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends);
+          files.insert(files.end(), ends, ends + 2);
+        }
+        EXPECT_EQ(lookUp(engine, 5), "");
+        EXPECT_EQ(lookUp(engine, 6), "");
+        for (int file : files) {
+          char byte;
+          EXPECT_EQ(recv(file, &byte, 1, MSG_DONTWAIT), -1);
+          EXPECT_EQ(errno, EAGAIN);
+        }
+      },
+      /*seconds=*/60));
 }
 
 // A process may end while it compiles: the end is its own, at once, and nobody

@@ -16,7 +16,6 @@
 #include <cstddef>
 #include <fstream>
 #include <new>
-#include <sys/wait.h>
 #include <thread>
 
 using namespace embedding;
@@ -34,20 +33,6 @@ protected:
       GTEST_SKIP() << "ThreadSanitizer does not support it";
   }
 };
-
-/// Whether `body` returns in a child, in time and without a failure.
-template <typename Body> bool worksInChild(const Body &body) {
-  pid_t child = fork();
-  if (child == 0) {
-    alarm(30);
-    body();
-    _exit(testing::Test::HasFailure() ? 1 : 0);
-  }
-  int status = 0;
-  EXPECT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_FALSE(WIFSIGNALED(status)) << "signal " << WTERMSIG(status);
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
 
 /// Looks up `count` rows of `rowLength` elements.
 void lookUp(Engine &engine, int64_t rowLength, int64_t count = 3) {

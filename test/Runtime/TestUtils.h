@@ -16,6 +16,7 @@
 #include <gtest/gtest.h>
 #include <map>
 #include <random>
+#include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
 
@@ -137,6 +138,21 @@ inline std::vector<char> randomBytes(size_t size, uint64_t seed) {
   for (char &byte : bytes)
     byte = static_cast<char>(random());
   return bytes;
+}
+
+/// Whether `body` returns in a child, within `seconds` and without a failure.
+template <typename Body>
+bool worksInChild(const Body &body, unsigned seconds = 30) {
+  pid_t child = fork();
+  if (child == 0) {
+    alarm(seconds);
+    body();
+    _exit(testing::Test::HasFailure() ? 1 : 0);
+  }
+  int status = 0;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_FALSE(WIFSIGNALED(status)) << "signal " << WTERMSIG(status);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 } // namespace embedding::test

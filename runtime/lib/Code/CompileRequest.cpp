@@ -8,10 +8,10 @@
 
 #include "Code/CompileRequest.h"
 
+#include "Support/Bytes.h"
+
 #include <algorithm>
-#include <cstring>
 #include <iterator>
-#include <type_traits>
 
 using namespace embedding::runtime;
 using mlir::embedding::kOperations;
@@ -19,77 +19,44 @@ using mlir::embedding::OperationDesc;
 
 namespace {
 
-/// Appends fields.
-class Writer {
+/// An operation crosses as its place in the table.
+class Writer : public ByteWriter {
 public:
   template <typename... Fields> void pass(const Fields &...fields) {
     (add(fields), ...);
   }
 
-  std::string take() { return std::move(bytes); }
-
 private:
-  template <typename Number> void add(const Number &number) {
-    static_assert(std::is_arithmetic_v<Number> || std::is_enum_v<Number>);
-    bytes.append(reinterpret_cast<const char *>(&number), sizeof(number));
+  template <typename Field> void add(const Field &field) {
+    ByteWriter::pass(field);
   }
-  void add(const std::string_view &text) {
-    add(text.size());
-    bytes += text;
-  }
-  void add(const std::string &text) { add(std::string_view(text)); }
-  /// By its place in the table.
   void add(const OperationDesc *const &operation) {
     add(std::find(std::begin(kOperations), std::end(kOperations), operation) -
         std::begin(kOperations));
   }
-
-  std::string bytes;
 };
 
-/// Takes fields, in the same order.
-class Reader {
+class Reader : public ByteReader {
 public:
-  explicit Reader(std::string_view bytes) : bytes(bytes) {}
+  using ByteReader::ByteReader;
 
   template <typename... Fields> void pass(Fields &...fields) {
     (take(fields), ...);
   }
-
-  /// Whether all was there, and no more.
-  bool isDone() const { return isWhole && bytes.empty(); }
+  bool isDone() const { return hasOperations && ByteReader::isDone(); }
 
 private:
-  std::string_view takeBytes(size_t size) {
-    isWhole &= size <= bytes.size();
-    std::string_view taken = bytes.substr(0, isWhole ? size : 0);
-    bytes.remove_prefix(taken.size());
-    return taken;
-  }
-  template <typename Number> void take(Number &number) {
-    std::string_view taken = takeBytes(sizeof(number));
-    std::memcpy(&number, taken.data(), taken.size());
-  }
-  void take(std::string_view &text) {
-    size_t size = 0;
-    take(size);
-    text = takeBytes(size);
-  }
-  void take(std::string &text) {
-    std::string_view taken;
-    take(taken);
-    text = taken;
-  }
+  template <typename Field> void take(Field &field) { ByteReader::pass(field); }
   void take(const OperationDesc *&operation) {
     ptrdiff_t place = 0;
     take(place);
     constexpr ptrdiff_t kEnd = std::size(kOperations);
-    isWhole &= place >= 0 && place < kEnd;
-    operation = isWhole ? kOperations[place] : nullptr;
+    bool isKnown = isWhole() && place >= 0 && place < kEnd;
+    hasOperations &= isKnown;
+    operation = isKnown ? kOperations[place] : nullptr;
   }
 
-  std::string_view bytes;
-  bool isWhole = true;
+  bool hasOperations = true;
 };
 
 } // namespace

@@ -8,6 +8,7 @@
 
 #include "Code/ModuleCode.h"
 
+#include "Support/Bytes.h"
 #include "embedding/ABI/Signature.h"
 
 #include <algorithm>
@@ -88,73 +89,18 @@ static bool isSignature(const std::vector<int64_t> &fields,
 // Bytes
 //===----------------------------------------------------------------------===//
 
-static void append(std::string &to, uint64_t number) {
-  to.append(reinterpret_cast<const char *>(&number), sizeof(number));
-}
-
-static void append(std::string &to, std::string_view text) {
-  append(to, text.size());
-  to.append(text);
-}
-
-static void append(std::string &to, const std::vector<int64_t> &numbers) {
-  append(to, {reinterpret_cast<const char *>(numbers.data()),
-              numbers.size() * sizeof(int64_t)});
-}
-
 std::string ModuleCode::write() const {
-  std::string bytes = object;
-  append(bytes, functions.size());
+  ByteWriter writer;
+  writer.pass(functions.size());
   for (const Function &function : functions) {
-    append(bytes, function.fields);
-    append(bytes, function.names);
-    append(bytes, function.entry);
-    append(bytes, function.rowArguments);
+    writer.pass(function.fields);
+    writer.pass(function.names);
+    writer.pass(function.entry);
+    writer.pass(function.rowArguments);
   }
-  append(bytes, object.size());
-  return bytes;
+  writer.pass(object.size());
+  return object + writer.take();
 }
-
-namespace {
-
-/// Takes what `append` has written from the front of `rest`.
-struct Reader {
-  std::string_view rest;
-  bool isDamaged = false;
-
-  uint64_t takeNumber() {
-    uint64_t number = 0;
-    if (rest.size() < sizeof(number)) {
-      isDamaged = true;
-      return 0;
-    }
-    std::memcpy(&number, rest.data(), sizeof(number));
-    rest.remove_prefix(sizeof(number));
-    return number;
-  }
-
-  std::string_view takeText() {
-    uint64_t size = takeNumber();
-    if (size > rest.size()) {
-      isDamaged = true;
-      return {};
-    }
-    std::string_view text = rest.substr(0, size);
-    rest.remove_prefix(size);
-    return text;
-  }
-
-  std::vector<int64_t> takeNumbers() {
-    std::string_view bytes = takeText();
-    std::vector<int64_t> numbers(bytes.size() / sizeof(int64_t));
-    if (!numbers.empty())
-      std::memcpy(numbers.data(), bytes.data(),
-                  numbers.size() * sizeof(int64_t));
-    return numbers;
-  }
-};
-
-} // namespace
 
 std::optional<ModuleCode> ModuleCode::read(std::string_view bytes) {
   uint64_t objectBytes = 0;
@@ -166,17 +112,19 @@ std::optional<ModuleCode> ModuleCode::read(std::string_view bytes) {
     return std::nullopt;
   ModuleCode code;
   code.object = front.substr(0, objectBytes);
-  Reader reader{front.substr(objectBytes)};
-  uint64_t numFunctions = reader.takeNumber();
-  for (uint64_t i = 0; i < numFunctions && !reader.isDamaged; ++i) {
+  ByteReader reader(front.substr(objectBytes));
+  uint64_t numFunctions = 0;
+  reader.pass(numFunctions);
+  for (uint64_t i = 0; i < numFunctions && reader.isWhole(); ++i) {
     Function &function = code.functions.emplace_back();
-    function.fields = reader.takeNumbers();
-    function.names = reader.takeText();
-    function.entry = reader.takeText();
-    function.rowArguments = reader.takeNumbers();
-    reader.isDamaged |= !isSignature(function.fields, function.names);
+    reader.pass(function.fields);
+    reader.pass(function.names);
+    reader.pass(function.entry);
+    reader.pass(function.rowArguments);
+    if (!isSignature(function.fields, function.names))
+      return std::nullopt;
   }
-  if (reader.isDamaged || !reader.rest.empty())
+  if (!reader.isDone())
     return std::nullopt;
   return code;
 }
