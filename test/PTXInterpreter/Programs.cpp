@@ -22,6 +22,7 @@
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <numeric>
@@ -74,9 +75,9 @@ static void *allocate(int64_t elementBytes, int64_t, int64_t rank,
   auto bytes = static_cast<uint64_t>(elementBytes);
   for (int64_t dim = 0; dim < rank; ++dim)
     bytes *= static_cast<uint64_t>(sizes[dim]);
-  if (bytes == 0)
-    currentDevice->error = "allocates nothing";
-  return reinterpret_cast<void *>(currentDevice->memory.allocate(bytes));
+  // What has no elements has an address of its own all the same.
+  return reinterpret_cast<void *>(
+      currentDevice->memory.allocate(std::max<uint64_t>(bytes, 1)));
 }
 
 static void deallocate(void *address) {

@@ -158,6 +158,10 @@ struct SparseGradToGPU : WeightedToGPUPattern<SparseGradOp> {
             });
             copyRow(k, op, lanes, position, entry);
           };
+          if (!entries && op.getWeights() && indices.checks())
+            // What is out of range is in no segment, and has no weight.
+            return k.ifTrue(isInRange(k, indices, index),
+                            [&] { copy(position); });
           if (!entries)
             return copy(position);
           Value entry =
@@ -170,6 +174,12 @@ struct SparseGradToGPU : WeightedToGPUPattern<SparseGradOp> {
   }
 
 private:
+  static Value isInRange(KernelBuilder &k, const DeviceIndices &indices,
+                         Value index) {
+    return k.cmp(arith::CmpIPredicate::ult, indices.getRow(k, index),
+                 k.use(indices.getNumRows()));
+  }
+
   static void storeCount(KernelBuilder &k, SparseGradOp op, Value count) {
     storeFlat(k, count, k.use(op.getNnz(), Access::write), k.index(0));
   }
@@ -177,8 +187,7 @@ private:
   static Value numberEntries(LoopBuilder &host, SparseGradOp op,
                              const DeviceIndices &indices) {
     auto isKept = [&](KernelBuilder &k, Value position) -> Value {
-      Value row = indices.getRow(k, indices.load(k, position));
-      return k.cmp(arith::CmpIPredicate::ult, row, k.use(indices.getNumRows()));
+      return isInRange(k, indices, indices.load(k, position));
     };
     Value size = indices.size();
     Value entries = allocateBuffer(host, host.getI64Type(), size);
