@@ -535,6 +535,54 @@ func.func @maps(%a: memref<?x?xf32>, %o: memref<?x?xf32>) {
 
 // -----
 
+// What is at most the largest integer does not wrap, and is no less than 0.
+// CHECK-LABEL: func.func @just_fits
+// CHECK-NOT:     to be at least
+// CHECK:         return
+func.func @just_fits(%m: memref<?xf32>) {
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %m, %c0 : memref<?xf32>
+  %0 = affine.apply affine_map<(d0) -> (d0 mod 4611686018427387905 + d0 floordiv 2)>(%n)
+  %1 = memref.subview %m[%0] [1] [1]
+      : memref<?xf32> to memref<1xf32, strided<[1], offset: ?>>
+  %2 = affine.apply affine_map<(d0) -> ((d0 floordiv 2) * 2)>(%n)
+  %3 = memref.subview %m[%2] [1] [1]
+      : memref<?xf32> to memref<1xf32, strided<[1], offset: ?>>
+  %4 = affine.apply affine_map<(d0) -> ((d0 ceildiv 4) * 3)>(%n)
+  %5 = memref.subview %m[%4] [1] [1]
+      : memref<?xf32> to memref<1xf32, strided<[1], offset: ?>>
+  %6 = affine.apply affine_map<(d0) -> (d0 floordiv 2 + d0 ceildiv 2)>(%n)
+  %7 = memref.subview %m[%6] [1] [1]
+      : memref<?xf32> to memref<1xf32, strided<[1], offset: ?>>
+  return
+}
+
+// -----
+
+// One more may wrap.
+// CHECK-LABEL: func.func @just_wraps
+// CHECK-COUNT-4: offset of dimension 0 to be at least
+// CHECK:         return
+func.func @just_wraps(%m: memref<?xf32>) {
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %m, %c0 : memref<?xf32>
+  %0 = affine.apply affine_map<(d0) -> (d0 mod 4611686018427387906 + d0 floordiv 2)>(%n)
+  %1 = memref.subview %m[%0] [1] [1]
+      : memref<?xf32> to memref<1xf32, strided<[1], offset: ?>>
+  %2 = affine.apply affine_map<(d0) -> ((d0 floordiv 2) * 3)>(%n)
+  %3 = memref.subview %m[%2] [1] [1]
+      : memref<?xf32> to memref<1xf32, strided<[1], offset: ?>>
+  %4 = affine.apply affine_map<(d0) -> ((d0 ceildiv 2) * 2)>(%n)
+  %5 = memref.subview %m[%4] [1] [1]
+      : memref<?xf32> to memref<1xf32, strided<[1], offset: ?>>
+  %6 = affine.apply affine_map<(d0) -> (d0 ceildiv 2 + d0 ceildiv 2)>(%n)
+  %7 = memref.subview %m[%6] [1] [1]
+      : memref<?xf32> to memref<1xf32, strided<[1], offset: ?>>
+  return
+}
+
+// -----
+
 // What may wrap proves nothing: neither sums and differences of any sizes, nor
 // a loop that may go backwards.
 // CHECK-LABEL: func.func @wrapping

@@ -15,6 +15,10 @@ llvm.func @copied(%from: !llvm.ptr, %to: !llvm.ptr) {
   // CHECK: llvm.store %[[STRUCT]], %[[TO]] : !llvm.struct<(i32, i32)>, !llvm.ptr
   %2 = llvm.load %from : !llvm.ptr -> !llvm.struct<(f32, f32)>
   llvm.store %2, %to : !llvm.struct<(f32, f32)>, !llvm.ptr
+  // CHECK: %[[PACKED:.*]] = llvm.load %[[FROM]] : !llvm.ptr -> !llvm.struct<packed (i8, i32)>
+  // CHECK: llvm.store %[[PACKED]], %[[TO]] : !llvm.struct<packed (i8, i32)>, !llvm.ptr
+  %3 = llvm.load %from : !llvm.ptr -> !llvm.struct<packed (i8, f32)>
+  llvm.store %3, %to : !llvm.struct<packed (i8, f32)>, !llvm.ptr
   llvm.return
 }
 

@@ -309,6 +309,45 @@ func.func @aligned(%any: memref<?x8xf32>, %indices: memref<?xi64>,
   return
 }
 
+// But in two if the table begins behind such a multiple, or if its rows do.
+// CHECK-LABEL: func @behind
+func.func @behind(%any: memref<?x8xf32, strided<[16, 1], offset: 12>>, %indices: memref<?xi64>,
+                  %out: memref<8xf32>, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %table = memref.assume_alignment %any, 64 : memref<?x8xf32, strided<[16, 1], offset: 12>>
+  // CHECK-COUNT-2: memref.prefetch
+  // CHECK-NOT: memref.prefetch
+  scf.for %i = %c0 to %n step %c1 {
+    %index = memref.load %indices[%i] : memref<?xi64>
+    %k = arith.index_cast %index : i64 to index
+    %row = memref.subview %table[%k, 0] [1, 8] [1, 1]
+      : memref<?x8xf32, strided<[16, 1], offset: 12>> to memref<8xf32, strided<[1], offset: ?>>
+    linalg.copy ins(%row : memref<8xf32, strided<[1], offset: ?>>)
+      outs(%out : memref<8xf32>)
+  }
+  return
+}
+
+// CHECK-LABEL: func @between
+func.func @between(%any: memref<?x8xf32, strided<[12, 1]>>, %indices: memref<?xi64>,
+                   %out: memref<8xf32>, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %table = memref.assume_alignment %any, 64 : memref<?x8xf32, strided<[12, 1]>>
+  // CHECK-COUNT-2: memref.prefetch
+  // CHECK-NOT: memref.prefetch
+  scf.for %i = %c0 to %n step %c1 {
+    %index = memref.load %indices[%i] : memref<?xi64>
+    %k = arith.index_cast %index : i64 to index
+    %row = memref.subview %table[%k, 0] [1, 8] [1, 1]
+      : memref<?x8xf32, strided<[12, 1]>> to memref<8xf32, strided<[1], offset: ?>>
+    linalg.copy ins(%row : memref<8xf32, strided<[1], offset: ?>>)
+      outs(%out : memref<8xf32>)
+  }
+  return
+}
+
 // What the schedule of the reader says goes before all else.
 // CHECK-LABEL: func @scheduled
 func.func @scheduled(%table: memref<10x16xf32>, %indices: memref<?xi64>,

@@ -226,3 +226,37 @@ func.func @dynamic_rank_2(%value: f32, %dest: memref<?x?xf32>) {
   linalg.fill ins(%value : f32) outs(%dest : memref<?x?xf32>)
   return
 }
+
+// -----
+
+// The counters of the outer loops are those of all lanes, that of the row its
+// own.
+// CHECK-LABEL: func @indices
+// CHECK: scf.for %[[I:.*]] =
+// CHECK: scf.for %[[J:.*]] =
+// CHECK: affine.for %[[COLUMN:.*]] = 0 to 16 step 8
+// CHECK-DAG: %[[LANES_I:.*]] = vector.broadcast %[[I]] : index to vector<8xindex>
+// CHECK-DAG: %[[LANES_J:.*]] = vector.broadcast %[[J]] : index to vector<8xindex>
+// CHECK-DAG: %[[START:.*]] = vector.broadcast %[[COLUMN]] : index to vector<8xindex>
+// CHECK-DAG: %[[STEP:.*]] = vector.step : vector<8xindex>
+// CHECK-DAG: %[[LANES_D:.*]] = arith.addi %[[START]], %[[STEP]]
+// CHECK: %[[PRODUCT:.*]] = arith.muli %[[LANES_I]], %[[LANES_J]]
+// CHECK: %[[LESS:.*]] = arith.subi %[[PRODUCT]], %[[LANES_D]]
+// CHECK: %[[CAST:.*]] = arith.index_cast %[[LESS]]
+// CHECK: affine.vector_store %[[CAST]], %{{.*}}[%[[COLUMN]]]
+#all = affine_map<(i, j, d) -> (i, j, d)>
+func.func @indices(%in: memref<2x3x16xi64>, %out: memref<2x3x16xi64>) {
+  linalg.generic {indexing_maps = [#all, #all],
+                  iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%in : memref<2x3x16xi64>) outs(%out : memref<2x3x16xi64>) {
+  ^bb0(%x: i64, %o: i64):
+    %i = linalg.index 0 : index
+    %j = linalg.index 1 : index
+    %d = linalg.index 2 : index
+    %product = arith.muli %i, %j : index
+    %less = arith.subi %product, %d : index
+    %cast = arith.index_cast %less : index to i64
+    linalg.yield %cast : i64
+  }
+  return
+}

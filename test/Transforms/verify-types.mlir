@@ -68,6 +68,16 @@ func.func @block(%a: i1, %b: vector<4xf32>) {
 
 // -----
 
+// What comes from nowhere has a type too.
+// expected-error @below {{expected no scalable vectors, but got 'vector<[4]xf32>'}}
+func.func @block_argument() {
+  return
+^unreachable(%c: vector<[4]xf32>):
+  return
+}
+
+// -----
+
 func.func @vscale() -> index {
   // expected-error @below {{expected no scalable vectors, but got 'vector.vscale'}}
   %0 = vector.vscale
