@@ -297,10 +297,13 @@ def test_types_that_override(weight, indices):
             cls.calls.append(function)
             return super().__torch_function__(function, types, args, kwargs or {})
 
-    logged = weight.detach().as_subclass(Logged)
-    out = embedding_mlir.embedding(indices, logged, padding_idx=1)
-    assert F.embedding in Logged.calls and isinstance(out, Logged)
-    assert torch.equal(out.as_subclass(torch.Tensor), F.embedding(indices, weight))
+    table = weight.detach()
+    for arguments in ((indices, table.as_subclass(Logged)), (indices.as_subclass(Logged), table)):
+        Logged.calls.clear()
+        out = embedding_mlir.embedding(*arguments, padding_idx=1)
+        # Itself, and not what is equal to it.
+        assert any(call is F.embedding for call in Logged.calls) and isinstance(out, Logged)
+        assert torch.equal(out.as_subclass(torch.Tensor), F.embedding(indices, weight))
 
     class Plain(torch.Tensor):
         pass

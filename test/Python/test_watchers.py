@@ -328,6 +328,38 @@ def test_modes_see_each_operator():
         assert seen.names == names.split(), names
 
 
+@pytest.mark.parametrize("out_of_range", ("assume", "clamp", "zero"))
+def test_modes_see_every_option(out_of_range):
+    """Each differs from its default, and counts as it does where nobody watches."""
+    input = torch.tensor([1, 3, 3, 0] if out_of_range == "assume" else [1, 5, 3, -1])
+    rows = torch.arange(1.0, 13).reshape(4, 3)
+
+    def renorm():
+        table = rows.clone()
+        return embedding_mlir.renorm_(table, input, 4.0, 1.0, out_of_range=out_of_range)
+
+    def embed():
+        table = rows.clone()
+        out = embedding_mlir.embedding(input, table, 2, 4.0, 1.0, out_of_range=out_of_range)
+        return torch.cat((out, table))
+
+    def train(**options):
+        table = rows.clone().requires_grad_()
+        out = embedding_mlir.embedding(input, table, 3, out_of_range=out_of_range, **options)
+        grad, = torch.autograd.grad((out * rows).sum(), table)
+        return grad.to_dense()
+
+    steps = (
+        renorm, embed, train, lambda: train(scale_grad_by_freq=True), lambda: train(sparse=True),
+        lambda: embedding_mlir.dense_grad(rows, input, 4, 3, True, out_of_range=out_of_range),
+        lambda: embedding_mlir.double_backward(rows, input, 3, True, out_of_range=out_of_range))
+    for number, step in enumerate(steps):
+        expected = step()
+        with Seen() as seen:
+            assert torch.equal(step(), expected), number
+        assert seen.names, number
+
+
 def test_aot_function_keeps_operators():
     """Its tensors are of types that our operators work on, unlike those of others."""
     graphs = []
