@@ -7,8 +7,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "../IR/RowIndexing.h"
-#include "../Utils/FoundIndices.h"
 #include "../Utils/Grain.h"
+#include "../Utils/OutOfRange.h"
 #include "embedding/Transforms/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -59,7 +59,7 @@ public:
     rowLength = getMixedSize(b, b.getLoc(), op.getTable(), 1);
     numRows = b.value(getMixedSize(b, b.getLoc(), op.getTable(), 0));
     if (isChecked)
-      found.emplace(b);
+      flag.emplace(b);
 
     Type element = getShapedType(op.getTable()).getElementType();
     Value rowBytes =
@@ -82,8 +82,7 @@ public:
       });
     });
     if (isChecked)
-      found->report(b, op.getIndices(), numRows,
-                    op->getName().getStringRef() + ": indices");
+      b.ifTrue(flag->isSet(b), [&] { report(); });
   }
 
 private:
@@ -91,27 +90,42 @@ private:
   /// `outer` for its other indices.
   void tileRun(ArrayRef<Value> outer, Value start, Value begin, Value end) {
     Value most = b.index(cost::kStretchRows);
-    b.loop(begin, end, most, [&](Value first) {
+    // Where a stretch begins is carried: to LLVM it is no multiple of the
+    // counter, which its loop strength reduction would follow into each loop
+    // over rows.
+    b.loop(begin, end, most, begin, [&](Value, ValueRange carried) {
+      Value first = carried[0];
       Value size = b.min(most, b.sub(end, first));
-      Value column = outer.empty() ? first : b.sub(first, start);
-      Value indices = takeTile(op.getIndices(), outer, column, size, {});
-      Value rows = takeTile(op.getOut(), outer, column, size, rowLength);
-      auto copy = [&](OutOfRange mode) {
-        auto lookup = LookupOp::create(b, op.getTable(), indices, rows, mode,
-                                       op.getPaddingIdx());
-        lookup->setDiscardableAttrs(op->getDiscardableAttrDictionary());
-      };
-      if (!isChecked)
-        return copy(op.getOutOfRange());
-      auto outside = FindOutOfRangeOp::create(b, indices, numRows);
-      b.ifTrue(
-          b.equal(outside.getCount(), b.i64(0)),
-          [&] { copy(OutOfRange::assume); },
-          [&] {
-            found->add(b, b.add(outside.getPosition(), b.toI64(first)),
-                       outside.getCount());
-          });
+      tile(outer, outer.empty() ? first : b.sub(first, start), size);
+      return SmallVector<Value>{b.add(first, size)};
     });
+  }
+
+  /// `size` positions from `column` of a run on, which has `outer` for its
+  /// other indices.
+  void tile(ArrayRef<Value> outer, Value column, Value size) {
+    Value indices = takeTile(op.getIndices(), outer, column, size, {});
+    Value rows = takeTile(op.getOut(), outer, column, size, rowLength);
+    auto copy = [&](OutOfRange mode) {
+      auto lookup = LookupOp::create(b, op.getTable(), indices, rows, mode,
+                                     op.getPaddingIdx());
+      lookup->setDiscardableAttrs(op->getDiscardableAttrDictionary());
+    };
+    if (!isChecked)
+      return copy(op.getOutOfRange());
+    OutOfRangeSearch search(b, indices, numRows);
+    b.ifTrue(
+        search.isAny(), [&] { flag->set(b); },
+        [&] { copy(OutOfRange::assume); });
+  }
+
+  /// Reports the indices out of range, of which there are some.
+  void report() {
+    SmallVector<Value> found =
+        OutOfRangeSearch(b, op.getIndices(), numRows).find();
+    ReportOutOfRangeOp::create(
+        b, found[0], found[1], found[2], numRows,
+        b.getStringAttr(op->getName().getStringRef() + ": indices"));
   }
 
   /// `size` elements, or rows of `width`, from `column` of a run on.
@@ -140,7 +154,7 @@ private:
   Value runLength, numRows;
   SmallVector<Value> outerSizes;
   OpFoldResult rowLength;
-  std::optional<FoundIndices> found;
+  std::optional<OutOfRangeFlag> flag;
 };
 
 struct EmbeddingTileLookups

@@ -245,16 +245,21 @@ func.func @find(%indices: memref<?x5xi32>, %num_rows: index) -> (i64, i64, i64) 
   // CHECK: arith.andi %[[BEFORE]], %[[IS_GOOD]]
   // CHECK: %[[FOUND:.*]] = arith.cmpi sge, %[[SIGNS]]
   // CHECK: %[[RESULTS:.*]]:3 = scf.if %[[FOUND]]
-  // CHECK: %[[COUNT:.*]] = scf.for
-  // CHECK: %[[COUNTED:.*]] = memref.load %[[INDICES]]
-  // CHECK: arith.cmpi uge, %[[COUNTED]], %[[LIMIT]]
-  // CHECK: %[[FIRST:.*]]:2 = scf.while
-  // CHECK: %[[AT:.*]]:2 = affine.delinearize_index
-  // CHECK: %[[NEXT:.*]] = memref.load %[[INDICES]][%[[AT]]#0, %[[AT]]#1]
-  // CHECK: arith.cmpi ult, %[[NEXT]], %[[LIMIT]]
-  // CHECK-DAG: %[[POSITION:.*]] = arith.index_cast %[[FIRST]]#0
-  // CHECK-DAG: %[[VALUE:.*]] = arith.extsi %[[FIRST]]#1
-  // CHECK: scf.yield %[[POSITION]], %[[VALUE]], %[[COUNT]]
+  // Position, index and count are those so far; the last is what is next.
+  // CHECK: %[[SEARCH:.*]]:4 = scf.for %[[K:[^ ]*]] = {{.*}} iter_args(%{{.*}} = %c-1_i64{{.*}}, %{{.*}} = %[[ZERO:.*]], %{{.*}} = %[[ZERO]], %{{.*}} = %[[ZERO]])
+  // CHECK: scf.for %[[L:.*]] = {{.*}} iter_args(%[[POSITION:.*]] = {{.*}}, %[[VALUE:.*]] = {{.*}}, %[[COUNT:.*]] = {{.*}}, %[[HERE:.*]] = {{.*}})
+  // CHECK: %[[NEXT:.*]] = memref.load %[[INDICES]][%[[K]], %[[L]]]
+  // CHECK: %[[IS_OUT:.*]] = arith.cmpi uge, %[[NEXT]], %[[LIMIT]]
+  // CHECK: %[[NONE_YET:.*]] = arith.cmpi eq, %[[COUNT]], %[[ZERO]]
+  // CHECK: %[[IS_FIRST:.*]] = arith.andi %[[IS_OUT]], %[[NONE_YET]]
+  // CHECK-DAG: %[[WIDE:.*]] = arith.extsi %[[NEXT]]
+  // CHECK-DAG: %[[MORE:.*]] = arith.extui %[[IS_OUT]]
+  // CHECK-DAG: %[[POSITION_NOW:.*]] = arith.select %[[IS_FIRST]], %[[HERE]], %[[POSITION]]
+  // CHECK-DAG: %[[VALUE_NOW:.*]] = arith.select %[[IS_FIRST]], %[[WIDE]], %[[VALUE]]
+  // CHECK-DAG: %[[COUNT_NOW:.*]] = arith.addi %[[COUNT]], %[[MORE]]
+  // CHECK-DAG: %[[AFTER:.*]] = arith.addi %[[HERE]], %c1_i64
+  // CHECK: scf.yield %[[POSITION_NOW]], %[[VALUE_NOW]], %[[COUNT_NOW]], %[[AFTER]]
+  // CHECK: scf.yield %[[SEARCH]]#0, %[[SEARCH]]#1, %[[SEARCH]]#2
   // CHECK: return %[[RESULTS]]#0, %[[RESULTS]]#1, %[[RESULTS]]#2
   %0:3 = embedding.find_out_of_range %indices, %num_rows : memref<?x5xi32>
   return %0#0, %0#1, %0#2 : i64, i64, i64
@@ -264,20 +269,22 @@ func.func @find(%indices: memref<?x5xi32>, %num_rows: index) -> (i64, i64, i64) 
 // CHECK-LABEL: func @find_in_blocks
 // CHECK-SAME: %[[INDICES:.*]]: memref<?xi64>, %[[NUM_ROWS:.*]]: index
 func.func @find_in_blocks(%indices: memref<?xi64>, %num_rows: index) -> (i64, i64, i64) {
-  // CHECK: %[[FOUND:.*]] = memref.alloca() : memref<2xi64>
+  // CHECK: %[[FLAG:.*]] = memref.alloca() : memref<i64>
+  // CHECK: memref.store %c0_i64{{.*}}, %[[FLAG]][]
   // CHECK: %[[BLOCK:.*]] = arith.constant 16384 : index
   // CHECK: %[[BLOCKS:.*]] = arith.ceildivui %{{.*}}, %[[BLOCK]]
   // CHECK: scf.forall (%[[NUMBER:.*]]) in (%[[BLOCKS]])
   // CHECK:   %[[BEGIN:.*]] = arith.muli %[[NUMBER]], %[[BLOCK]]
   // CHECK:   %[[PART:.*]] = memref.subview %[[INDICES]][%[[BEGIN]]]
   // CHECK:   memref.load %[[PART]]
-  // CHECK:   memref.atomic_rmw mins %{{.*}}, %[[FOUND]]
-  // CHECK:   memref.atomic_rmw addi %{{.*}}, %[[FOUND]]
-  // CHECK: %[[COUNT:.*]] = memref.load %[[FOUND]]
-  // CHECK: %[[RESULTS:.*]]:3 = scf.if
-  // CHECK:   %[[POSITION:.*]] = memref.load %[[FOUND]]
-  // CHECK:   %[[INDEX:.*]] = memref.load %[[INDICES]]
-  // CHECK:   scf.yield %[[POSITION]], %[[INDEX]], %[[COUNT]]
+  // CHECK:   memref.atomic_rmw ori %c1_i64{{.*}}, %[[FLAG]][]
+  // CHECK: %[[SET:.*]] = memref.load %[[FLAG]][]
+  // CHECK: %[[IS_SET:.*]] = arith.cmpi ne, %[[SET]]
+  // All are searched.
+  // CHECK: %[[RESULTS:.*]]:3 = scf.if %[[IS_SET]]
+  // CHECK:   %[[SEARCH:.*]]:4 = scf.for %[[I:[^ ]*]] =
+  // CHECK:     memref.load %[[INDICES]][%[[I]]]
+  // CHECK:   scf.yield %[[SEARCH]]#0, %[[SEARCH]]#1, %[[SEARCH]]#2
   // CHECK: return %[[RESULTS]]#0, %[[RESULTS]]#1, %[[RESULTS]]#2
   %0:3 = embedding.find_out_of_range %indices, %num_rows : memref<?xi64>
   return %0#0, %0#1, %0#2 : i64, i64, i64

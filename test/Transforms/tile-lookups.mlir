@@ -4,11 +4,8 @@
 // CHECK-SAME: %[[TABLE:.*]]: memref<10x64xf32>, %[[INDICES:.*]]: memref<?xi32>, %[[OUT:.*]]: memref<?x64xf32>
 func.func @checked(%table: memref<10x64xf32>, %indices: memref<?xi32>,
                    %out: memref<?x64xf32>) {
-  // Nothing found so far.
-  // CHECK: %[[FOUND:.*]] = memref.alloca() : memref<2xi64>
-  // CHECK: %[[NO_POSITION:.*]] = arith.constant 9223372036854775807 : i64
-  // CHECK: memref.store %[[NO_POSITION]], %[[FOUND]][%c0{{.*}}]
-  // CHECK: memref.store %c0_i64{{.*}}, %[[FOUND]][%c1{{.*}}]
+  // CHECK: %[[FLAG:.*]] = memref.alloca() : memref<i64>
+  // CHECK: memref.store %c0_i64{{.*}}, %[[FLAG]][]
   // All is one block if it is less than 1 MiB, else 128 KiB are.
   // CHECK: %[[IS_SMALL:.*]] = arith.cmpi slt
   // CHECK: %[[ROWS:.*]] = arith.divui %c131072
@@ -18,24 +15,26 @@ func.func @checked(%table: memref<10x64xf32>, %indices: memref<?xi32>,
   // CHECK: %[[GRAIN:.*]] = arith.select %[[IS_SMALL]], %{{.*}}, %[[SOME_ROWS]]
   // CHECK: scf.forall (%[[BLOCK:.*]]) in (%[[BLOCKS]])
   // CHECK:   %[[BEGIN:.*]] = arith.muli %[[BLOCK]], %[[GRAIN]]
-  // CHECK:   scf.for %[[FIRST:.*]] = %[[BEGIN]] to %{{.*}} step %c2048
+  // CHECK:   scf.for %{{.*}} = %[[BEGIN]] to %{{.*}} step %c2048{{.*}} iter_args(%[[FIRST:.*]] = %[[BEGIN]]) -> (index)
   // CHECK:     %[[SOME:.*]] = memref.subview %[[INDICES]][%[[FIRST]]] [%[[SIZE:.*]]] [1]
   // CHECK:     %[[ROWS:.*]] = memref.subview %[[OUT]][%[[FIRST]], 0] [%[[SIZE]], 64] [1, 1]
-  // CHECK:     %[[POSITION:.*]], %{{.*}}, %[[COUNT:.*]] = embedding.find_out_of_range %[[SOME]], %c10
-  // CHECK:     %[[IN_RANGE:.*]] = arith.cmpi eq, %[[COUNT]]
-  // CHECK:     scf.if %[[IN_RANGE]] {
-  // CHECK:       embedding.lookup padding_idx(1) out_of_range(assume) {tag = "x"} ins(%[[TABLE]], %[[SOME]] : {{.*}}) outs(%[[ROWS]] :
+  // CHECK:     %[[SIGNS:.*]] = scf.for
+  // CHECK:       memref.load %[[SOME]]
+  // CHECK:     %[[IS_OUTSIDE:.*]] = arith.cmpi sge, %[[SIGNS]]
+  // CHECK:     scf.if %[[IS_OUTSIDE]] {
+  // CHECK:       memref.atomic_rmw ori %c1_i64{{.*}}, %[[FLAG]][]
   // CHECK:     } else {
-  // CHECK:       %[[FLAT:.*]] = arith.addi %[[POSITION]], %{{.*}} : i64
-  // CHECK:       memref.atomic_rmw mins %[[FLAT]], %[[FOUND]][%c0
-  // CHECK:       memref.atomic_rmw addi %[[COUNT]], %[[FOUND]][%c1
-  // CHECK: %[[ALL:.*]] = memref.load %[[FOUND]][%c1
-  // CHECK: %[[IS_BAD:.*]] = arith.cmpi ne, %[[ALL]]
+  // CHECK:       embedding.lookup padding_idx(1) out_of_range(assume) {tag = "x"} ins(%[[TABLE]], %[[SOME]] : {{.*}}) outs(%[[ROWS]] :
+  // CHECK:     }
+  // CHECK:     %[[NEXT:.*]] = arith.addi %[[FIRST]], %[[SIZE]]
+  // CHECK:     scf.yield %[[NEXT]]
+  // Where they are is looked for when all are done.
+  // CHECK: %[[SET:.*]] = memref.load %[[FLAG]][]
+  // CHECK: %[[IS_BAD:.*]] = arith.cmpi ne, %[[SET]]
   // CHECK: scf.if %[[IS_BAD]] {
-  // CHECK:   %[[AT:.*]] = memref.load %[[FOUND]][%c0
-  // CHECK:   %[[VALUE:.*]] = memref.load %[[INDICES]]
-  // CHECK:   %[[INDEX:.*]] = arith.extsi %[[VALUE]] : i32 to i64
-  // CHECK:   embedding.report_out_of_range %[[AT]], %[[INDEX]], %[[ALL]] of %c10{{.*}}, "embedding.lookup: indices"
+  // CHECK:   %[[SEARCH:.*]]:4 = scf.for %[[I:[^ ]*]] =
+  // CHECK:     memref.load %[[INDICES]][%[[I]]]
+  // CHECK:   embedding.report_out_of_range %[[SEARCH]]#0, %[[SEARCH]]#1, %[[SEARCH]]#2 of %c10{{.*}}, "embedding.lookup: indices"
   embedding.lookup padding_idx(1) {tag = "x"}
     ins(%table, %indices : memref<10x64xf32>, memref<?xi32>)
     outs(%out : memref<?x64xf32>)
@@ -53,7 +52,7 @@ func.func @runs(%table: memref<?x?xf32>, %indices: memref<2x?x?xi64>,
   // CHECK: scf.for %[[WHICH:.*]] =
   // CHECK:   %[[START:.*]] = arith.muli %[[WHICH]], %[[LENGTH:.*]] : index
   // CHECK:   %[[OUTER:.*]]:2 = affine.delinearize_index %[[WHICH]] into (2, %
-  // CHECK:   scf.for %[[FIRST:.*]] = %{{.*}} to %{{.*}} step %c2048
+  // CHECK:   scf.for %{{.*}} = %{{.*}} to %{{.*}} step %c2048{{.*}} iter_args(%[[FIRST:.*]] =
   // CHECK:     %[[COLUMN:.*]] = arith.subi %[[FIRST]], %[[START]]
   // CHECK:     %[[SOME:.*]] = memref.subview %[[INDICES]][%[[OUTER]]#0, %[[OUTER]]#1, %[[COLUMN]]] [1, 1, %[[SIZE:.*]]] [1, 1, 1]
   // CHECK:     %[[ROWS:.*]] = memref.subview %[[OUT]][%[[OUTER]]#0, %[[OUTER]]#1, %[[COLUMN]], 0] [1, 1, %[[SIZE]], %[[WIDTH]]] [1, 1, 1, 1]
@@ -71,11 +70,11 @@ func.func @runs(%table: memref<?x?xf32>, %indices: memref<2x?x?xi64>,
 // CHECK-SAME: %{{.*}}: memref<?x8xf32>, %[[INDICES:.*]]: memref<4x?xi64>
 func.func @checked_runs(%table: memref<?x8xf32>, %indices: memref<4x?xi64>,
                         %out: memref<4x?x8xf32, strided<[?, 8, 1]>>) {
-  // CHECK: scf.for %[[FIRST:.*]] = %{{.*}} step %c2048
-  // CHECK: %[[POSITION:.*]], %{{.*}}, %{{.*}} = embedding.find_out_of_range
-  // CHECK: %[[BEFORE:.*]] = arith.index_cast %[[FIRST]] : index to i64
-  // CHECK: arith.addi %[[POSITION]], %[[BEFORE]]
-  // CHECK: embedding.report_out_of_range
+  // CHECK: scf.for %{{.*}} step %c2048
+  // CHECK: %[[SEARCH:.*]]:4 = scf.for %[[I:[^ ]*]] =
+  // CHECK:   scf.for %[[J:[^ ]*]] =
+  // CHECK:     memref.load %[[INDICES]][%[[I]], %[[J]]]
+  // CHECK: embedding.report_out_of_range %[[SEARCH]]#0
   embedding.lookup ins(%table, %indices : memref<?x8xf32>, memref<4x?xi64>)
     outs(%out : memref<4x?x8xf32, strided<[?, 8, 1]>>)
   return

@@ -26,8 +26,8 @@ def ConvertEmbeddingToLinalgPass : Pass<"convert-embedding-to-linalg"> {
     and needs no buffer in between.
 
     `embedding.find_out_of_range` becomes a loop that tells whether there is one,
-    and a count and a search that run only where there is. Many indices in memory
-    are looked at in blocks, by an `scf.forall` if they are not in one already.
+    and a search that runs only where there is. Many indices in memory are looked
+    at in blocks, by an `scf.forall` if they are not in one already.
 
     A lookup in `check` mode is an error: `embedding-split-checks` takes its check
     out first. Operations that `convert-embedding-to-loops` converts stay.

@@ -304,8 +304,8 @@ def EmbeddingTileLookupsPass : Pass<"embedding-tile-lookups"> {
     Cuts a lookup on memrefs in `check` mode into blocks, which are worth a
     thread, and these into stretches of indices that stay in the first-level
     cache: each is checked, and then its rows are copied, unless an index is out
-    of range. Such a stretch is left out, and adds what it found to the smallest
-    position and the number of all. A report follows the loop.
+    of range. Such a stretch is left out and sets a flag, and if it is set when
+    all are done, a search for what to report follows the loop.
 
     If the dimensions of the indices are not at one stride in the output, a
     stretch is one of the last of them, in any mode.
@@ -323,30 +323,30 @@ def EmbeddingTileLookupsPass : Pass<"embedding-tile-lookups"> {
     becomes
 
     ```mlir
-    %found = memref.alloca() : memref<2xi64>
+    %flag = memref.alloca() : memref<i64>
     ...
     scf.forall (%block) in (%blocks) {
       %begin = arith.muli %block, %grain : index
       ...
-      scf.for %first = %begin to %end step %c2048 {
+      scf.for %i = %begin to %end step %c2048 iter_args(%first = %begin) -> (index) {
         %some = memref.subview %indices[%first] [%size] [1] : ...
         %rows = memref.subview %out[%first, 0] [%size, 64] [1, 1] : ...
-        %position, %index, %count = embedding.find_out_of_range %some, %num_rows
-        %in_range = arith.cmpi eq, %count, %c0_i64 : i64
-        scf.if %in_range {
-          embedding.lookup out_of_range(assume) ins(%table, %some : ...) outs(%rows : ...)
+        %signs = scf.for ... // over %some
+        %is_outside = arith.cmpi sge, %signs, %c0_i64 : i64
+        scf.if %is_outside {
+          memref.atomic_rmw ori %c1_i64, %flag[] : (i64, memref<i64>) -> i64
         } else {
-          %flat = arith.addi %position, %first_i64 : i64
-          memref.atomic_rmw mins %flat, %found[%c0] : (i64, memref<2xi64>) -> i64
-          memref.atomic_rmw addi %count, %found[%c1] : (i64, memref<2xi64>) -> i64
+          embedding.lookup out_of_range(assume) ins(%table, %some : ...) outs(%rows : ...)
         }
+        %next = arith.addi %first, %size : index
+        scf.yield %next : index
       }
     }
-    %all = memref.load %found[%c1] : memref<2xi64>
-    %is_bad = arith.cmpi ne, %all, %c0_i64 : i64
+    %set = memref.load %flag[] : memref<i64>
+    %is_bad = arith.cmpi ne, %set, %c0_i64 : i64
     scf.if %is_bad {
-      ...
-      embedding.report_out_of_range %position, %index, %all of %num_rows,
+      %position, %index, %count, %n = scf.for ... // over %indices
+      embedding.report_out_of_range %position, %index, %count of %num_rows,
         "embedding.lookup: indices"
     }
     ```

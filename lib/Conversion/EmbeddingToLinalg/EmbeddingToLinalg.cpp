@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../../Utils/FoundIndices.h"
+#include "../../Utils/OutOfRange.h"
 #include "../Conversion.h"
 #include "embedding/Conversion/Passes.h"
 #include "embedding/IR/Embedding.h"
@@ -252,124 +252,34 @@ struct LookupToRowLoop : OpRewritePattern<LookupOp> {
 // FindOutOfRangeOp
 //===----------------------------------------------------------------------===//
 
-/// A loop that tells whether there is one, of a shape that LLVM vectorizes with
-/// two operations on a vector; and only if there is, a loop that counts and a
-/// search for the first one.
-static SmallVector<Value> find(OpBuilder &builder, Location loc, Value indices,
-                               Value numRows) {
-  Type i64 = builder.getI64Type();
-  Value none = arith::ConstantIntOp::create(builder, loc, 0, 64);
-  Value minusOne = arith::ConstantIntOp::create(builder, loc, -1, 64);
-  auto type = cast<ShapedType>(indices.getType());
-  // A position of none has no coordinates.
-  if (llvm::is_contained(type.getShape(), 0)) {
-    return {minusOne, none, none};
-  }
-  Type element = type.getElementType();
-  SmallVector<Value> sizes = getValueOrCreateConstantIndexOp(
-      builder, loc, getMixedSizes(builder, loc, indices));
-  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
-  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
-  SmallVector<Value> lowerBounds(sizes.size(), zero);
-  SmallVector<Value> steps(sizes.size(), one);
-
-  // Of a negative number of rows there is none.
-  Value limit = arith::MaxSIOp::create(builder, loc, numRows, zero);
-  // No index of 32 bits names more than 2^31 rows.
-  if (element.isInteger(32)) {
-    Value max = arith::ConstantIndexOp::create(builder, loc, int64_t(1) << 31);
-    limit = arith::MinUIOp::create(builder, loc, limit, max);
-  }
-  limit = arith::IndexCastOp::create(builder, loc, element, limit);
-  // Unsigned, a negative index is not less than the limit.
-  auto isOutOfRange = [&](OpBuilder &b, Value index) -> Value {
-    return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::uge, index,
-                                 limit);
-  };
-
-  // An index in range has no sign, and its difference to the limit has one.
-  // (In 32 bits 2^31 is -2^31, and every difference of an index to it has a
-  // sign.) The intersection of all such words has it if all are in range.
-  Value ones = arith::ConstantIntOp::create(builder, loc, element, -1);
-  scf::LoopNest looking = scf::buildLoopNest(
-      builder, loc, lowerBounds, sizes, steps, ones,
-      [&](OpBuilder &b, Location, ValueRange ivs, ValueRange args) {
-        Value index = loadElement(b, loc, indices, ivs);
-        Value difference = arith::SubIOp::create(b, loc, index, limit);
-        Value inverse = arith::XOrIOp::create(b, loc, index, ones);
-        Value signs = arith::AndIOp::create(b, loc, difference, inverse);
-        return scf::ValueVector{arith::AndIOp::create(b, loc, args[0], signs)};
-      });
-  Value noSign = arith::ConstantIntOp::create(builder, loc, element, 0);
-  Value found = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sge,
-                                      looking.results.front(), noSign);
-
-  auto count = [&](OpBuilder &b) -> Value {
-    return scf::buildLoopNest(
-               b, loc, lowerBounds, sizes, steps, none,
-               [&](OpBuilder &b, Location, ValueRange ivs, ValueRange args) {
-                 Value index = loadElement(b, loc, indices, ivs);
-                 Value increment = arith::ExtUIOp::create(
-                     b, loc, i64, isOutOfRange(b, index));
-                 return scf::ValueVector{
-                     arith::AddIOp::create(b, loc, args[0], increment)};
-               })
-        .results.front();
-  };
-
-  auto loadAt = [&](OpBuilder &b, Value flat) {
-    SmallVector<Value> position;
-    if (sizes.size() == 1)
-      position.push_back(flat);
-    else if (sizes.size() > 1)
-      llvm::append_range(position, affine::AffineDelinearizeIndexOp::create(
-                                       b, loc, flat, sizes)
-                                       .getResults());
-    return loadElement(b, loc, indices, position);
-  };
-  auto search = [&](OpBuilder &b, Location) {
-    Value total = count(b);
-    // There is one, so the loop ends.
-    auto loop = scf::WhileOp::create(
-        b, loc, TypeRange{b.getIndexType(), element}, zero,
-        [&](OpBuilder &b, Location, ValueRange args) {
-          Value index = loadAt(b, args[0]);
-          Value inRange = arith::CmpIOp::create(
-              b, loc, arith::CmpIPredicate::ult, index, limit);
-          scf::ConditionOp::create(b, loc, inRange, ValueRange{args[0], index});
-        },
-        [&](OpBuilder &b, Location, ValueRange args) {
-          Value next = arith::AddIOp::create(b, loc, args[0], one);
-          scf::YieldOp::create(b, loc, next);
-        });
-    Value position = arith::IndexCastOp::create(b, loc, i64, loop.getResult(0));
-    Value index = loop.getResult(1);
-    if (element != i64)
-      index = arith::ExtSIOp::create(b, loc, i64, index);
-    scf::YieldOp::create(b, loc, ValueRange{position, index, total});
-  };
-  return scf::IfOp::create(builder, loc, found, search,
-                           [&](OpBuilder &b, Location) {
-                             scf::YieldOp::create(
-                                 b, loc, ValueRange{minusOne, none, none});
-                           })
-      .getResults();
+/// Position, index and count of no index.
+static SmallVector<Value> findNone(LoopBuilder &b) {
+  return {b.i64(-1), b.i64(0), b.i64(0)};
 }
 
 namespace {
 
+/// A loop that tells whether there is one, and a search only if there is.
 struct FindOutOfRangeToLoops : OpRewritePattern<FindOutOfRangeOp> {
   using OpRewritePattern::OpRewritePattern;
 
   LogicalResult matchAndRewrite(FindOutOfRangeOp op,
                                 PatternRewriter &rewriter) const override {
-    rewriter.replaceOp(
-        op, find(rewriter, op.getLoc(), op.getIndices(), op.getNumRows()));
+    LoopBuilder b(op, rewriter);
+    // A loop over none would be a type of none.
+    if (llvm::is_contained(getShapedType(op.getIndices()).getShape(), 0)) {
+      rewriter.replaceOp(op, findNone(b));
+      return success();
+    }
+    OutOfRangeSearch search(b, op.getIndices(), op.getNumRows());
+    rewriter.replaceOp(op, b.choose(
+                               search.isAny(), [&] { return search.find(); },
+                               [&] { return findNone(b); }));
     return success();
   }
 };
 
-/// A check of many indices in memory is one of blocks, which are worth a thread
+/// Many indices in memory are looked at in blocks, which are worth a thread
 /// each. The parts of what is itself in parallel are not cut.
 struct FindOutOfRangeInBlocks : OpRewritePattern<FindOutOfRangeOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -383,7 +293,7 @@ struct FindOutOfRangeInBlocks : OpRewritePattern<FindOutOfRangeOp> {
     if (!type.isDynamicDim(0) && type.getDimSize(0) <= blockSize)
       return failure();
     LoopBuilder b(op, rewriter);
-    FoundIndices found(b);
+    OutOfRangeFlag flag(b);
     Value block = b.index(blockSize);
     Value size = b.value(
         embedding::getMixedSize(rewriter, op.getLoc(), op.getIndices(), 0));
@@ -393,21 +303,17 @@ struct FindOutOfRangeInBlocks : OpRewritePattern<FindOutOfRangeOp> {
           b, op.getIndices(), ArrayRef<OpFoldResult>{begin},
           ArrayRef<OpFoldResult>{b.min(block, b.sub(size, begin))},
           ArrayRef<OpFoldResult>{b.getIndexAttr(1)});
-      SmallVector<Value> outside = find(b, op.getLoc(), part, op.getNumRows());
-      b.ifTrue(b.cmp(arith::CmpIPredicate::ne, outside[2], b.i64(0)), [&] {
-        found.add(b, b.add(outside[0], b.toI64(begin)), outside[2]);
-      });
+      OutOfRangeSearch search(b, part, op.getNumRows());
+      b.ifTrue(search.isAny(), [&] { flag.set(b); });
     });
-    Value count = found.getCount(b);
-    rewriter.replaceOp(
-        op,
-        b.choose(
-            b.cmp(arith::CmpIPredicate::ne, count, b.i64(0)),
-            [&] {
-              auto [position, index] = found.getFirst(b, op.getIndices());
-              return SmallVector<Value>{position, index, count};
-            },
-            [&] { return SmallVector<Value>{b.i64(-1), b.i64(0), b.i64(0)}; }));
+    rewriter.replaceOp(op, b.choose(
+                               flag.isSet(b),
+                               [&] {
+                                 return OutOfRangeSearch(b, op.getIndices(),
+                                                         op.getNumRows())
+                                     .find();
+                               },
+                               [&] { return findNone(b); }));
     return success();
   }
 };
