@@ -42,18 +42,11 @@ static void addEmbeddingToLinalg(OpPassManager &pm,
   pm.addPass(createConvertEmbeddingToLinalgPass());
 }
 
-/// Whole vectors of a row that are moved by straight code.
-static constexpr int64_t kMaxUnrolledVectors = 16;
-
-/// Operations in a loop over rows that is made several: a row of more hides a
-/// question, and would take its time to compile.
-static constexpr int64_t kMaxUnswitchedOperations = 48;
-
 /// Upstream's unrolling, of loops over the vectors of short rows.
 static std::unique_ptr<Pass> createUnrollRowsPass() {
   std::unique_ptr<Pass> pass = affine::createLoopUnrollPass();
   std::string options = llvm::formatv(
-      "unroll-factor=-1 unroll-full-threshold={0}", kMaxUnrolledVectors);
+      "unroll-factor=-1 unroll-full-threshold={0}", cost::kMaxUnrolledVectors);
   (void)pass->initializeOptions(options,
                                 [](const Twine &error) -> LogicalResult {
                                   llvm::report_fatal_error(error);
@@ -97,7 +90,7 @@ static void addRowLowering(OpPassManager &pm,
     funcs.addPass(affine::createAffineScalarReplacementPass());
     // What is unswitched is small without the constants of unrolling.
     funcs.addPass(createCanonicalizerPass());
-    funcs.addPass(createUnswitchLoopsPass({kMaxUnswitchedOperations}));
+    funcs.addPass(createUnswitchLoopsPass({cost::kMaxUnswitchedOperations}));
   }
   funcs.addPass(createConvertLinalgToLoopsPass());
 }

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "../Utils/Results.h"
+#include "embedding/Target/CostModel.h"
 #include "embedding/Transforms/Passes.h"
 
 #include "mlir/Analysis/DataLayoutAnalysis.h"
@@ -27,9 +28,6 @@ namespace mlir::embedding {
 using namespace mlir;
 using namespace mlir::embedding;
 
-/// Stack that one allocation of a function may take.
-static constexpr int64_t kMaxStackBytes = 64 * 1024;
-
 /// Whether `op` takes so much stack that there may be none, or may take it.
 static bool mayExhaustStack(memref::AllocaOp op, const DataLayout &layout) {
   MemRefType type = op.getType();
@@ -37,7 +35,7 @@ static bool mayExhaustStack(memref::AllocaOp op, const DataLayout &layout) {
     return true;
   int64_t bytes = layout.getTypeSize(type.getElementType());
   for (int64_t size : type.getShape())
-    if (llvm::MulOverflow(bytes, size, bytes) || bytes > kMaxStackBytes)
+    if (llvm::MulOverflow(bytes, size, bytes) || bytes > cost::kMaxStackBytes)
       return !llvm::is_contained(type.getShape(), 0);
   return false;
 }

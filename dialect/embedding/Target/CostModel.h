@@ -99,6 +99,16 @@ inline constexpr int64_t kMaxStaticRowBytes = 64 * 1024;
 /// they then stay in the first-level cache in between.
 inline constexpr int64_t kStretchRows = 2048;
 
+/// Whole vectors of a row that are moved by straight code.
+inline constexpr int64_t kMaxUnrolledVectors = 16;
+
+/// Operations in a loop over rows that is made several: a row of more hides a
+/// question, and would take its time to compile.
+inline constexpr int64_t kMaxUnswitchedOperations = 48;
+
+/// Stack that one allocation of a function may take.
+inline constexpr int64_t kMaxStackBytes = 64 * 1024;
+
 /// Bytes of sums that are under way at once: they stay in registers, or at
 /// least in the first-level cache.
 inline constexpr int64_t kSumBytes = 1024;
