@@ -177,9 +177,13 @@ TEST(Requests, OfModules) {
 }
 
 TEST(Requests, AreWhole) {
-  CompileRequest request = {"a CPU", KernelSpec()};
-  std::string bytes = request.write();
-  for (size_t size = 0; size < bytes.size(); ++size)
-    EXPECT_FALSE(CompileRequest::read(bytes.substr(0, size))) << size;
-  EXPECT_FALSE(CompileRequest::read(bytes + "."));
+  for (const CompileRequest &request :
+       {CompileRequest{"a CPU", varySpec(0)[0]},
+        CompileRequest{"", ModuleSource{varyTarget()[0], "some IR"}}}) {
+    std::string bytes = request.write();
+    EXPECT_TRUE(CompileRequest::read(bytes));
+    for (size_t size = 0; size < bytes.size(); ++size)
+      EXPECT_FALSE(CompileRequest::read(bytes.substr(0, size))) << size;
+    EXPECT_FALSE(CompileRequest::read(bytes + "."));
+  }
 }
