@@ -216,6 +216,13 @@ TEST(Cache, OptionAgainstEnvironment) {
   lookupWith("");
   EXPECT_EQ(objectsIn(given.str()).size(), 1u);
   EXPECT_TRUE(objectsIn(named.str()).empty());
+  // Who names one wants that one, whether by an option or by the environment.
+  ASSERT_EQ(chmod(named.str().c_str(), 0777), 0);
+  EngineOptions options;
+  EmbeddingEngine *engine = nullptr;
+  EXPECT_EQ(embedding_engine_create(&options, &engine, nullptr),
+            EMBEDDING_UNTRUSTED);
+  EXPECT_EQ(engine, nullptr);
   if (before)
     setenv("EMBEDDING_CACHE_DIR", restored.c_str(), /*overwrite=*/1);
   else
@@ -607,7 +614,89 @@ TEST(Cache, TemporaryFiles) {
     EXPECT_FALSE(fs::exists(path));
 }
 
-// An object that has no room is not stored, and makes no room either.
+// What is no object of the cache's takes none of its room, and stays.
+TEST(Cache, OtherFiles) {
+  TemporaryDirectory directory;
+  auto cache = ObjectCache::open(directory.str(), 1000);
+  ASSERT_TRUE(bool(cache));
+  std::string prefix = directory.str() + "/";
+  std::vector<std::string> others;
+  for (const char *name : {".embobj", "a.embobj.old", "embobj", "tmp"}) {
+    others.push_back(prefix + name);
+    write(others.back(), std::string(2000, 'x'));
+  }
+  for (const char *name : {"a.embobj", "tmp-a"}) {
+    others.push_back(prefix + name);
+    fs::create_directory(others.back());
+    others.push_back(others.back() + "/file");
+    write(others.back(), std::string(2000, 'x'));
+    fs::last_write_time(prefix + name, fs::file_time_type::clock::now() -
+                                           std::chrono::hours(2));
+  }
+  write(prefix + "large", std::string(2000, 'x'));
+  fs::create_symlink(prefix + "large", prefix + "b.embobj");
+  others.push_back(prefix + "b.embobj");
+  for (const char *key : {"first", "second"})
+    EXPECT_TRUE(cache->insert(key, std::string(100, 'x')));
+  bool isRejected;
+  for (const char *key : {"first", "second"})
+    EXPECT_TRUE(cache->find(key, isRejected)) << key;
+  for (const std::string &path : others)
+    EXPECT_TRUE(fs::exists(path)) << path;
+}
+
+// The one that was used longest ago goes first, by whichever part of the time.
+TEST(Cache, OldestFirst) {
+  constexpr size_t kFileBytes = 100;
+  const std::string object(kFileBytes - sizeof(Footer) - 1, 'x');
+  // Seconds and nanoseconds of the last use of "a", "b" and "c"; which goes.
+  struct Case {
+    timespec used[3];
+    const char *oldest;
+  };
+  for (const auto &[used, oldest] :
+       {Case{{{100, 3}, {100, 2}, {100, 4}}, "b"},
+        Case{{{100, 2}, {100, 3}, {100, 4}}, "a"},
+        Case{{{100, 4}, {101, 3}, {99, 5}}, "c"}}) {
+    TemporaryDirectory directory;
+    auto cache = ObjectCache::open(directory.str(), 3 * kFileBytes);
+    ASSERT_TRUE(bool(cache));
+    const char *keys[] = {"a", "b", "c"};
+    for (int i = 0; i < 3; ++i) {
+      cache->insert(keys[i], object);
+      timespec times[] = {used[i], used[i]};
+      ASSERT_EQ(utimensat(AT_FDCWD, cache->getPath(keys[i]).c_str(), times, 0),
+                0);
+    }
+    // Of exactly the bound, all are there.
+    EXPECT_EQ(objectsIn(directory.str()).size(), 3u);
+    cache->insert("d", object);
+    for (const char *key : {"a", "b", "c", "d"})
+      EXPECT_EQ(fs::exists(cache->getPath(key)), std::string(key) != oldest)
+          << key << ", oldest " << oldest;
+  }
+}
+
+// Paths that begin where the process is. Where others may write, nothing is
+// created.
+TEST(Cache, RelativeDirectories) {
+  TemporaryDirectory directory;
+  EXPECT_TRUE(worksInChild([&] {
+    ASSERT_EQ(chdir(directory.str().c_str()), 0);
+    auto expectOpens = [&](const std::string &path) {
+      EXPECT_TRUE(bool(ObjectCache::open(path, 1000))) << path;
+      EXPECT_TRUE(fs::is_directory(directory.str() + "/" + path)) << path;
+    };
+    for (const char *path : {"one", "./two", "three/four", "five/", "."})
+      expectOpens(path);
+    ASSERT_EQ(chmod(directory.str().c_str(), 0777), 0);
+    for (const char *path : {"six", "./six", "six/seven"}) {
+      EXPECT_FALSE(bool(ObjectCache::open(path, 1000))) << path;
+      EXPECT_FALSE(fs::exists("six"));
+    }
+  }));
+}
+
 // Variables whose value is no absolute path are as if they were not set.
 TEST(Cache, DefaultDirectoryIsAbsolute) {
   std::map<std::string, std::optional<std::string>> before;
@@ -696,6 +785,7 @@ TEST(Cache, ObjectsBeyondTheLimit) {
   EXPECT_EQ(objectsIn(directory.str()).size(), 1u);
 }
 
+// An object that has no room is not stored, and makes no room either.
 TEST(Cache, LargeObjects) {
   TemporaryDirectory directory;
   auto cache = ObjectCache::open(directory.str(), 1000);

@@ -78,7 +78,6 @@ TEST(Engine, InvalidOptions) {
   embedding_engine_destroy(nullptr);
 }
 
-// Where null has no meaning it does no harm.
 // Beside the one that calls; by default as many as CPUs may run them.
 TEST(Engine, NumThreads) {
   auto countThreads = [] {
@@ -118,6 +117,7 @@ TEST(Engine, NumThreads) {
   ASSERT_EQ(sched_setaffinity(0, sizeof(all), &all), 0);
 }
 
+// Where null has no meaning it does no harm.
 TEST(Engine, NullArguments) {
   embedding_engine_options_init(nullptr, sizeof(EmbeddingEngineOptions));
   embedding_lookup_options_init(nullptr, sizeof(EmbeddingLookupOptions));
