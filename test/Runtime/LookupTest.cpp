@@ -528,7 +528,19 @@ TEST(Lookup, CallersAllocator) {
     EXPECT_EQ(heap.bytes, expected);
   }
   EXPECT_EQ(heap.live, 0);
+  // What needs no kernel says so too, and works without memory.
   heap.isExhausted = true;
+  TensorView tableView = table.view(), none(indices.data(), {0, 3}, {9, 2}),
+             noRows(out.data(), kFloat32, {0, 3, 3});
+  DLTensor dlTable = tableView.get(), dlNone = none.get(),
+           dlNoRows = noRows.get();
+  size_t bytes = 1;
+  EXPECT_EQ(embedding_lookup_workspace_size(engine.get(), &dlTable, &dlNone,
+                                            nullptr, &dlNoRows, &bytes,
+                                            nullptr),
+            EMBEDDING_OK);
+  EXPECT_EQ(bytes, 0u);
+  engine.lookup(tableView, none, noRows);
   try {
     engine.lookup(table.view(), strided, out.view());
     FAIL();

@@ -16,6 +16,7 @@
 #include "TrainingReference.h"
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <gmock/gmock.h>
 #include <map>
@@ -475,6 +476,52 @@ TEST(Operands, OverEachOther) {
   }
 }
 
+// Of single bytes, which meet in nothing but whole elements.
+TEST(Operands, BytesOverEachOther) {
+  Engine engine(uncached());
+  std::mt19937_64 random(13);
+  auto draw = [&](int64_t from, int64_t to) {
+    return from + static_cast<int64_t>(random() % (to - from + 1));
+  };
+  std::vector<int8_t> arena(400);
+  std::vector<int64_t> indices(3);
+  std::array<int, 2> counts{};
+  for (int trial = 0; trial < 3000; ++trial) {
+    // The table and the output.
+    std::array<std::vector<int64_t>, 2> strides;
+    std::array<std::set<int64_t>, 2> covered;
+    std::array<int64_t, 2> starts{};
+    for (int which : {0, 1}) {
+      int64_t step = draw(1, 4), sign = draw(0, 1) ? 1 : -1;
+      // Rows of the output lie behind each other.
+      int64_t rowStep = draw(which == 0 ? 0 : 3 * step + 1, 20);
+      strides[which] = {sign * rowStep, draw(0, 1) ? step : -step};
+      starts[which] = 200 + draw(-25, 25);
+      for (int64_t row = 0; row < 3; ++row)
+        for (int64_t column = 0; column < 4; ++column)
+          covered[which].insert(starts[which] + row * strides[which][0] +
+                                column * strides[which][1]);
+    }
+    bool isRefused = false;
+    for (int64_t address : covered[1])
+      isRefused |= covered[0].count(address) > 0;
+    auto view = [&](int which) {
+      return TensorView(arena.data() + starts[which], {3, 4}, strides[which]);
+    };
+    SCOPED_TRACE("trial " + std::to_string(trial));
+    if (isRefused)
+      EXPECT_THROW(
+          engine.lookup(view(0), TensorView(indices.data(), {3}), view(1)),
+          Error);
+    else
+      EXPECT_NO_THROW(
+          engine.lookup(view(0), TensorView(indices.data(), {3}), view(1)));
+    ++counts[isRefused];
+  }
+  EXPECT_GT(counts[0], 300);
+  EXPECT_GT(counts[1], 300);
+}
+
 TEST(Operands, OverThemselves) {
   Engine engine(uncached());
   std::vector<float> table(12), out(30);
@@ -579,12 +626,18 @@ std::vector<Defect> getDefects(const Operation &operation,
        [](DLTensor &tensor) { tensor.data = nullptr; }},
       {name + ": expected a shape, but got null",
        [](DLTensor &tensor) { tensor.shape = nullptr; }},
+      {name + ": expected at most 32 dimensions, but got -1",
+       [](DLTensor &tensor) { tensor.ndim = -1; }},
+      {name + ": expected at most 32 dimensions, but got 33",
+       [](DLTensor &tensor) { tensor.ndim = 33; }},
       {name + ": expected memory of the CPU or of an NVIDIA GPU, but got "
               "device type 8",
        [](DLTensor &tensor) { tensor.device.device_type = kDLMetal; },
        EMBEDDING_UNSUPPORTED},
       {name + ": expected a device_id of at least 0, but got -1",
-       [](DLTensor &tensor) { tensor.device = {kDLCUDA, -1}; }},
+       [](DLTensor &tensor) {
+         tensor.device = {kDLCUDA, -1};
+       }},
       {isFloat ? "float32x2" : "but got int64x2",
        [](DLTensor &tensor) { tensor.dtype.lanes = 2; }},
       {isFloat ? "int32" : "but got int16",
@@ -597,8 +650,9 @@ std::vector<Defect> getDefects(const Operation &operation,
     defects.push_back({"float16", withType(kFloat16)});
   for (DLDeviceType type : {kDLCUDA, kDLCUDAManaged})
     defects.push_back(
-        {": expected the device of indices, ",
-         [type](DLTensor &tensor) { tensor.device = {type, 1}; }});
+        {": expected the device of indices, ", [type](DLTensor &tensor) {
+           tensor.device = {type, 1};
+         }});
   if (operand.isWritten() && operand.shape.size() > 1)
     defects.push_back({name + ": expected elements that do not share memory "
                               "with each other",
@@ -776,6 +830,9 @@ public:
   }
 
   char *data() const { return start; }
+  void makeReadOnly() const {
+    EXPECT_EQ(mprotect(mapped + kPage, mappedBytes - 2 * kPage, PROT_READ), 0);
+  }
 
 private:
   static constexpr size_t kPage = 4096;
@@ -948,9 +1005,11 @@ private:
   std::map<int64_t, int64_t> counts;
 };
 
-/// Runs `operation` on operands at `edge`, whose elements are `step` apart.
+/// Runs `operation` on operands at `edge`, whose elements are `step` apart, and
+/// the first dimension `gap` more. What is only read cannot be written.
 void expectAtEdge(Engine &engine, const Operation &operation,
-                  const Problem &problem, Edge edge, int64_t step = 1) {
+                  const Problem &problem, Edge edge, int64_t step = 1,
+                  int64_t gap = 0) {
   std::mt19937_64 random(7);
   std::vector<Operand> operands = operation.getOperands(problem);
   std::vector<GuardedMemory> memory;
@@ -959,15 +1018,19 @@ void expectAtEdge(Engine &engine, const Operation &operation,
   for (const Operand &operand : operands) {
     at[operand.name] = placed.size();
     int64_t stride = operand.isCompact ? 1 : step;
-    int64_t count = operand.numElements();
     std::vector<int64_t> strides = Placed::getCompactStrides(operand);
     for (int64_t &each : strides)
       each *= stride;
-    memory.emplace_back(
-        count == 0 ? 0 : ((count - 1) * stride + 1) * operand.elementBytes(),
-        edge);
+    if (!operand.isCompact && !strides.empty())
+      strides[0] += gap;
+    int64_t reach = operand.numElements() == 0 ? 0 : 1;
+    for (size_t dim = 0; reach > 0 && dim < strides.size(); ++dim)
+      reach += (operand.shape[dim] - 1) * strides[dim];
+    memory.emplace_back(reach * operand.elementBytes(), edge);
     placed.emplace_back(operand, memory.back().data(), strides);
     placed.back().setBytes(drawBytes(operand, problem, random));
+    if (!operand.isWritten())
+      memory.back().makeReadOnly();
   }
   std::vector<std::vector<double>> before;
   for (const Placed &each : placed)
@@ -1020,7 +1083,7 @@ protected:
     return options;
   }
 
-  void expectAll(const Problem &problem, int64_t step = 1) {
+  void expectAll(const Problem &problem, int64_t step = 1, int64_t gap = 0) {
     for (Edge edge : {Edge::end, Edge::begin}) {
       heap.edge = edge;
       for (const Operation &operation : kOperations) {
@@ -1031,7 +1094,7 @@ protected:
                      ", N = " + std::to_string(problem.numIndices()) +
                      ", D = " + std::to_string(problem.rowLength) +
                      (edge == Edge::end ? ", end" : ", begin"));
-        expectAtEdge(engine, operation, problem, edge, step);
+        expectAtEdge(engine, operation, problem, edge, step, gap);
       }
     }
     EXPECT_TRUE(heap.live.empty());
@@ -1079,10 +1142,12 @@ TEST_P(AtTheEdge, OutOfRange) {
     }
 }
 
-// Elements that lie apart, and indices that are copied.
+// Elements that lie apart, and what is copied: indices, and rows that do not
+// lie at one stride.
 TEST_P(AtTheEdge, Strided) {
   expectAll({64, 5, {67}}, /*step=*/2);
   expectAll({128, 3, {5, 7}, kFloat64, kInt32}, /*step=*/3);
+  expectAll({64, 5, {4, 3}}, /*step=*/1, /*gap=*/6);
 }
 
 INSTANTIATE_TEST_SUITE_P(Lowerings, AtTheEdge,
