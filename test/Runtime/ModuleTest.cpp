@@ -15,6 +15,7 @@
 #include <gmock/gmock.h>
 #include <numeric>
 #include <optional>
+#include <set>
 #include <sys/resource.h>
 #include <thread>
 #include <unistd.h>
@@ -194,15 +195,15 @@ TEST(Module, TakesMasks) {
       EXPECT_EQ(isGreater[i], i > 7) << i;
     }
     module.call("bytes", {masks});
-    EXPECT_EQ(getMessage(
-                  [&] {
-                    TensorView bytes(mask.data(), {kSize});
-                    TensorView floats(a.data(), {kSize});
-                    module.call("choose", {bytes, floats, floats},
-                                {floats, masks});
-                  },
-                  EMBEDDING_INVALID_ARGUMENT),
-              "mask: expected bool, but got uint8");
+    EXPECT_EQ(
+        getMessage(
+            [&] {
+              TensorView bytes(mask.data(), {kSize});
+              TensorView floats(a.data(), {kSize});
+              module.call("choose", {bytes, floats, floats}, {floats, masks});
+            },
+            EMBEDDING_INVALID_ARGUMENT),
+        "mask: expected bool, but got uint8");
   }
 }
 
@@ -405,8 +406,9 @@ TEST(Module, TemporariesAreFewAllocations) {
               }),
               numRows == 200 ? 1 : 3);
   }
-  EXPECT_EQ(countAllocations(
-                [&] { module.call("renorm", {view(to, 200), list(input)}); }),
+  EXPECT_EQ(countAllocations([&] {
+              module.call("renorm", {view(to, 200), list(input)});
+            }),
             2);
   EXPECT_EQ(countAllocations([&] {
               module.call("coalesce",
@@ -671,11 +673,17 @@ func.func @f(%n: index) -> tensor<4xf32> {
 TEST(TensorViews, HaveAsManyStridesAsSizes) {
   float data[12] = {};
   EXPECT_NO_THROW(TensorView(data, {4, 3}, {3, 1}));
-  EXPECT_EQ(getMessage([&] { TensorView(data, {4, 3}, {3}); },
-                       EMBEDDING_INVALID_ARGUMENT),
+  EXPECT_EQ(getMessage(
+                [&] {
+                  TensorView(data, {4, 3}, {3});
+                },
+                EMBEDDING_INVALID_ARGUMENT),
             "expected as many strides as sizes, 2, but got 1");
-  EXPECT_EQ(getMessage([&] { TensorView(data, {6}, {1, 1}); },
-                       EMBEDDING_INVALID_ARGUMENT),
+  EXPECT_EQ(getMessage(
+                [&] {
+                  TensorView(data, {6}, {1, 1});
+                },
+                EMBEDDING_INVALID_ARGUMENT),
             "expected as many strides as sizes, 1, but got 2");
 }
 
@@ -728,6 +736,26 @@ TEST(Module, BadCalls) {
   EXPECT_EQ(getMessage([&] { module.call("hidden", {}); },
                        EMBEDDING_INVALID_ARGUMENT),
             "module: no function 'hidden'");
+  // Nothing where a value, a tensor or a result should be.
+  Module scaling(engine, "func.func @f(%x: i64, %t: tensor<2xi64>) -> i64 {\n"
+                         "  return %x : i64\n}");
+  int64_t x = 1, result = 2;
+  std::vector<int64_t> pair = {3, 4};
+  TensorView pairView(pair.data(), {2}), scalar(&result, {});
+  DLTensor dlPair = pairView.get(), dlScalar = scalar.get();
+  const void *all[] = {&x, &dlPair, &dlScalar};
+  for (auto [number, says] : {std::pair(0, "x: expected a value, but got null"),
+                              {1, "t: expected a tensor, but got null"},
+                              {2, "out: expected a tensor, but got null"}}) {
+    const void *given[] = {all[0], all[1], all[2]};
+    given[number] = nullptr;
+    EmbeddingStatus status;
+    EXPECT_EQ(
+        embedding_module_call(scaling.get(), "f", given, nullptr, &status),
+        EMBEDDING_INVALID_ARGUMENT);
+    EXPECT_STREQ(status.message, says);
+    EXPECT_EQ(result, 2);
+  }
   // The shape of a result is known behind the call alone.
   input[0] = 1;
   std::vector<float> two(4);
@@ -810,8 +838,11 @@ func.func @g(%a: tensor<?xf32>, %x: f32) -> (f32, tensor<?xf32>) {
     return int32_t(0);
   };
   auto failMaking = [&](const TensorView &m) {
-    return getMessage([&] { module.call("f", {view(4, 2), m}, {}, options); },
-                      EMBEDDING_INVALID_ARGUMENT);
+    return getMessage(
+        [&] {
+          module.call("f", {view(4, 2), m}, {}, options);
+        },
+        EMBEDDING_INVALID_ARGUMENT);
   };
   EXPECT_EQ(failMaking(view(0, 1)),
             "out0: expected memory apart from that of m");
@@ -849,13 +880,13 @@ func.func @all(%x: memref<?xi64>, %to: memref<1xi64>) {
 )mlir");
   int64_t to = 0;
   for (int repeat = 0; repeat < 3; ++repeat) {
-    EXPECT_EQ(getMessage(
-                  [&] {
-                    module.call("positive",
-                                {int64_t(-1), TensorView(&to, {1})});
-                  },
-                  EMBEDDING_INVALID_ARGUMENT),
-              "assertion failed: expected a positive number");
+    EXPECT_EQ(
+        getMessage(
+            [&] {
+              module.call("positive", {int64_t(-1), TensorView(&to, {1})});
+            },
+            EMBEDDING_INVALID_ARGUMENT),
+        "assertion failed: expected a positive number");
     EXPECT_EQ(to, 0);
   }
   module.call("positive", {int64_t(7), TensorView(&to, {1})});
@@ -867,8 +898,11 @@ func.func @all(%x: memref<?xi64>, %to: memref<1xi64>) {
   // What is behind the loop is not reached.
   values[0] = 5;
   values[999] = -1;
-  EXPECT_EQ(getMessage([&] { module.call("all", {all, done}); },
-                       EMBEDDING_INVALID_ARGUMENT),
+  EXPECT_EQ(getMessage(
+                [&] {
+                  module.call("all", {all, done});
+                },
+                EMBEDDING_INVALID_ARGUMENT),
             "assertion failed: in a loop");
   EXPECT_EQ(to, 1);
   values[999] = 1;
@@ -941,10 +975,14 @@ TEST(Module, BadIndicesAreToldAsByOperations) {
   const Case cases[] = {
       {"module:4:3: embedding.dense_grad: ",
        [&] { engine.denseGrad(gradView, inputView, toView); },
-       [&] { module.call("dense_grad", {gradView, inputView, toView}); }},
+       [&] {
+         module.call("dense_grad", {gradView, inputView, toView});
+       }},
       {"module:9:3: embedding.renorm: ",
        [&] { engine.renorm(toView, inputView, 0.5); },
-       [&] { module.call("renorm", {toView, inputView}); }},
+       [&] {
+         module.call("renorm", {toView, inputView});
+       }},
       {"module:22:3: embedding.coalesce: ",
        [&] {
          engine.coalesce(inputView, gradView, 4, rowsView, sumsView, &count);
@@ -1127,6 +1165,14 @@ TEST(Module, BadModules) {
   EXPECT_THAT(fail((deep + "f32>) {\n  return\n}").c_str()),
               HasSubstr("cannot be called from outside"));
   EXPECT_EQ(fail(""), "there is no public function");
+  // The first of two.
+  EXPECT_EQ(fail("func.func @f() -> index {\n"
+                 "  %0 = gpu.thread_id x\n"
+                 "  %1 = gpu.block_id x\n"
+                 "  %2 = arith.addi %0, %1 : index\n"
+                 "  return %2 : index\n}"),
+            "line 2, column 8: 'gpu.thread_id' op is left by the pipeline: no "
+            "conversion to the LLVM dialect takes it");
   auto *module = reinterpret_cast<EmbeddingModule *>(&deep);
   EXPECT_EQ(
       embedding_module_compile(engine.get(), "", 0, nullptr, &module, nullptr),
@@ -1215,6 +1261,16 @@ TEST(Module, RefusesDeepNesting) {
                             repeat("[", 900) + repeat("]", 900) +
                             "} {\n  return %x : i64\n}");
   EXPECT_EQ(module.functions().size(), 1u);
+  // What is in strings and comments, or closed before, is in nothing.
+  std::string many = repeat("[", 2000);
+  for (const std::string &text :
+       {R"("\")" + many + R"(\\" // )" + many, R"("\22" // \" )" + many,
+        "\"" + many + "\"", repeat("[], ", 2000) + "1",
+        repeat("-1, ", 2000) + "1"})
+    EXPECT_NO_THROW(Module(engine, "func.func @f(%x: i64) -> i64 attributes {"
+                                   "a = [" +
+                                       text + "\n]} {\n  return %x : i64\n}"))
+        << text.substr(0, 20);
 }
 
 // LLVM aborts over what another target has, and not this process.
@@ -1342,12 +1398,13 @@ TEST(Module, IsKeptOnDisk) {
 namespace {
 
 /// The instructions of the module that an engine with `options` has compiled.
-std::string disassemble(EngineOptions options) {
+std::string disassemble(EngineOptions options,
+                        const std::function<void(Engine &)> &compile) {
   TemporaryDirectory directory;
   std::string path = directory.str();
   options.cache_dir = path.c_str();
   Engine engine(options);
-  Module module(engine, kFunctions);
+  compile(engine);
   std::string bytes;
   for (const auto &file : std::filesystem::directory_iterator(path)) {
     std::ifstream stream(file.path(), std::ios::binary);
@@ -1368,12 +1425,22 @@ std::string disassemble(EngineOptions options) {
 
 // What tests compare with is lowered element by element.
 TEST(Module, NaiveModules) {
-  EngineOptions options = uncached();
-  EXPECT_THAT(disassemble(options), HasSubstr("prefetch"));
-  options.lowering = EMBEDDING_LOWERING_NAIVE;
-  std::string naive = disassemble(options);
-  EXPECT_THAT(naive, HasSubstr("ret"));
-  EXPECT_THAT(naive, testing::Not(HasSubstr("prefetch")));
+  std::vector<float> table(128, 1), out(64);
+  int64_t index = 0;
+  const std::function<void(Engine &)> compilations[] = {
+      [](Engine &engine) { Module module(engine, kFunctions); },
+      [&](Engine &engine) {
+        engine.lookup(TensorView(table.data(), {2, 64}),
+                      TensorView(&index, {1}), TensorView(out.data(), {1, 64}));
+      }};
+  for (const auto &compile : compilations) {
+    EngineOptions options = uncached();
+    EXPECT_THAT(disassemble(options, compile), HasSubstr("prefetch"));
+    options.lowering = EMBEDDING_LOWERING_NAIVE;
+    std::string naive = disassemble(options, compile);
+    EXPECT_THAT(naive, HasSubstr("ret"));
+    EXPECT_THAT(naive, testing::Not(HasSubstr("prefetch")));
+  }
 }
 
 // Whichever threads want it, and whoever else has it.
@@ -1527,6 +1594,36 @@ TEST(Module, LengthsOfRowsAreCompiledOnce) {
                            EMBEDDING_INVALID_ARGUMENT),
                 HasSubstr("embedding.dense_grad: expected dimension 1 of "));
   EXPECT_EQ(engine.statistics().kernels_compiled, 3);
+}
+
+// All of them count, whichever changes.
+TEST(Module, LengthsOfRowsOfTwoTables) {
+  Engine engine(uncached());
+  Module module(engine, R"mlir(
+func.func @two(%a: memref<?x?xf32>, %b: memref<?x?xf32>, %input: memref<?xi64>,
+               %to_a: memref<?x?xf32>, %to_b: memref<?x?xf32>) {
+  embedding.lookup ins(%a, %input : memref<?x?xf32>, memref<?xi64>)
+      outs(%to_a : memref<?x?xf32>)
+  embedding.lookup ins(%b, %input : memref<?x?xf32>, memref<?xi64>)
+      outs(%to_b : memref<?x?xf32>)
+  return
+}
+)mlir");
+  int64_t made = 1, index = 1;
+  std::set<std::pair<int64_t, int64_t>> known;
+  for (auto [a, b] :
+       {std::pair(3, 4), {3, 5}, {4, 4}, {4, 3}, {3, 4}, {4, 4}}) {
+    SCOPED_TRACE(std::to_string(a) + " and " + std::to_string(b));
+    std::vector<float> tableA(2 * a, 1), tableB(2 * b, 2), toA(a), toB(b);
+    module.call("two", {TensorView(tableA.data(), {2, a}),
+                        TensorView(tableB.data(), {2, b}),
+                        TensorView(&index, {1}), TensorView(toA.data(), {1, a}),
+                        TensorView(toB.data(), {1, b})});
+    EXPECT_EQ(toA, std::vector<float>(a, 1));
+    EXPECT_EQ(toB, std::vector<float>(b, 2));
+    made += known.insert({a, b}).second;
+    EXPECT_EQ(engine.statistics().kernels_compiled, made);
+  }
 }
 
 // Who calls with ever new lengths gets the code for any length in the end.
