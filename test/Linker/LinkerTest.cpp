@@ -11,6 +11,7 @@
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/MLIRContext.h"
 
+#include "llvm/Object/ObjectFile.h"
 #include "llvm/Support/CommandLine.h"
 
 #include <cstdlib>
@@ -72,6 +73,19 @@ TEST(Linker, LeavesTheProcessAlone) {
     EXPECT_EQ(errorOf(object), "");
   EXPECT_EQ(number, 7);
   EXPECT_EQ(number.getNumOccurrences(), 1);
+}
+
+// What is linked comes by a pipe, in pieces.
+TEST(Linker, LargeObjects) {
+  MLIRContext context(MLIRContext::Threading::DISABLED);
+  ObjectFile object =
+                 compile("const char large[3000001] = {1, [3000000] = 2};"),
+             linked;
+  ASSERT_TRUE(succeeded(linkToHost(UnknownLoc::get(&context), object, linked)));
+  auto file = llvm::object::ObjectFile::createObjectFile(
+      llvm::MemoryBufferRef(StringRef(linked.data(), linked.size()), "linked"));
+  ASSERT_TRUE(bool(file)) << llvm::toString(file.takeError());
+  EXPECT_GT(linked.size(), 3000001u);
 }
 
 // All that is missing is named, also where lld would stop and end the process.

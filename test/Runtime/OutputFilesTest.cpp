@@ -47,6 +47,16 @@ protected:
   OutputFilesTest() : work(directory.str()) {
     std::ofstream(work / "old") << "old";
   }
+  // Whatever became of the outputs, no file of theirs is open.
+  ~OutputFilesTest() override {
+    files.reset();
+    EXPECT_EQ(countOpenFiles(), numOpenFiles);
+  }
+
+  static int countOpenFiles() {
+    return static_cast<int>(
+        std::distance(fs::directory_iterator("/proc/self/fd"), {}));
+  }
 
   void add(const char *name) {
     EXPECT_EQ(messageOf(files->add((work / name).string())), "no error");
@@ -60,6 +70,7 @@ protected:
     return names;
   }
 
+  int numOpenFiles = countOpenFiles();
   TemporaryDirectory directory;
   fs::path work;
   std::optional<OutputFiles> files{std::in_place};

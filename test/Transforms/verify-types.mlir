@@ -2,7 +2,9 @@
 
 // The largest that there may be.
 func.func @fine(%a: memref<1152921504606846975xf64>, %b: i8388608, %c: vector<16x256xf32>,
-                %d: memref<?x?xf32, strided<[2305843009213693950, 1]>>, %e: tensor<0x5xf32>) {
+                %d: memref<?x?xf32, strided<[2305843009213693950, 1]>>, %e: tensor<0x5xf32>,
+                %f: memref<1152921504606846975xcomplex<f32>>,
+                %g: memref<1152921504606846975xvector<2xf32>>, %h: memref<4611686018427387903xi9>) {
   %0 = arith.constant dense<1.0> : tensor<268435456xf32>
   return
 }
@@ -11,6 +13,22 @@ func.func @fine(%a: memref<1152921504606846975xf64>, %b: i8388608, %c: vector<16
 
 // expected-error @below {{expected types with fewer than 2^63 bytes, but got 'memref<1152921504606846976xf64>'}}
 func.func @bytes(%a: memref<1152921504606846976xf64>) { return }
+
+// -----
+
+// Each element has so many bytes, the last of them in part.
+// expected-error @below {{expected types with fewer than 2^63 bytes, but got 'memref<1152921504606846976xcomplex<f32>>'}}
+func.func @complex(%a: memref<1152921504606846976xcomplex<f32>>) { return }
+
+// -----
+
+// expected-error @below {{expected types with fewer than 2^63 bytes, but got 'memref<1152921504606846976xvector<2xf32>>'}}
+func.func @vectors(%a: memref<1152921504606846976xvector<2xf32>>) { return }
+
+// -----
+
+// expected-error @below {{expected types with fewer than 2^63 bytes, but got 'memref<4611686018427387904xi9>'}}
+func.func @bits(%a: memref<4611686018427387904xi9>) { return }
 
 // -----
 

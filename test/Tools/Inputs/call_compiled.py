@@ -122,6 +122,15 @@ if on_device:
     assert library.functions.compiled_synchronize(99, None, ctypes.byref(status)) != OK
     assert b"cuDeviceGet" in status.message, status.message
 
+    # All of a call is on one GPU, and the results are looked at first.
+    for moved, message in ((0, "table: expected GPU 0, as of out, but got GPU 1"),
+                           (1, ": expected GPU 0, as of table, but got GPU 1"),
+                           (2, "table: expected GPU 1, as of out, but got GPU 0")):
+        tensors = [machine.tensor(array) for array in (
+            table, np.zeros((2, 3), np.int32), np.zeros((2, 3, 8), np.float32))]
+        tensors[moved].device_id = 1
+        fail(INVALID_ARGUMENT, message, "result", *tensors)
+
     on_host = Host().tensor(table)
     fail(INVALID_ARGUMENT, "table: expected memory of a GPU", "lookup", on_host,
          indices, out)
