@@ -195,15 +195,15 @@ TEST(Module, TakesMasks) {
       EXPECT_EQ(isGreater[i], i > 7) << i;
     }
     module.call("bytes", {masks});
-    EXPECT_EQ(
-        getMessage(
-            [&] {
-              TensorView bytes(mask.data(), {kSize});
-              TensorView floats(a.data(), {kSize});
-              module.call("choose", {bytes, floats, floats}, {floats, masks});
-            },
-            EMBEDDING_INVALID_ARGUMENT),
-        "mask: expected bool, but got uint8");
+    EXPECT_EQ(getMessage(
+                  [&] {
+                    TensorView bytes(mask.data(), {kSize});
+                    TensorView floats(a.data(), {kSize});
+                    module.call("choose", {bytes, floats, floats},
+                                {floats, masks});
+                  },
+                  EMBEDDING_INVALID_ARGUMENT),
+              "mask: expected bool, but got uint8");
   }
 }
 
@@ -406,9 +406,8 @@ TEST(Module, TemporariesAreFewAllocations) {
               }),
               numRows == 200 ? 1 : 3);
   }
-  EXPECT_EQ(countAllocations([&] {
-              module.call("renorm", {view(to, 200), list(input)});
-            }),
+  EXPECT_EQ(countAllocations(
+                [&] { module.call("renorm", {view(to, 200), list(input)}); }),
             2);
   EXPECT_EQ(countAllocations([&] {
               module.call("coalesce",
@@ -673,17 +672,11 @@ func.func @f(%n: index) -> tensor<4xf32> {
 TEST(TensorViews, HaveAsManyStridesAsSizes) {
   float data[12] = {};
   EXPECT_NO_THROW(TensorView(data, {4, 3}, {3, 1}));
-  EXPECT_EQ(getMessage(
-                [&] {
-                  TensorView(data, {4, 3}, {3});
-                },
-                EMBEDDING_INVALID_ARGUMENT),
+  EXPECT_EQ(getMessage([&] { TensorView(data, {4, 3}, {3}); },
+                       EMBEDDING_INVALID_ARGUMENT),
             "expected as many strides as sizes, 2, but got 1");
-  EXPECT_EQ(getMessage(
-                [&] {
-                  TensorView(data, {6}, {1, 1});
-                },
-                EMBEDDING_INVALID_ARGUMENT),
+  EXPECT_EQ(getMessage([&] { TensorView(data, {6}, {1, 1}); },
+                       EMBEDDING_INVALID_ARGUMENT),
             "expected as many strides as sizes, 1, but got 2");
 }
 
@@ -838,11 +831,8 @@ func.func @g(%a: tensor<?xf32>, %x: f32) -> (f32, tensor<?xf32>) {
     return int32_t(0);
   };
   auto failMaking = [&](const TensorView &m) {
-    return getMessage(
-        [&] {
-          module.call("f", {view(4, 2), m}, {}, options);
-        },
-        EMBEDDING_INVALID_ARGUMENT);
+    return getMessage([&] { module.call("f", {view(4, 2), m}, {}, options); },
+                      EMBEDDING_INVALID_ARGUMENT);
   };
   EXPECT_EQ(failMaking(view(0, 1)),
             "out0: expected memory apart from that of m");
@@ -880,13 +870,13 @@ func.func @all(%x: memref<?xi64>, %to: memref<1xi64>) {
 )mlir");
   int64_t to = 0;
   for (int repeat = 0; repeat < 3; ++repeat) {
-    EXPECT_EQ(
-        getMessage(
-            [&] {
-              module.call("positive", {int64_t(-1), TensorView(&to, {1})});
-            },
-            EMBEDDING_INVALID_ARGUMENT),
-        "assertion failed: expected a positive number");
+    EXPECT_EQ(getMessage(
+                  [&] {
+                    module.call("positive",
+                                {int64_t(-1), TensorView(&to, {1})});
+                  },
+                  EMBEDDING_INVALID_ARGUMENT),
+              "assertion failed: expected a positive number");
     EXPECT_EQ(to, 0);
   }
   module.call("positive", {int64_t(7), TensorView(&to, {1})});
@@ -898,11 +888,8 @@ func.func @all(%x: memref<?xi64>, %to: memref<1xi64>) {
   // What is behind the loop is not reached.
   values[0] = 5;
   values[999] = -1;
-  EXPECT_EQ(getMessage(
-                [&] {
-                  module.call("all", {all, done});
-                },
-                EMBEDDING_INVALID_ARGUMENT),
+  EXPECT_EQ(getMessage([&] { module.call("all", {all, done}); },
+                       EMBEDDING_INVALID_ARGUMENT),
             "assertion failed: in a loop");
   EXPECT_EQ(to, 1);
   values[999] = 1;
@@ -975,14 +962,10 @@ TEST(Module, BadIndicesAreToldAsByOperations) {
   const Case cases[] = {
       {"module:4:3: embedding.dense_grad: ",
        [&] { engine.denseGrad(gradView, inputView, toView); },
-       [&] {
-         module.call("dense_grad", {gradView, inputView, toView});
-       }},
+       [&] { module.call("dense_grad", {gradView, inputView, toView}); }},
       {"module:9:3: embedding.renorm: ",
        [&] { engine.renorm(toView, inputView, 0.5); },
-       [&] {
-         module.call("renorm", {toView, inputView});
-       }},
+       [&] { module.call("renorm", {toView, inputView}); }},
       {"module:22:3: embedding.coalesce: ",
        [&] {
          engine.coalesce(inputView, gradView, 4, rowsView, sumsView, &count);

@@ -635,9 +635,7 @@ std::vector<Defect> getDefects(const Operation &operation,
        [](DLTensor &tensor) { tensor.device.device_type = kDLMetal; },
        EMBEDDING_UNSUPPORTED},
       {name + ": expected a device_id of at least 0, but got -1",
-       [](DLTensor &tensor) {
-         tensor.device = {kDLCUDA, -1};
-       }},
+       [](DLTensor &tensor) { tensor.device = {kDLCUDA, -1}; }},
       {isFloat ? "float32x2" : "but got int64x2",
        [](DLTensor &tensor) { tensor.dtype.lanes = 2; }},
       {isFloat ? "int32" : "but got int16",
@@ -650,9 +648,8 @@ std::vector<Defect> getDefects(const Operation &operation,
     defects.push_back({"float16", withType(kFloat16)});
   for (DLDeviceType type : {kDLCUDA, kDLCUDAManaged})
     defects.push_back(
-        {": expected the device of indices, ", [type](DLTensor &tensor) {
-           tensor.device = {type, 1};
-         }});
+        {": expected the device of indices, ",
+         [type](DLTensor &tensor) { tensor.device = {type, 1}; }});
   if (operand.isWritten() && operand.shape.size() > 1)
     defects.push_back({name + ": expected elements that do not share memory "
                               "with each other",
