@@ -11,7 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../Utils/LoopBuilder.h"
+#include "../Utils/RowMath.h"
 
 using namespace mlir;
 using namespace mlir::embedding;
@@ -121,8 +121,8 @@ DenseGradOp::decomposeOperation(OpBuilder &builder) {
     return b.finish(getGradTable());
   Groups groups(b, *this, getOutOfRange());
   return b.finish(b.move<ReduceOp>(
-      getGradTable(), groups.rows, getGradOutput(), groups.positions,
-      groups.offsets, groups.count, getGradTable(), getScaleGradByFreq()));
+      getGradTable(), groups.rows, groups.positions, groups.offsets,
+      groups.count, getGradOutput(), getGradTable(), getScaleGradByFreq()));
 }
 
 /// coalesce -> group, reduce into a list.
@@ -130,10 +130,26 @@ FailureOr<SmallVector<Value>>
 CoalesceOp::decomposeOperation(OpBuilder &builder) {
   MoveBuilder b(*this, builder);
   Groups groups(b, *this, getOutOfRange(), getRows(), getNnz());
-  SmallVector<Value> sums = b.move<ReduceOp>(
-      getSums(), /*rows=*/Value(), getValues(), groups.positions,
-      groups.offsets, groups.count, getSums());
+  SmallVector<Value> sums =
+      b.move<ReduceOp>(getSums(), /*rows=*/Value(), groups.positions,
+                       groups.offsets, groups.count, getValues(), getSums());
   return b.finish({groups.rows, sums[0], groups.count});
+}
+
+/// bag -> reduce; that of the greatest elements is a move of its own.
+FailureOr<SmallVector<Value>> BagOp::decomposeOperation(OpBuilder &builder) {
+  // Checks are taken out before.
+  if (getMode() == BagMode::max || getOutOfRange() == OutOfRange::check ||
+      checksOffsets())
+    return failure();
+  MoveBuilder b(*this, builder);
+  return b.finish(b.move<ReduceOp>(
+      getOut(), /*rows=*/Value(), /*positions=*/Value(), getIndices(),
+      getWeights(), getOffsets(), /*count=*/Value(), getPaddingRow(b, *this),
+      getTable(), getOut(), /*scale_by_length=*/false,
+      /*mean=*/getMode() == BagMode::mean,
+      /*exclude_last_offset=*/getOffsets() && !getIncludeLastOffset(),
+      getOutOfRange()));
 }
 
 /// What moves single rows, scaled by frequency -> group, inverse frequencies,

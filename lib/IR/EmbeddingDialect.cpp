@@ -295,6 +295,17 @@ LogicalResult FindOutOfRangeOp::fold(FoldAdaptor adaptor,
 }
 
 //===----------------------------------------------------------------------===//
+// FindInvalidOffsetOp
+//===----------------------------------------------------------------------===//
+
+void FindInvalidOffsetOp::getEffects(
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
+        &effects) {
+  if (isa<MemRefType>(getOffsets().getType()))
+    effects.emplace_back(MemoryEffects::Read::get(), &getOffsetsMutable());
+}
+
+//===----------------------------------------------------------------------===//
 // ReportOutOfRangeOp
 //===----------------------------------------------------------------------===//
 

@@ -43,6 +43,32 @@ LogicalResult ReduceOp::verify() {
   if (values.getElementType() != expected)
     return emitOpError("expected elements of values to be those of sums, ")
            << expected << ", but got " << values.getElementType();
+  if (getOutOfRange() == OutOfRange::check)
+    return emitOpError("expected out_of_range not to be check");
+  if (!getPositions() && !getIndices())
+    return emitOpError("expected positions or indices");
+  if (getRows() && !getCount())
+    return emitOpError("expected a count with rows");
+  if (getIndices() && values.getRank() != 2)
+    return emitOpError("expected values to have rank 2 with indices, but got ")
+           << values;
+  if (!getOffsets() &&
+      (!getIndices() || getPositions() || getCount() ||
+       getExcludeLastOffset() || getShapedType(getIndices()).getRank() != 2))
+    return emitOpError("expected offsets, or without them and what belongs to "
+                       "them indices of rank 2");
+  if (getWeights()) {
+    ShapedType weights = getShapedType(getWeights());
+    Type element = weights.getElementType();
+    if (element != expected && element != getAccumulatorType(expected))
+      return emitOpError("expected elements of weights to be those of values, ")
+             << expected << ", or " << getAccumulatorType(expected)
+             << ", but got " << element;
+    int64_t rank = getIndices() ? getShapedType(getIndices()).getRank() : 1;
+    if (weights.getRank() != rank)
+      return emitOpError("expected weights to have rank ")
+             << rank << ", but got " << weights;
+  }
   return verifySizes(*this, embedding::getSizeRelations(*this));
 }
 

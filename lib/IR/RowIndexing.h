@@ -33,6 +33,8 @@ OutOfRangeIndices findOutOfRange(DenseIntElementsAttr indices, int64_t numRows);
 
 /// Creates the check of `op` alone; returns what it found.
 FindOutOfRangeOp createCheck(OpBuilder &builder, RowIndexingOpInterface op);
+/// The same for the offsets of bags.
+FindInvalidOffsetOp createOffsetsCheck(OpBuilder &builder, BagOp op);
 
 LogicalResult verifyPaddingIdx(Operation *op, std::optional<int64_t> paddingIdx,
                                std::optional<int64_t> numRows);
@@ -48,10 +50,20 @@ template <typename OpTy>
 using GetDynamicPaddingIdx =
     decltype(std::declval<OpTy &>().getDynamicPaddingIdx());
 template <typename OpTy>
+using GetScaleGradByFreq =
+    decltype(std::declval<OpTy &>().getScaleGradByFreq());
+template <typename OpTy>
 using GetWeights = decltype(std::declval<OpTy &>().getWeights());
+
+/// Verifies what of a bag its description does not say.
+LogicalResult verifyBag(BagOp op);
 
 /// Verifies operands, and those attributes that `op` has.
 template <typename OpTy> LogicalResult verifyRowIndexing(OpTy op) {
+  if constexpr (std::is_same_v<OpTy, BagOp>) {
+    if (failed(verifyBag(op)))
+      return failure();
+  }
   if (failed(verifyOperands(op)))
     return failure();
   if constexpr (llvm::is_detected<GetDynamicMaxNorm, OpTy>::value) {
@@ -69,7 +81,8 @@ template <typename OpTy> LogicalResult verifyRowIndexing(OpTy op) {
       return op.emitOpError(
           "expected padding_idx to be either a number or a value");
   }
-  if constexpr (llvm::is_detected<GetWeights, OpTy>::value) {
+  if constexpr (llvm::is_detected<GetWeights, OpTy>::value &&
+                llvm::is_detected<GetScaleGradByFreq, OpTy>::value) {
     if (op.getWeights() && op.getScaleGradByFreq())
       return op.emitOpError(
           "expected either weights or scale_grad_by_freq, which makes them");

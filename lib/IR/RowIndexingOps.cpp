@@ -34,9 +34,11 @@ static void forEachTensor(RowIndexingOpInterface op, const Visit &visit) {
 }
 
 MutableOperandRange embedding::detail::getDestinations(Operation *op) {
-  unsigned numDestinations =
-      llvm::count_if(cast<RowIndexingOpInterface>(op).getDescription(),
-                     [](const OperandDesc &desc) { return desc.isWritten(); });
+  auto indexing = cast<RowIndexingOpInterface>(op);
+  unsigned numDestinations = 0;
+  for (auto [number, desc] : llvm::enumerate(indexing.getDescription()))
+    if (desc.isWritten())
+      numDestinations += indexing.getDescribedOperands(number).size();
   return {op, op->getNumOperands() - numDestinations, numDestinations};
 }
 
@@ -125,7 +127,9 @@ static LogicalResult verifyElements(RowIndexingOpInterface op,
   if (desc.elements == Elements::fixedWidth && !hasFixedWidth(element))
     return op->emitOpError("expected elements of ")
            << desc.name << " to have a fixed width, but got " << element;
-  if (!desc.hasRows() && desc.elements != Elements::accumulators)
+  if (desc.elements != Elements::fixedWidth &&
+      desc.elements != Elements::floats &&
+      desc.elements != Elements::accumulators)
     return success();
   const OperationDesc &operation = op.getDescription();
   Type expected =
@@ -190,7 +194,8 @@ embedding::reifyDestinations(RowIndexingOpInterface op, OpBuilder &builder,
   SmallVector<SizeRelation> relations = getSizeRelations(op);
   auto reify = [&](Value destination, int64_t dim) -> OpFoldResult {
     const auto *relation = llvm::find_if(relations, [&](const SizeRelation &r) {
-      return r.operand == destination && r.dim == dim && r.otherDim;
+      return r.operand == destination && r.dim == dim && r.otherDim &&
+             r.more == 0;
     });
     if (getShapedType(destination).isDynamicDim(dim) &&
         relation != relations.end())
@@ -219,7 +224,8 @@ void embedding::getRowIndexingEffects(
     if (desc.isWritten())
       effects.emplace_back(MemoryEffects::Write::get(), &operand);
   });
-  if (op.getOutOfRange() == OutOfRange::check)
+  auto bag = dyn_cast<BagOp>(*op);
+  if (op.getOutOfRange() == OutOfRange::check || (bag && bag.checksOffsets()))
     effects.emplace_back(MemoryEffects::Write::get(), OutOfRangeReport::get());
 }
 
@@ -229,6 +235,9 @@ embedding::getRowIndexingSpeculatability(RowIndexingOpInterface op) {
   // `check` could report what the program never looks up.
   OutOfRange mode = op.getOutOfRange();
   bool isTotal = mode == OutOfRange::clamp || mode == OutOfRange::zero;
+  // The same goes for offsets.
+  if (auto bag = dyn_cast<BagOp>(*op))
+    isTotal &= !bag.getOffsets();
   return op->getNumResults() > 0 && isTotal ? Speculation::Speculatable
                                             : Speculation::NotSpeculatable;
 }
@@ -332,8 +341,11 @@ template <typename OpTy> struct FoldTensorCasts : OpRewritePattern<OpTy> {
 /// Adds the patterns that any operation with indices has.
 template <typename OpTy>
 static void addRowIndexingPatterns(RewritePatternSet &patterns) {
-  patterns.add<AssumeConstantIndicesInRange<OpTy>, ReduceToCheckIfDead<OpTy>,
-               FoldTensorCasts<OpTy>>(patterns.getContext());
+  patterns.add<AssumeConstantIndicesInRange<OpTy>, FoldTensorCasts<OpTy>>(
+      patterns.getContext());
+  // The check of bags is one of offsets too, and not of all indices.
+  if constexpr (!std::is_same_v<OpTy, BagOp>)
+    patterns.add<ReduceToCheckIfDead<OpTy>>(patterns.getContext());
   if constexpr (llvm::is_detected<GetPaddingIdx, OpTy>::value)
     patterns.add<NormalizePaddingIdx<OpTy>>(patterns.getContext());
 }
@@ -397,6 +409,60 @@ void LookupOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
                                            MLIRContext *context) {
   addRowIndexingPatterns<LookupOp>(patterns);
   patterns.add<EraseEmptyLookup>(context);
+}
+
+//===----------------------------------------------------------------------===//
+// BagOp
+//===----------------------------------------------------------------------===//
+
+FindInvalidOffsetOp embedding::createOffsetsCheck(OpBuilder &builder,
+                                                  BagOp op) {
+  Location loc = op.getLoc();
+  Value numIndices = getValueOrCreateConstantIndexOp(
+      builder, loc, getMixedSize(builder, loc, op.getIndices(), /*dim=*/0));
+  auto found =
+      FindInvalidOffsetOp::create(builder, loc, op.getOffsets(), numIndices);
+  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+  Value limit = arith::AddIOp::create(builder, loc, numIndices, one);
+  ReportOutOfRangeOp::create(
+      builder, loc, found.getPosition(), found.getOffset(), found.getCount(),
+      limit,
+      builder.getStringAttr(
+          op->getName().getStringRef() +
+          ": offsets, which begin with 0 and never decrease"));
+  return found;
+}
+
+LogicalResult embedding::verifyBag(BagOp op) {
+  ShapedType indices = getShapedType(op.getIndices());
+  int64_t expectedRank = op.getOffsets() ? 1 : 2;
+  if (indices.getRank() != expectedRank)
+    return op.emitOpError("expected indices to have rank ")
+           << expectedRank << (op.getOffsets() ? " with" : " without")
+           << " offsets, but got " << indices;
+  if (op.getWeights() && op.getMode() != BagMode::sum)
+    return op.emitOpError("expected no weights in mode ")
+           << stringifyBagMode(op.getMode());
+  if (op.getWinners() && op.getMode() != BagMode::max)
+    return op.emitOpError("expected no winners in mode ")
+           << stringifyBagMode(op.getMode());
+  if (!op.getOffsets()) {
+    if (op.getIncludeLastOffset() || op.getAssumeOffsets())
+      return op.emitOpError("expected offsets with ")
+             << (op.getIncludeLastOffset() ? "include_last_offset"
+                                           : "assume_offsets");
+    return success();
+  }
+  if (op.getIncludeLastOffset() &&
+      getShapedType(op.getOffsets()).getShape() == ArrayRef<int64_t>{0})
+    return op.emitOpError("expected offsets to have at least one element with "
+                          "include_last_offset");
+  return success();
+}
+
+void BagOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                        MLIRContext *) {
+  addRowIndexingPatterns<BagOp>(patterns);
 }
 
 //===----------------------------------------------------------------------===//

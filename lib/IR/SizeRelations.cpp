@@ -39,6 +39,21 @@ bool SizeRelation::isPossible() const {
       verifyCompatibleShape({getStaticSize()}, {getStaticExpected()}));
 }
 
+/// That `dim` of `operand` is the number of bags of `op`.
+static SizeRelation getBagRelation(RowIndexingOpInterface op, const char *name,
+                                   Value operand, int64_t dim) {
+  auto bag = cast<BagOp>(*op);
+  if (!bag.getOffsets())
+    return {name, operand, dim, "indices", op.getIndices(), /*otherDim=*/0};
+  return {name,
+          operand,
+          dim,
+          "offsets",
+          bag.getOffsets(),
+          /*otherDim=*/0,
+          /*more=*/bag.getIncludeLastOffset() ? -1 : 0};
+}
+
 /// Appends the relations of operand `number` of the description of `op`.
 static void appendRelations(RowIndexingOpInterface op, int number,
                             SmallVectorImpl<SizeRelation> &relations) {
@@ -62,6 +77,12 @@ static void appendRelations(RowIndexingOpInterface op, int number,
       if (number != operation.indices)
         relations.push_back({desc.name, operand, dim, "indices", indices,
                              /*otherDim=*/{}, size == Size::numOffsets});
+      ++dim;
+      break;
+    case Size::numBags:
+      relations.push_back(getBagRelation(op, desc.name, operand, dim++));
+      break;
+    case Size::numBagOffsets:
       ++dim;
       break;
     case Size::rowLength:
@@ -88,10 +109,21 @@ static SmallVector<SizeRelation> getSizeRelations(RowIndexingOpInterface op) {
 
 static SmallVector<SizeRelation> getSizeRelations(ReduceOp op) {
   Value sums = op.getSums(), values = op.getValues(), rows = op.getRows();
-  return {{"values", values, getShapedType(values).getRank() - 1, "sums", sums,
-           /*otherDim=*/1},
-          {"offsets", op.getOffsets(), 0, rows ? "rows" : "sums",
-           rows ? rows : sums, /*otherDim=*/0, /*more=*/1}};
+  SmallVector<SizeRelation> relations = {
+      {"values", values, getShapedType(values).getRank() - 1, "sums", sums,
+       /*otherDim=*/1}};
+  if (Value offsets = op.getOffsets())
+    relations.push_back({"offsets", offsets, 0, rows ? "rows" : "sums",
+                         rows ? rows : sums, /*otherDim=*/0,
+                         /*more=*/op.getExcludeLastOffset() ? 0 : 1});
+  else
+    relations.push_back({"sums", sums, 0, "indices", op.getIndices(),
+                         /*otherDim=*/0});
+  Value weights = op.getWeights(), indices = op.getIndices();
+  if (weights && indices)
+    for (int64_t dim = 0; dim < getShapedType(weights).getRank(); ++dim)
+      relations.push_back({"weights", weights, dim, "indices", indices, dim});
+  return relations;
 }
 
 static SmallVector<SizeRelation> getSizeRelations(InverseFrequenciesOp op) {
@@ -143,6 +175,13 @@ LogicalResult embedding::verifySizes(RowIndexingOpInterface op) {
     const OperandDesc &desc = operation.operands[number];
     if (!desc.isTensor() || !op.getDescribedOperand(number))
       continue;
+    if (desc.hasIndexShape() && !desc.hasRows() &&
+        getShapedType(op.getDescribedOperand(number)).getRank() !=
+            getShapedType(op.getIndices()).getRank())
+      return op->emitOpError("expected ")
+             << desc.name << " to have the shape of indices, "
+             << op.getIndices().getType() << ", but got "
+             << op.getDescribedOperand(number).getType();
     bool isPerIndex = desc.hasIndexShape() && desc.hasRows();
     if (isPerIndex && getShapedType(op.getDescribedOperand(number)).getRank() !=
                           getShapedType(op.getIndices()).getRank() + 1)

@@ -184,7 +184,7 @@ static void writeTables(const RecordKeeper &records, raw_ostream &os) {
     writeDescription(operation, os);
   auto countRows = [](const Operation &operation) {
     return llvm::count_if(operation.operands, [](const Operand &operand) {
-      return operand.hasSize("rowLength");
+      return operand.hasSize("rowLength") && operand.elements != "int64s";
     });
   };
   long mostRows = 0;

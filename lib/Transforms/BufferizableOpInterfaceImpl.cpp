@@ -74,10 +74,10 @@ struct DestinationStyleOpModel
   }
 };
 
-/// Reads the indices and makes scalars.
-struct FindOutOfRangeOpInterface
-    : BufferizableOpInterface::ExternalModel<FindOutOfRangeOpInterface,
-                                             FindOutOfRangeOp> {
+/// Reads a list, the first operand, and makes scalars.
+template <typename OpTy>
+struct FindOpModel
+    : BufferizableOpInterface::ExternalModel<FindOpModel<OpTy>, OpTy> {
   bool bufferizesToMemoryRead(Operation *, OpOperand &,
                               const AnalysisState &) const {
     return true;
@@ -94,13 +94,11 @@ struct FindOutOfRangeOpInterface
   LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
                           const BufferizationOptions &options,
                           BufferizationState &state) const {
-    auto find = cast<FindOutOfRangeOp>(op);
-    FailureOr<Value> indices =
-        getBuffer(rewriter, find.getIndices(), options, state);
-    if (failed(indices))
+    FailureOr<Value> list =
+        getBuffer(rewriter, op->getOperand(0), options, state);
+    if (failed(list))
       return failure();
-    rewriter.replaceOpWithNewOp<FindOutOfRangeOp>(op, *indices,
-                                                  find.getNumRows());
+    rewriter.replaceOpWithNewOp<OpTy>(op, *list, op->getOperand(1));
     return success();
   }
 };
@@ -126,7 +124,10 @@ void embedding::registerBufferizableOpInterfaceExternalModels(
     ReduceOp::attachInterface<DestinationStyleOpModel<ReduceOp>>(*context);
     InverseFrequenciesOp::attachInterface<
         DestinationStyleOpModel<InverseFrequenciesOp>>(*context);
-    FindOutOfRangeOp::attachInterface<FindOutOfRangeOpInterface>(*context);
+    FindOutOfRangeOp::attachInterface<FindOpModel<FindOutOfRangeOp>>(*context);
+    FindInvalidOffsetOp::attachInterface<FindOpModel<FindInvalidOffsetOp>>(
+        *context);
+    BagOp::attachInterface<DestinationStyleOpModel<BagOp>>(*context);
     context->loadDialect<memref::MemRefDialect>();
   });
 }

@@ -686,7 +686,8 @@ void Checks::ofRelations() {
                             : "the number of indices";
     if (relation.more != 0) {
       expected = b.add(expected, b.index(relation.more));
-      other += " and " + std::to_string(relation.more);
+      other += (relation.more > 0 ? " and " : " less ") +
+               std::to_string(std::abs(relation.more));
     }
     expect(getSize(b, relation.operand, relation.dim), expected,
            getDimText(relation.dim, relation.name), other + ",");

@@ -184,6 +184,28 @@ public:
         *this, body(loop.getInductionVar(), loop.getRegionIterArgs()));
     return loop.getResults();
   }
+  /// A loop that goes on while `condition` holds for what it carries.
+  SmallVector<Value>
+  loopWhile(ValueRange carried, llvm::function_ref<Value(ValueRange)> condition,
+            llvm::function_ref<SmallVector<Value>(ValueRange)> body) {
+    auto build = [&](llvm::function_ref<void(ValueRange)> build) {
+      return [this, build](OpBuilder &builder, Location, ValueRange values) {
+        InsertionGuard guard(*this);
+        setInsertionPoint(builder.getInsertionBlock(),
+                          builder.getInsertionPoint());
+        build(values);
+      };
+    };
+    auto test = [&](ValueRange values) {
+      scf::ConditionOp::create(*this, condition(values), values);
+    };
+    auto iterate = [&](ValueRange values) {
+      scf::YieldOp::create(*this, body(values));
+    };
+    return scf::WhileOp::create(*this, getLoc(), carried.getTypes(), carried,
+                                build(test), build(iterate))
+        .getResults();
+  }
   /// A loop over [0, size) whose iterations may run at once.
   void parallelLoop(Value size, Body body) {
     auto forall = scf::ForallOp::create(*this, ArrayRef<OpFoldResult>{size},
@@ -236,42 +258,55 @@ public:
   /// at least `value`, or `size`. All are of type index.
   Value lowerBound(Value size, Value value,
                    llvm::function_ref<Value(Value)> load) {
-    auto build = [&](llvm::function_ref<void(ValueRange)> body) {
-      return [this, body](OpBuilder &builder, Location loc, ValueRange range) {
-        InsertionGuard guard(*this);
-        setInsertionPoint(builder.getInsertionBlock(),
-                          builder.getInsertionPoint());
-        body(range);
-      };
+    return loopWhile(
+        {index(0), size},
+        [&](ValueRange range) { return less(range[0], range[1]); },
+        [&](ValueRange range) -> SmallVector<Value> {
+          Value middle = div(add(range[0], range[1]), index(2));
+          Value isBelow = less(load(middle), value);
+          return {select(isBelow, add(middle, index(1)), range[0]),
+                  select(isBelow, range[1], middle)};
+        })[0];
+  }
+  /// The first index in [begin, end) that `matches`, or `end`.
+  Value findFirst(Value begin, Value end,
+                  llvm::function_ref<Value(Value)> matches) {
+    // What does not match, and is there to be looked at.
+    auto isNext = [&](ValueRange at) {
+      return choose(
+          less(at[0], end),
+          [&]() -> SmallVector<Value> {
+            return {arith::XOrIOp::create(*this, matches(at[0]), flag(true))};
+          },
+          [&]() -> SmallVector<Value> { return {flag(false)}; })[0];
     };
-    auto isLonger = [&](ValueRange range) {
-      scf::ConditionOp::create(*this, less(range[0], range[1]), range);
-    };
-    auto halve = [&](ValueRange range) {
-      Value middle = div(add(range[0], range[1]), index(2));
-      Value isBelow = less(load(middle), value);
-      scf::YieldOp::create(
-          *this, ValueRange{select(isBelow, add(middle, index(1)), range[0]),
-                            select(isBelow, range[1], middle)});
-    };
-    return scf::WhileOp::create(
-               *this, getLoc(), TypeRange{getIndexType(), getIndexType()},
-               ValueRange{index(0), size}, build(isLonger), build(halve))
-        .getResult(0);
+    return loopWhile(begin, isNext, [&](ValueRange at) -> SmallVector<Value> {
+      return {add(at[0], index(1))};
+    })[0];
   }
 
   /// An elementwise operation on rows of one length: `body` maps the elements
-  /// of `inputs` and of `output` to what becomes of the latter.
-  void elementwise(ValueRange inputs, Value output,
-                   llvm::function_ref<Value(LoopBuilder &, ValueRange)> body) {
-    SmallVector<AffineMap> maps(inputs.size() + 1, getMultiDimIdentityMap(1));
+  /// of `inputs` and of `outputs` to what becomes of the latter.
+  void elementwise(
+      ValueRange inputs, ValueRange outputs,
+      llvm::function_ref<SmallVector<Value>(LoopBuilder &, ValueRange)> body) {
+    SmallVector<AffineMap> maps(inputs.size() + outputs.size(),
+                                getMultiDimIdentityMap(1));
     addSchedule(linalg::GenericOp::create(
-        *this, TypeRange(), inputs, output, maps,
+        *this, TypeRange(), inputs, outputs, maps,
         ArrayRef<utils::IteratorType>{utils::IteratorType::parallel},
         [&](OpBuilder &b, Location loc, ValueRange elements) {
           LoopBuilder inner(loc, b);
           linalg::YieldOp::create(b, loc, body(inner, elements));
         }));
+  }
+  /// The same with one output.
+  void elementwise(ValueRange inputs, Value output,
+                   llvm::function_ref<Value(LoopBuilder &, ValueRange)> body) {
+    elementwise(inputs, ValueRange(output),
+                [&](LoopBuilder &b, ValueRange elements) -> SmallVector<Value> {
+                  return {body(b, elements)};
+                });
   }
   void fill(Value output, Value value) {
     addSchedule(linalg::FillOp::create(*this, value, output));

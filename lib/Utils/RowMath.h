@@ -94,10 +94,10 @@ inline Value createInverse(LoopBuilder &b, Value count, Type type) {
   return b.convertFloat(scale, type);
 }
 
-/// Where the sum of chunk `chunk` of the segment that begins at sorted position
-/// `begin` is. In a window of `kChunkLength` sorted positions at most one
-/// segment of several chunks begins, and at most one other has a chunk that
-/// begins: each window has a slot for either.
+/// Where the sum of chunk `chunk` of the segment that begins at element `begin`
+/// is. In a window of `kChunkLength` elements at most one segment of several
+/// chunks begins, and at most one other has a chunk that begins: each window
+/// has a slot for either.
 inline Value getChunkSlot(LoopBuilder &b, Value begin, Value chunk) {
   Value window = b.add(b.div(begin, b.index(kChunkLength)), chunk);
   Value slot = b.mul(window, b.index(2));

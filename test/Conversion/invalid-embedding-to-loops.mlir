@@ -73,7 +73,8 @@ func.func @by_frequency(%t: memref<5x8xf32>, %i: memref<3xi64>, %o: memref<3x8xf
 func.func @reduce(%x: tensor<4x2xf32>, %p: tensor<4xi64>, %o: tensor<5xi64>, %n: tensor<i64>,
                   %s: tensor<4x2xf32>) -> tensor<4x2xf32> {
   // expected-error @below {{'embedding.reduce' op cannot be converted: it is on tensors; run 'one-shot-bufferize' first}}
-  %0 = embedding.reduce ins(%x, %p, %o, %n : tensor<4x2xf32>, tensor<4xi64>, tensor<5xi64>, tensor<i64>)
+  %0 = embedding.reduce positions(%p : tensor<4xi64>) offsets(%o : tensor<5xi64>) count(%n : tensor<i64>)
+    ins(%x : tensor<4x2xf32>)
     outs(%s : tensor<4x2xf32>) -> tensor<4x2xf32>
   return %0 : tensor<4x2xf32>
 }

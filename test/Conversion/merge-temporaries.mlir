@@ -84,7 +84,8 @@ func.func @freed_in_a_branch(%is_last: i1, %n: index, %n1: index, %v: index, %x:
   %p = memref.alloc(%n) : memref<?xi64>
   embedding.group num_rows(%v) out_of_range(assume) ins(%i : memref<?xi64>)
     outs(%r, %o, %p, %k : memref<?xi64>, memref<?xi64>, memref<?xi64>, memref<i64>)
-  embedding.reduce ins(%x, %p, %o, %k : memref<?x4xf32>, memref<?xi64>, memref<?xi64>, memref<i64>)
+  embedding.reduce positions(%p : memref<?xi64>) offsets(%o : memref<?xi64>) count(%k : memref<i64>)
+    ins(%x : memref<?x4xf32>)
     outs(%s : memref<?x4xf32>)
   scf.if %is_last {
     memref.dealloc %o : memref<?xi64>

@@ -8,13 +8,13 @@
 func.func @tensors(%x: tensor<8x?x64xf32>, %p: tensor<?xi64>, %o: tensor<?xi64>, %n: tensor<i64>,
                    %r: tensor<?xi64>, %t: tensor<100x64xf32>, %l: tensor<?x64xf32>, %w: tensor<?xf64>)
     -> (tensor<100x64xf32>, tensor<?x64xf32>, tensor<?xf64>) {
-  // CHECK: embedding.reduce scale_by_length rows(%[[R]] : tensor<?xi64>) ins(%[[X]], %[[P]], %[[O]], %[[N]] : tensor<8x?x64xf32>, tensor<?xi64>, tensor<?xi64>, tensor<i64>) outs(%{{.*}} : tensor<100x64xf32>) -> tensor<100x64xf32>
-  %0 = embedding.reduce scale_by_length rows(%r : tensor<?xi64>)
-         ins(%x, %p, %o, %n : tensor<8x?x64xf32>, tensor<?xi64>, tensor<?xi64>, tensor<i64>)
+  // CHECK: embedding.reduce scale_by_length rows(%[[R]] : tensor<?xi64>) positions(%[[P]] : tensor<?xi64>) offsets(%[[O]] : tensor<?xi64>) count(%[[N]] : tensor<i64>) ins(%[[X]] : tensor<8x?x64xf32>) outs(%{{.*}} : tensor<100x64xf32>) -> tensor<100x64xf32>
+  %0 = embedding.reduce scale_by_length rows(%r : tensor<?xi64>) positions(%p : tensor<?xi64>) offsets(%o : tensor<?xi64>) count(%n : tensor<i64>)
+    ins(%x : tensor<8x?x64xf32>)
          outs(%t : tensor<100x64xf32>) -> tensor<100x64xf32>
-  // CHECK: embedding.reduce ins(%[[X]], %[[P]], %[[O]], %[[N]] : {{.*}}) outs(%{{.*}} : tensor<?x64xf32>) -> tensor<?x64xf32>
-  %1 = embedding.reduce
-         ins(%x, %p, %o, %n : tensor<8x?x64xf32>, tensor<?xi64>, tensor<?xi64>, tensor<i64>)
+  // CHECK: embedding.reduce positions(%[[P]] : {{.*}}) offsets(%[[O]] : {{.*}}) count(%[[N]] : {{.*}}) ins(%[[X]] : {{.*}}) outs(%{{.*}} : tensor<?x64xf32>) -> tensor<?x64xf32>
+  %1 = embedding.reduce positions(%p : tensor<?xi64>) offsets(%o : tensor<?xi64>) count(%n : tensor<i64>)
+    ins(%x : tensor<8x?x64xf32>)
          outs(%l : tensor<?x64xf32>) -> tensor<?x64xf32>
   // CHECK: embedding.inverse_frequencies ins(%[[P]], %[[O]], %[[N]] : tensor<?xi64>, tensor<?xi64>, tensor<i64>) outs(%{{.*}} : tensor<?xf64>) -> tensor<?xf64>
   %2 = embedding.inverse_frequencies
@@ -43,8 +43,8 @@ func.func @weights(%t: memref<?x4xf16>, %i: memref<?x?xi64>, %w: memref<?xf32>, 
 // LIVE: return
 func.func @dead(%x: tensor<?x64xf32>, %p: tensor<?xi64>, %o: tensor<?xi64>, %n: tensor<i64>,
                 %l: tensor<?x64xf32>) {
-  %0 = embedding.reduce
-         ins(%x, %p, %o, %n : tensor<?x64xf32>, tensor<?xi64>, tensor<?xi64>, tensor<i64>)
+  %0 = embedding.reduce positions(%p : tensor<?xi64>) offsets(%o : tensor<?xi64>) count(%n : tensor<i64>)
+    ins(%x : tensor<?x64xf32>)
          outs(%l : tensor<?x64xf32>) -> tensor<?x64xf32>
   return
 }
@@ -53,7 +53,7 @@ func.func @dead(%x: tensor<?x64xf32>, %p: tensor<?xi64>, %o: tensor<?xi64>, %n: 
 // LIVE-SAME: %{{.*}}, %[[P:[a-z0-9]*]]: memref<4xi64>, %{{.*}}, %{{.*}}, %[[L:[a-z0-9]*]]: memref<?x64xf32>)
 // LIVE: %[[BEFORE:.*]] = memref.load %[[L]]
 // The cast is folded.
-// LIVE: embedding.reduce ins(%{{.*}}, %[[P]], {{.*}} memref<4xi64>
+// LIVE: embedding.reduce positions(%[[P]] : memref<4xi64>)
 // LIVE: %[[AFTER:.*]] = memref.load %[[L]]
 // LIVE: return %[[BEFORE]], %[[AFTER]]
 func.func @effects(%x: memref<?x64xf32>, %p: memref<4xi64>, %o: memref<?xi64>, %n: memref<i64>,
@@ -61,9 +61,25 @@ func.func @effects(%x: memref<?x64xf32>, %p: memref<4xi64>, %o: memref<?xi64>, %
   %c0 = arith.constant 0 : index
   %any = memref.cast %p : memref<4xi64> to memref<?xi64>
   %before = memref.load %l[%c0, %c0] : memref<?x64xf32>
-  embedding.reduce
-    ins(%x, %any, %o, %n : memref<?x64xf32>, memref<?xi64>, memref<?xi64>, memref<i64>)
+  embedding.reduce positions(%any : memref<?xi64>) offsets(%o : memref<?xi64>) count(%n : memref<i64>)
+    ins(%x : memref<?x64xf32>)
     outs(%l : memref<?x64xf32>)
   %after = memref.load %l[%c0, %c0] : memref<?x64xf32>
   return %before, %after : f32, f32
+}
+
+// Lists of indices, as bags have them.
+// CHECK-LABEL: func @lists
+func.func @lists(%t: memref<?x64xf16>, %i: memref<?xi32>, %rows: memref<8x?xi64>, %w: memref<?xf32>, %o: memref<?xi32>,
+                 %p: memref<?xi64>, %n: memref<i64>, %r: memref<?xi64>, %k: index, %y: memref<?x64xf16>) {
+  // CHECK: embedding.reduce mean exclude_last_offset out_of_range(clamp) padding_row(%{{.*}}) indices(%{{.*}} : memref<?xi32>) weights(%{{.*}} : memref<?xf32>) offsets(%{{.*}} : memref<?xi32>) ins(%{{.*}} : memref<?x64xf16>) outs(
+  embedding.reduce mean exclude_last_offset out_of_range(clamp) padding_row(%k) indices(%i : memref<?xi32>)
+    weights(%w : memref<?xf32>) offsets(%o : memref<?xi32>) ins(%t : memref<?x64xf16>) outs(%y : memref<?x64xf16>)
+  // CHECK: embedding.reduce indices(%{{.*}} : memref<8x?xi64>) ins(
+  embedding.reduce indices(%rows : memref<8x?xi64>) ins(%t : memref<?x64xf16>) outs(%y : memref<?x64xf16>)
+  // CHECK: embedding.reduce rows(%{{.*}} : {{.*}}) positions(%{{.*}} : {{.*}}) indices(%{{.*}} : {{.*}}) weights(%{{.*}} : {{.*}}) offsets(%{{.*}} : {{.*}}) count(%{{.*}} : {{.*}}) ins(
+  embedding.reduce rows(%r : memref<?xi64>) positions(%p : memref<?xi64>) indices(%i : memref<?xi32>)
+    weights(%w : memref<?xf32>) offsets(%o : memref<?xi32>) count(%n : memref<i64>)
+    ins(%t : memref<?x64xf16>) outs(%y : memref<?x64xf16>)
+  return
 }

@@ -150,3 +150,28 @@ func.func @training_on_memrefs(
     outs(%r, %o, %p, %c : memref<2xi64>, memref<3xi64>, memref<2xi64>, memref<i64>)
   return
 }
+
+// CHECK-LABEL: func @bags
+func.func @bags(%t: tensor<?x64xf16>, %list: tensor<?xi64>, %rows: tensor<8x?xi32>, %o: tensor<?xi32>,
+                %w: tensor<?xf16>, %y: tensor<?x64xf16>, %z: tensor<8x64xf16>, %n: tensor<8x64xi64>, %p: index) {
+  // CHECK: embedding.bag sum include_last_offset padding_idx(3) out_of_range(zero) {tag} ins(%{{.*}}, %{{.*}} : tensor<?x64xf16>, tensor<?xi64>) offsets(%{{.*}} : tensor<?xi32>) weights(%{{.*}} : tensor<?xf16>) outs(%{{.*}} : tensor<?x64xf16>) -> tensor<?x64xf16>
+  %0 = embedding.bag sum include_last_offset padding_idx(3) out_of_range(zero) {tag}
+         ins(%t, %list : tensor<?x64xf16>, tensor<?xi64>) offsets(%o : tensor<?xi32>)
+         weights(%w : tensor<?xf16>) outs(%y : tensor<?x64xf16>) -> tensor<?x64xf16>
+  // CHECK: embedding.bag mean assume_offsets padding_idx(%{{.*}}) ins(%{{.*}}, %{{.*}} : {{.*}}) offsets(%{{.*}} : tensor<?xi32>) outs(
+  %1 = embedding.bag mean assume_offsets padding_idx(%p) ins(%t, %list : tensor<?x64xf16>, tensor<?xi64>)
+         offsets(%o : tensor<?xi32>) outs(%y : tensor<?x64xf16>) -> tensor<?x64xf16>
+  // CHECK: embedding.bag max ins(%{{.*}}, %{{.*}} : tensor<?x64xf16>, tensor<8x?xi32>) outs(%{{.*}} : tensor<8x64xf16>) winners(%{{.*}} : tensor<8x64xi64>) -> tensor<8x64xf16>, tensor<8x64xi64>
+  %2:2 = embedding.bag max ins(%t, %rows : tensor<?x64xf16>, tensor<8x?xi32>)
+           outs(%z : tensor<8x64xf16>) winners(%n : tensor<8x64xi64>) -> tensor<8x64xf16>, tensor<8x64xi64>
+  return
+}
+
+// CHECK-LABEL: func @bags_on_memrefs
+func.func @bags_on_memrefs(%t: memref<?x64xf32>, %list: memref<?xi64>, %o: memref<?xi64>, %y: memref<?x64xf32>, %n: index) {
+  // CHECK: embedding.bag sum ins(%{{.*}}, %{{.*}} : memref<?x64xf32>, memref<?xi64>) offsets(%{{.*}} : memref<?xi64>) outs(%{{.*}} : memref<?x64xf32>)
+  embedding.bag sum ins(%t, %list : memref<?x64xf32>, memref<?xi64>) offsets(%o : memref<?xi64>) outs(%y : memref<?x64xf32>)
+  // CHECK: embedding.find_invalid_offset %{{.*}}, %{{.*}} : memref<?xi64>
+  %0:3 = embedding.find_invalid_offset %o, %n : memref<?xi64>
+  return
+}

@@ -18,8 +18,8 @@ func.func @list(%x: memref<2x2x2xf32>, %all: memref<10xi64>, %offsets: memref<4x
     -> memref<3x2xf32> {
   %positions = memref.subview %all[0] [5] [2] : memref<10xi64> to memref<5xi64, strided<[2]>>
   %sums = memref.alloc() : memref<3x2xf32>
-  embedding.reduce ins(%x, %positions, %offsets, %count
-    : memref<2x2x2xf32>, memref<5xi64, strided<[2]>>, memref<4xi64>, memref<i64>) outs(%sums : memref<3x2xf32>)
+  embedding.reduce positions(%positions : memref<5xi64, strided<[2]>>) offsets(%offsets : memref<4xi64>) count(%count : memref<i64>)
+    ins(%x : memref<2x2x2xf32>) outs(%sums : memref<3x2xf32>)
   return %sums : memref<3x2xf32>
 }
 
@@ -32,8 +32,8 @@ func.func @rows(%x: memref<2x2x2xf32>, %all: memref<10xi64>, %offsets: memref<4x
                 %rows: memref<3xi64>) -> memref<5x2xf32> {
   %positions = memref.subview %all[0] [5] [2] : memref<10xi64> to memref<5xi64, strided<[2]>>
   %sums = memref.alloc() : memref<5x2xf32>
-  embedding.reduce scale_by_length rows(%rows : memref<3xi64>) ins(%x, %positions, %offsets, %count
-    : memref<2x2x2xf32>, memref<5xi64, strided<[2]>>, memref<4xi64>, memref<i64>) outs(%sums : memref<5x2xf32>)
+  embedding.reduce scale_by_length rows(%rows : memref<3xi64>) positions(%positions : memref<5xi64, strided<[2]>>) offsets(%offsets : memref<4xi64>) count(%count : memref<i64>)
+    ins(%x : memref<2x2x2xf32>) outs(%sums : memref<5x2xf32>)
   return %sums : memref<5x2xf32>
 }
 
@@ -45,8 +45,8 @@ func.func @rows(%x: memref<2x2x2xf32>, %all: memref<10xi64>, %offsets: memref<4x
 func.func @chunks(%x: memref<300x1xf16>, %positions: memref<300xi64>, %offsets: memref<2xi64>, %count: memref<i64>)
     -> memref<1x1xf16> {
   %sums = memref.alloc() : memref<1x1xf16>
-  embedding.reduce ins(%x, %positions, %offsets, %count
-    : memref<300x1xf16>, memref<300xi64>, memref<2xi64>, memref<i64>) outs(%sums : memref<1x1xf16>)
+  embedding.reduce positions(%positions : memref<300xi64>) offsets(%offsets : memref<2xi64>) count(%count : memref<i64>)
+    ins(%x : memref<300x1xf16>) outs(%sums : memref<1x1xf16>)
   return %sums : memref<1x1xf16>
 }
 
@@ -100,8 +100,8 @@ func.func @no_row(%i: memref<5xi64>, %rows: memref<5xi64>, %offsets: memref<6xi6
 // OFFSETS: embedding.reduce: expected dimension 0 of offsets to be dimension 0 of sums and 1, 5, but got 4
 func.func @dynamic(%x: memref<?x?xf32>, %positions: memref<?xi64>, %offsets: memref<?xi64>, %count: memref<i64>,
                    %sums: memref<?x?xf32>) {
-  embedding.reduce ins(%x, %positions, %offsets, %count
-    : memref<?x?xf32>, memref<?xi64>, memref<?xi64>, memref<i64>) outs(%sums : memref<?x?xf32>)
+  embedding.reduce positions(%positions : memref<?xi64>) offsets(%offsets : memref<?xi64>) count(%count : memref<i64>)
+    ins(%x : memref<?x?xf32>) outs(%sums : memref<?x?xf32>)
   return
 }
 

@@ -652,9 +652,26 @@ func.func @copy_of_any_rank(%a: memref<*xf32>, %b: memref<*xf32>) {
 // CHECK:         embedding.inverse_frequencies
 func.func @segments(%x: memref<?x?xf32>, %positions: memref<?xi64>, %offsets: memref<?xi64>,
                     %count: memref<i64>, %sums: memref<?x?xf32>, %weights: memref<?xf32>) {
-  embedding.reduce ins(%x, %positions, %offsets, %count
-    : memref<?x?xf32>, memref<?xi64>, memref<?xi64>, memref<i64>) outs(%sums : memref<?x?xf32>)
+  embedding.reduce positions(%positions : memref<?xi64>) offsets(%offsets : memref<?xi64>) count(%count : memref<i64>)
+    ins(%x : memref<?x?xf32>) outs(%sums : memref<?x?xf32>)
   embedding.inverse_frequencies ins(%positions, %offsets, %count
     : memref<?xi64>, memref<?xi64>, memref<i64>) outs(%weights : memref<?xf32>)
+  return
+}
+
+// CHECK-LABEL: func @bags
+// CHECK-SAME: %[[T:.*]]: memref<?x?xf32>, %[[I:.*]]: memref<?xi64>, %[[O:.*]]: memref<?xi64>, %[[W:.*]]: memref<?xf32>, %[[Y:.*]]: memref<?x?xf32>
+// CHECK-DAG:     %[[N:.*]] = memref.dim %[[I]], %c0
+// CHECK-DAG:     %[[WEIGHTS:.*]] = memref.dim %[[W]], %c0
+// CHECK-DAG:     expect_size %[[WEIGHTS]], %[[N]], "embedding.bag: expected dimension 0 of weights to be dimension 0 of indices,"
+// CHECK-DAG:     %[[B:.*]] = memref.dim %[[Y]], %c0
+// CHECK-DAG:     %[[OFFSETS:.*]] = memref.dim %[[O]], %c0
+// CHECK-DAG:     %[[BAGS:.*]] = arith.addi %[[OFFSETS]], %c-1
+// CHECK-DAG:     expect_size %[[B]], %[[BAGS]], "embedding.bag: expected dimension 0 of out to be dimension 0 of offsets less 1,"
+// CHECK-DAG:     expect_size %{{.*}}, %{{.*}}, "embedding.bag: expected dimension 1 of out to be dimension 1 of table,"
+// CHECK:         embedding.bag
+func.func @bags(%t: memref<?x?xf32>, %i: memref<?xi64>, %o: memref<?xi64>, %w: memref<?xf32>, %y: memref<?x?xf32>) {
+  embedding.bag sum include_last_offset ins(%t, %i : memref<?x?xf32>, memref<?xi64>) offsets(%o : memref<?xi64>)
+    weights(%w : memref<?xf32>) outs(%y : memref<?x?xf32>)
   return
 }

@@ -19,7 +19,7 @@
 // CHECK: %[[COUNT:.*]] = memref.alloc() : memref<i64>
 // CHECK: %[[V:.*]] = memref.dim %[[G]], %[[C0]]
 // CHECK: embedding.group num_rows(%[[V]]) padding_idx(%[[PADDING]]) out_of_range(clamp) ins(%[[I]] : {{.*}}) outs(%[[ROWS]], %[[OFFSETS]], %[[POSITIONS]], %[[COUNT]] :
-// CHECK: embedding.reduce scale_by_length rows(%[[ROWS]] : memref<?xi64>) ins(%[[DY]], %[[POSITIONS]], %[[OFFSETS]], %[[COUNT]] : {{.*}}) outs(%[[G]] :
+// CHECK: embedding.reduce scale_by_length rows(%[[ROWS]] : memref<?xi64>) positions(%[[POSITIONS]] : {{.*}}) offsets(%[[OFFSETS]] : {{.*}}) count(%[[COUNT]] : {{.*}}) ins(%[[DY]] : {{.*}}) outs(%[[G]] :
 // CHECK-DAG: memref.dealloc %[[ROWS]]
 // CHECK-DAG: memref.dealloc %[[OFFSETS]]
 // CHECK-DAG: memref.dealloc %[[POSITIONS]]
@@ -42,7 +42,7 @@ func.func @dense_grad(%dy: memref<?x?x64xf32>, %i: memref<?x?xi64>, %g: memref<?
 // CHECK-LABEL: func @schedule
 // CHECK-SAME: %{{.*}}, %{{.*}}, %[[G:[a-z0-9]*]]: tensor<?x4xf32>
 // CHECK: %[[GROUPS:.*]]:4 = embedding.group num_rows(%{{.*}}) padding_idx(-1) {embedding.schedule = #embedding.schedule<grouping = radix_sort, streaming = never>} ins(
-// CHECK: %[[SUMS:.*]] = embedding.reduce rows(%[[GROUPS]]#0 : tensor<?xi64>) {embedding.schedule = #embedding.schedule<streaming = never>} ins(%{{.*}}, %[[GROUPS]]#2, %[[GROUPS]]#1, %[[GROUPS]]#3 : {{.*}}) outs(%[[G]] :
+// CHECK: %[[SUMS:.*]] = embedding.reduce rows(%[[GROUPS]]#0 : tensor<?xi64>) positions(%[[GROUPS]]#2 : {{.*}}) offsets(%[[GROUPS]]#1 : {{.*}}) count(%[[GROUPS]]#3 : {{.*}}) {embedding.schedule = #embedding.schedule<streaming = never>} ins(%{{.*}} : {{.*}}) outs(%[[G]] :
 // CHECK: return %[[SUMS]]
 func.func @schedule(%dy: tensor<?x4xf32>, %i: tensor<?xi64>, %g: tensor<?x4xf32>) -> tensor<?x4xf32> {
   %0 = embedding.dense_grad padding_idx(-1)
@@ -121,7 +121,7 @@ func.func @dynamic_rows(%dy: memref<?x?xf32>, %i: memref<?xi64>, %g: memref<?x?x
 // CHECK-LABEL: func @coalesce
 // CHECK-SAME: %[[I:[a-z0-9]*]]: tensor<?xi64>, %[[X:[a-z0-9]*]]: tensor<?x8xf32>, %[[V:[a-z0-9]*]]: index, %[[R:[a-z0-9]*]]: tensor<?xi64>, %[[S:[a-z0-9]*]]: tensor<?x8xf32>, %[[N:[a-z0-9]*]]: tensor<i64>
 // CHECK: %[[GROUPS:.*]]:4 = embedding.group num_rows(%[[V]]) ins(%[[I]] : {{.*}}) outs(%[[R]], %{{.*}}, %{{.*}}, %[[N]] :
-// CHECK: %[[SUMS:.*]] = embedding.reduce ins(%[[X]], %[[GROUPS]]#2, %[[GROUPS]]#1, %[[GROUPS]]#3 : {{.*}}) outs(%[[S]] :
+// CHECK: %[[SUMS:.*]] = embedding.reduce positions(%[[GROUPS]]#2 : {{.*}}) offsets(%[[GROUPS]]#1 : {{.*}}) count(%[[GROUPS]]#3 : {{.*}}) ins(%[[X]] : {{.*}}) outs(%[[S]] :
 // CHECK: return %[[GROUPS]]#0, %[[SUMS]], %[[GROUPS]]#3
 func.func @coalesce(%i: tensor<?xi64>, %x: tensor<?x8xf32>, %v: index, %r: tensor<?xi64>,
                     %s: tensor<?x8xf32>, %n: tensor<i64>) -> (tensor<?xi64>, tensor<?x8xf32>, tensor<i64>) {
@@ -195,5 +195,31 @@ func.func @empty(%dy: memref<3x0xf32>, %i: memref<3xi64>, %g: memref<5x0xf32>) {
 // CHECK-NEXT: return
 func.func @other_dialect(%x: memref<?x?xf32>, %o: memref<?x?xf32>) {
   linalg.softmax dimension(1) ins(%x : memref<?x?xf32>) outs(%o : memref<?x?xf32>)
+  return
+}
+
+// Bags of sums and means are reductions of lists of indices; of the greatest
+// elements, or with a check, they stay.
+// CHECK-LABEL: func @bags
+// CHECK-SAME: %[[T:[a-z0-9]*]]: memref<?x4xf16>, %[[I:[a-z0-9]*]]: memref<?xi64>, %[[ROWS:[a-z0-9]*]]: memref<?x3xi64>, %[[O:[a-z0-9]*]]: memref<?xi32>, %[[W:[a-z0-9]*]]: memref<?xf16>, %[[Y:[a-z0-9]*]]: memref<?x4xf16>
+func.func @bags(%t: memref<?x4xf16>, %i: memref<?xi64>, %rows: memref<?x3xi64>, %o: memref<?xi32>,
+                %w: memref<?xf16>, %y: memref<?x4xf16>) {
+  // CHECK: embedding.reduce exclude_last_offset indices(%[[I]] : {{.*}}) weights(%[[W]] : {{.*}}) offsets(%[[O]] : {{.*}}) ins(%[[T]] : {{.*}}) outs(%[[Y]] :
+  embedding.bag sum assume_offsets out_of_range(assume) ins(%t, %i : memref<?x4xf16>, memref<?xi64>)
+    offsets(%o : memref<?xi32>) weights(%w : memref<?xf16>) outs(%y : memref<?x4xf16>)
+  // CHECK-NEXT: embedding.reduce mean out_of_range(zero) indices(%[[I]] : {{.*}}) offsets(%[[O]] : {{.*}}) {embedding.schedule = #embedding.schedule<streaming = never>} ins(%[[T]] : {{.*}}) outs(%[[Y]] :
+  embedding.bag mean include_last_offset assume_offsets out_of_range(zero)
+    {embedding.schedule = #embedding.schedule<streaming = never>}
+    ins(%t, %i : memref<?x4xf16>, memref<?xi64>) offsets(%o : memref<?xi32>) outs(%y : memref<?x4xf16>)
+  // CHECK: %[[ROW:.*]] = arith.addi %{{.*}}, %c-1
+  // CHECK-NEXT: embedding.reduce out_of_range(clamp) padding_row(%[[ROW]]) indices(%[[ROWS]] : {{.*}}) ins(%[[T]] :
+  embedding.bag sum padding_idx(-1) out_of_range(clamp) ins(%t, %rows : memref<?x4xf16>, memref<?x3xi64>) outs(%y : memref<?x4xf16>)
+  // CHECK-NEXT: embedding.bag max out_of_range(assume)
+  embedding.bag max out_of_range(assume) ins(%t, %rows : memref<?x4xf16>, memref<?x3xi64>) outs(%y : memref<?x4xf16>)
+  // CHECK-NEXT: embedding.bag sum ins
+  embedding.bag sum ins(%t, %rows : memref<?x4xf16>, memref<?x3xi64>) outs(%y : memref<?x4xf16>)
+  // CHECK-NEXT: embedding.bag sum out_of_range(zero) ins
+  embedding.bag sum out_of_range(zero) ins(%t, %i : memref<?x4xf16>, memref<?xi64>)
+    offsets(%o : memref<?xi32>) outs(%y : memref<?x4xf16>)
   return
 }

@@ -118,3 +118,55 @@ func.func @group(%i: memref<?xi64>, %n: index, %r: memref<?xi64>, %o: memref<?xi
     outs(%r, %o, %p, %c : memref<?xi64>, memref<?xi64>, memref<?xi64>, memref<i64>)
   return
 }
+
+// Offsets of bags are checked first, and then the indices that are in bags.
+// CHECK-LABEL: func @bag
+// CHECK-SAME: %[[T:[a-z0-9]*]]: tensor<?x4xf32>, %[[I:[a-z0-9]*]]: tensor<?xi64>, %[[O:[a-z0-9]*]]: tensor<?xi32>, %[[W:[a-z0-9]*]]: tensor<?xf32>, %[[Y:[a-z0-9]*]]: tensor<?x4xf32>
+func.func @bag(%t: tensor<?x4xf32>, %i: tensor<?xi64>, %o: tensor<?xi32>, %w: tensor<?xf32>,
+               %y: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  // CHECK: %[[N:.*]] = tensor.dim %[[I]]
+  // CHECK: %[[POSITION:.*]], %[[OFFSET:.*]], %[[COUNT:.*]] = embedding.find_invalid_offset %[[O]], %[[N]]
+  // CHECK: %[[LIMIT:.*]] = arith.addi %[[N]], %
+  // CHECK: embedding.report_out_of_range %[[POSITION]], %[[OFFSET]], %[[COUNT]] of %[[LIMIT]], "embedding.bag: offsets, which begin with 0 and never decrease"
+  // CHECK: %[[VALID:.*]] = arith.cmpi eq, %[[COUNT]],
+  // CHECK: %[[RESULT:.*]] = scf.if %[[VALID]]
+  // CHECK:   %[[LAST:.*]] = arith.subi
+  // CHECK:   %[[END:.*]] = tensor.extract %[[O]][%[[LAST]]]
+  // CHECK:   %[[SIZE:.*]] = arith.index_cast %[[END]]
+  // CHECK:   %[[INDICES:.*]] = tensor.extract_slice %[[I]][0] [%[[SIZE]]] [1]
+  // CHECK:   %[[WEIGHTS:.*]] = tensor.extract_slice %[[W]][0] [%[[SIZE]]] [1]
+  // CHECK:   embedding.find_out_of_range %[[INDICES]],
+  // CHECK:   "embedding.bag: indices"
+  // CHECK:   %[[ROWS:.*]] = scf.if
+  // CHECK:     %[[BAGS:.*]] = embedding.bag sum include_last_offset assume_offsets padding_idx(1) out_of_range(assume) ins(%[[T]], %[[INDICES]] : {{.*}}) offsets(%[[O]] : {{.*}}) weights(%[[WEIGHTS]] : {{.*}}) outs(%[[Y]] :
+  // CHECK:     scf.yield %[[BAGS]]
+  // CHECK:     scf.yield %[[Y]]
+  // CHECK:   scf.yield %[[ROWS]]
+  // CHECK:   scf.yield %[[Y]]
+  // CHECK: return %[[RESULT]]
+  %0 = embedding.bag sum include_last_offset padding_idx(1) ins(%t, %i : tensor<?x4xf32>, tensor<?xi64>)
+         offsets(%o : tensor<?xi32>) weights(%w : tensor<?xf32>) outs(%y : tensor<?x4xf32>) -> tensor<?x4xf32>
+  return %0 : tensor<?x4xf32>
+}
+
+// In the other modes it is offsets alone; nothing where they are assumed.
+// CHECK-LABEL: func @bags_in_other_modes
+func.func @bags_in_other_modes(%t: memref<?x4xf32>, %i: memref<?xi64>, %rows: memref<?x3xi64>, %o: memref<?xi64>,
+                               %y: memref<?x4xf32>) {
+  // CHECK-NOT: embedding.find_out_of_range
+  // CHECK: embedding.find_invalid_offset
+  // CHECK: scf.if
+  // CHECK: embedding.bag mean assume_offsets out_of_range(zero)
+  embedding.bag mean out_of_range(zero) ins(%t, %i : memref<?x4xf32>, memref<?xi64>) offsets(%o : memref<?xi64>)
+    outs(%y : memref<?x4xf32>)
+  // CHECK-NOT: embedding.find_invalid_offset
+  // CHECK: embedding.find_out_of_range
+  // CHECK: scf.if
+  // CHECK: embedding.bag max out_of_range(assume) ins(%{{.*}} : memref<?x4xf32>, memref<?x3xi64>)
+  embedding.bag max ins(%t, %rows : memref<?x4xf32>, memref<?x3xi64>) outs(%y : memref<?x4xf32>)
+  // CHECK-NOT: find
+  // CHECK: embedding.bag sum assume_offsets out_of_range(clamp)
+  embedding.bag sum assume_offsets out_of_range(clamp) ins(%t, %i : memref<?x4xf32>, memref<?xi64>)
+    offsets(%o : memref<?xi64>) outs(%y : memref<?x4xf32>)
+  return
+}

@@ -30,6 +30,10 @@ enum class Size : uint8_t {
   numIndices,
   /// N + 1.
   numOffsets,
+  /// B, the number of bags.
+  numBags,
+  /// B, or B + 1 where the last offset is included.
+  numBagOffsets,
   /// Every size of the indices.
   indexShape
 };
@@ -79,9 +83,10 @@ struct OperandDesc {
   }
   /// Whether it holds a number of entries, which C takes as a pointer.
   constexpr bool isCount() const { return isTensor() && numSizes == 0; }
-  /// Whether it is made of rows of the table's length.
+  /// Whether it is made of rows like the table's.
   constexpr bool hasRows() const {
-    return numSizes == 2 && sizes[1] == Size::rowLength;
+    return numSizes == 2 && sizes[1] == Size::rowLength &&
+           elements != Elements::int64s;
   }
   constexpr bool hasIndexShape() const {
     return numSizes > 0 && sizes[0] == Size::indexShape;

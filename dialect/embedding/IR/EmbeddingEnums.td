@@ -45,4 +45,12 @@ def Embedding_Streaming : Embedding_Enum<
       I32EnumCase<"always", 2>
     ]>;
 
+// The numeric values are those of `EmbeddingBagMode` in the runtime's C API.
+def Embedding_BagMode : Embedding_Enum<
+    "BagMode", "what becomes of the rows of a bag", [
+      I32EnumCase<"sum", 0>,
+      I32EnumCase<"mean", 1>,
+      I32EnumCase<"max", 2>
+    ]>;
+
 #endif // EMBEDDING_IR_EMBEDDINGENUMS

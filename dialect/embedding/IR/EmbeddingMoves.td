@@ -91,8 +91,8 @@ def Embedding_NumberList
 def Embedding_Number : AnyTypeOf<[0DTensorOf<[I64]>, MemRefRankOf<[I64], [0]>]>;
 
 /// An operation on segments of positions, in destination-passing style.
-class Embedding_SegmentsOp<string mnemonic>
-    : Embedding_Op<mnemonic, [
+class Embedding_SegmentsOp<string mnemonic, list<Trait> traits = []>
+    : Embedding_Op<mnemonic, traits # [
         DestinationStyleOpInterface,
         DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
   let results = (outs Variadic<AnyRankedTensor>:$results);
@@ -116,13 +116,28 @@ class Embedding_SegmentsOp<string mnemonic>
 // ReduceOp
 //===----------------------------------------------------------------------===//
 
-def Embedding_ReduceOp : Embedding_SegmentsOp<"reduce"> {
+def Embedding_ReduceOp : Embedding_SegmentsOp<"reduce", [
+    AttrSizedOperandSegments]> {
   let summary = "sums segments of rows";
   let description = [{
-    The third of the four moves. Segment s holds the rows of `values` at the flat
-    positions `positions[offsets[s]]` to `positions[offsets[s + 1] - 1]`; there
-    are `count` segments. `embedding.group` makes such segments of the positions
-    that name one row.
+    The third of the four moves: sums rows of `values`, those of a gradient or of
+    a table. Segment s holds the elements `offsets[s]` to `offsets[s + 1] - 1` of a
+    list of rows. There are `count` segments, or without it as many as `sums` has
+    rows.
+
+    The list is made of what is given: `positions` are flat positions of `indices`
+    and of `weights`, or without it the list is these themselves; `indices` name
+    rows of `values`, or without it positions do. `embedding.group` makes segments
+    of the positions that name one row; the segments of `embedding.bag` are lists
+    of indices. With `exclude_last_offset` there is no offset where the last
+    segment ends: it ends with the list. Without `offsets`, `indices` has rank 2,
+    and each of its rows is a segment.
+
+    Each row is multiplied, in the accumulation type, by its weight, if there are
+    `weights`. An index that is `padding_row` names no row; nor does one out of
+    range in mode `zero`, while `clamp` makes it the nearest, and `assume`, the
+    default here, promises that there is none. (`check` is a check taken out
+    before; it is no mode of this operation.)
 
     Without `rows`, `sums[s, :]` is the sum of segment s, and what follows the
     first `count` rows of `sums` is unspecified. With `rows`, which are distinct
@@ -130,10 +145,13 @@ def Embedding_ReduceOp : Embedding_SegmentsOp<"reduce"> {
     where no segment has the row.
 
     With `scale_by_length` each row of a segment of n rows is multiplied by 1 / n,
-    rounded to the accumulation type, before it is added.
+    rounded to the accumulation type, before it is added. With `mean` the sum is
+    divided by the number of its rows, in the accumulation type, and a sum of none
+    is zero.
 
     Sums have the order and the accumulation type that `embedding.dense_grad`
-    documents: chunks of 128 rows from zero, then the sums of chunks in pairs.
+    documents: chunks of 128 elements of the list, those that name no row
+    included, from zero, then the sums of chunks in pairs.
 
     Offsets that do not ascend from 0 on, and positions, rows and a count that
     operands do not have are undefined behaviour.
@@ -146,37 +164,78 @@ def Embedding_ReduceOp : Embedding_SegmentsOp<"reduce"> {
     - (C3) the elements of `values` are those of `sums`.
     - (C4) the last dimension of `values` is that of `sums`.
     - (C5) `offsets` has one element more than `rows`, or without `rows` than
-      `sums` has rows.
+      `sums` has rows; with `exclude_last_offset` as many.
+    - (C6) there are `positions` or `indices`; without `offsets` there are
+      `indices` of rank 2, as many rows as `sums` has, and no `positions`.
+    - (C7) with `rows` there is a `count`, and `values` has rank 2 with `indices`.
+    - (C8) the elements of `weights` are those of `values`, or of the
+      accumulation type; there are as many as `indices`, if there are any.
+    - (C9) `out_of_range` is not `check`.
 
     Example:
 
     ```mlir
     %g = embedding.reduce rows(%rows : tensor<?xi64>)
-           ins(%dy, %positions, %offsets, %count
-               : tensor<8x?x64xf32>, tensor<?xi64>, tensor<?xi64>, tensor<i64>)
+           positions(%positions : tensor<?xi64>)
+           offsets(%offsets : tensor<?xi64>) count(%count : tensor<i64>)
+           ins(%dy : tensor<8x?x64xf32>)
            outs(%init : tensor<1000x64xf32>) -> tensor<1000x64xf32>
+    %y = embedding.reduce mean exclude_last_offset
+           indices(%indices : tensor<?xi64>) offsets(%starts : tensor<?xi32>)
+           ins(%table : tensor<1000x64xf32>)
+           outs(%bags : tensor<?x64xf32>) -> tensor<?x64xf32>
     ```
   }];
 
   let arguments = (ins
     Optional<Embedding_NumberList>:$rows,
+    Optional<Embedding_NumberList>:$positions,
+    Optional<AnyTypeOf<[RankedTensorOf<[I32, I64]>,
+                        MemRefOf<[I32, I64]>]>>:$indices,
+    Optional<AnyTypeOf<[RankedTensorOf<[F16, BF16, F32, F64]>,
+                        MemRefOf<[F16, BF16, F32, F64]>]>>:$weights,
+    Optional<AnyTypeOf<[1DTensorOf<[I32, I64]>,
+                        MemRefRankOf<[I32, I64], [1]>]>>:$offsets,
+    Optional<Embedding_Number>:$count,
+    Optional<Index>:$padding_row,
     AnyTypeOf<[RankedTensorOf<[F16, BF16, F32, F64]>,
                MemRefOf<[F16, BF16, F32, F64]>]>:$values,
-    Embedding_NumberList:$positions,
-    Embedding_NumberList:$offsets,
-    Embedding_Number:$count,
     AnyTypeOf<[2DTensorOf<[F16, BF16, F32, F64]>,
                MemRefRankOf<[F16, BF16, F32, F64], [2]>]>:$sums,
-    UnitProp:$scale_by_length);
+    UnitProp:$scale_by_length,
+    UnitProp:$mean,
+    UnitProp:$exclude_last_offset,
+    DefaultValuedProp<EnumProp<Embedding_OutOfRange>,
+                      "::mlir::embedding::OutOfRange::assume">:$out_of_range);
 
   let assemblyFormat = [{
     (`scale_by_length` $scale_by_length^)?
+    (`mean` $mean^)?
+    (`exclude_last_offset` $exclude_last_offset^)?
+    (`out_of_range` `(` $out_of_range^ `)`)?
+    (`padding_row` `(` $padding_row^ `)`)?
     (`rows` `(` $rows^ `:` type($rows) `)`)?
+    (`positions` `(` $positions^ `:` type($positions) `)`)?
+    (`indices` `(` $indices^ `:` type($indices) `)`)?
+    (`weights` `(` $weights^ `:` type($weights) `)`)?
+    (`offsets` `(` $offsets^ `:` type($offsets) `)`)?
+    (`count` `(` $count^ `:` type($count) `)`)?
     attr-dict
-    `ins` `(` $values `,` $positions `,` $offsets `,` $count `:`
-      type($values) `,` type($positions) `,` type($offsets) `,` type($count) `)`
+    `ins` `(` $values `:` type($values) `)`
     `outs` `(` $sums `:` type($sums) `)` (`->` type($results)^)?
   }];
+
+  let builders = [
+    /// Groups' segments, summed into a list or, with `rows`, into a table.
+    OpBuilder<(ins "::mlir::TypeRange":$types, "::mlir::Value":$rows,
+                   "::mlir::Value":$positions, "::mlir::Value":$offsets,
+                   "::mlir::Value":$count, "::mlir::Value":$values,
+                   "::mlir::Value":$sums, CArg<"bool", "false">:$scaleByLength), [{
+      build($_builder, $_state, types, rows, positions, /*indices=*/nullptr,
+            /*weights=*/nullptr, offsets, count, /*padding_row=*/nullptr,
+            values, sums, scaleByLength);
+    }]>
+  ];
 
   let extraClassDeclaration = [{
     MutableOperandRange getDpsInitsMutable() { return getSumsMutable(); }

@@ -34,6 +34,10 @@ def Embedding_RowLength : Embedding_Size<"rowLength">;
 def Embedding_NumIndices : Embedding_Size<"numIndices">;
 /// N + 1.
 def Embedding_NumOffsets : Embedding_Size<"numOffsets">;
+/// B, the number of bags.
+def Embedding_NumBags : Embedding_Size<"numBags">;
+/// Of where bags begin: B, or B + 1 with where the last one ends.
+def Embedding_NumBagOffsets : Embedding_Size<"numBagOffsets">;
 /// Every size of the indices.
 def Embedding_IndexShape : Embedding_Size<"indexShape">;
 
@@ -100,6 +104,15 @@ def Embedding_Weights
 /// Where each of up to N segments begins, and where the last one ends.
 def Embedding_Offsets
     : Embedding_Operand<Embedding_Int64s, [Embedding_NumOffsets]>;
+/// Where each bag begins in the list of indices.
+def Embedding_BagOffsets
+    : Embedding_Operand<Embedding_Integers, [Embedding_NumBagOffsets]>;
+/// A row for each bag.
+class Embedding_BagRows<Embedding_Elements elements>
+    : Embedding_Operand<elements, [Embedding_NumBags, Embedding_RowLength]>;
+/// What the row of each index is multiplied by, as the rows are.
+def Embedding_SampleWeights
+    : Embedding_Operand<Embedding_Floats, [Embedding_IndexShape]>;
 def Embedding_Count : Embedding_Operand<Embedding_Int64s, []>;
 
 #endif // EMBEDDING_IR_EMBEDDINGOPERANDS

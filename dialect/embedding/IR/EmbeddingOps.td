@@ -94,6 +94,117 @@ def Embedding_LookupOp : Embedding_RowIndexingOp<"lookup"> {
 }
 
 //===----------------------------------------------------------------------===//
+// BagOp
+//===----------------------------------------------------------------------===//
+
+def Embedding_BagOp : Embedding_RowIndexingOp<"bag", [
+    AttrSizedOperandSegments,
+    DeclareOpInterfaceMethods<AggregatedOpInterface, ["decomposeOperation"]>]> {
+  let summary = "sums, averages or maximizes the rows that bags of indices name";
+  let description = [{
+    `out[b, :]` is made of the rows of `table` that the indices of bag b name, the
+    forward half of `torch.nn.functional.embedding_bag`. Bag b holds the indices at
+    `offsets[b]` to `offsets[b + 1] - 1`; the last one ends with the indices, or
+    with `include_last_offset` where the last element of `offsets` says: what
+    follows there is not part of the input. Without `offsets`, `indices` has
+    rank 2, and each of its rows is a bag.
+
+    A position is *kept* unless its index is `padding_idx` or, in mode `zero`, out
+    of range. In bag b, of m kept positions:
+
+    - `sum`: the sum of `w_p * table[i_p, :]`, `w_p` being the element of `weights`
+      at position p, or 1. The product is rounded to the accumulation type, then
+      added.
+    - `mean`: the sum divided by m, in the accumulation type, then rounded once.
+    - `max`: element by element the first that none after it exceeds: the rows are
+      scanned in order, and one replaces another if it is greater (`>`). A NaN
+      that comes first stays. `winners`, if given, holds the flat positions that
+      the elements come from.
+
+    A bag that keeps nothing is zero, and its winners are -1. What is not kept is
+    not read: neither its row nor its weight.
+
+    Sums have the order of `embedding.dense_grad`: chunks of 128 positions of the
+    bag, kept or not, each from zero and in order, then the sums of chunks in pairs
+    of distance 1, 2, 4 and so on; rounded once to the type of the table.
+
+    `out_of_range` says what happens to an index outside `[0, V)`: `check` reports
+    it (see `embedding.lookup`) and leaves the destinations unspecified, `assume`
+    is undefined behaviour, `clamp` names the nearest row, and a row of zeros if
+    there is none, `zero` names none.
+
+    Offsets begin with 0, never decrease, and are at most N. Those that do not are
+    reported like indices, and before those are looked at; with `assume_offsets`
+    they are undefined behaviour.
+
+    Constraints:
+
+    - (C1) `table` and `out` have rank 2, `offsets` rank 1.
+    - (C2) the operands are all tensors or all memrefs; on tensors there is one
+      result for each destination, of its type, and on memrefs there is none.
+    - (C3) the elements of `table`, `out` and `weights` have one type.
+    - (C4) `indices` has rank 1 with `offsets`, and rank 2 without.
+    - (C5) `shape(out) = [B, D]`; B is the number of `offsets`, less 1 with
+      `include_last_offset`, or without `offsets` that of the rows of `indices`.
+    - (C6) `weights` has the shape of `indices`, and is of mode `sum` alone.
+    - (C7) `winners` has the shape of `out`, and is of mode `max` alone.
+    - (C8) `include_last_offset` and `assume_offsets` come with `offsets`, of which
+      the former has one at least.
+    - (C9) `-V <= padding_idx < V`, where both are static.
+
+    Example:
+
+    ```mlir
+    %y = embedding.bag mean padding_idx(0)
+           ins(%table, %indices : tensor<?x64xf32>, tensor<?xi64>)
+           offsets(%offsets : tensor<?xi32>)
+           outs(%init : tensor<?x64xf32>) -> tensor<?x64xf32>
+    %m, %w = embedding.bag max ins(%table, %bags : tensor<?x64xf32>, tensor<?x20xi64>)
+           outs(%init : tensor<?x64xf32>) winners(%w0 : tensor<?x64xi64>)
+           -> tensor<?x64xf32>, tensor<?x64xi64>
+    ```
+  }];
+
+  let arguments = (ins
+    Embedding_Table<Embedding_Floats>:$table,
+    Embedding_Indices:$indices,
+    Optional<Embedding_BagOffsets>:$offsets,
+    Optional<Embedding_SampleWeights>:$weights,
+    Optional<Index>:$dynamic_padding_idx,
+    Embedding_Out<Embedding_BagRows<Embedding_Floats>>:$out,
+    Optional<Embedding_Out<Embedding_BagRows<Embedding_Int64s>>>:$winners,
+    EnumProp<Embedding_BagMode>:$mode,
+    UnitProp:$include_last_offset,
+    UnitProp:$assume_offsets,
+    OptionalProp<I64Prop>:$padding_idx,
+    Embedding_OutOfRangeProp:$out_of_range);
+
+  let assemblyFormat = [{
+    $mode
+    (`include_last_offset` $include_last_offset^)?
+    (`assume_offsets` $assume_offsets^)?
+    (`padding_idx` `(`
+      custom<StaticOrDynamicIndex>($dynamic_padding_idx, $padding_idx)^ `)`)?
+    (`out_of_range` `(` $out_of_range^ `)`)?
+    attr-dict
+    `ins` `(` $table `,` $indices `:` type($table) `,` type($indices) `)`
+    (`offsets` `(` $offsets^ `:` type($offsets) `)`)?
+    (`weights` `(` $weights^ `:` type($weights) `)`)?
+    `outs` `(` $out `:` type($out) `)`
+    (`winners` `(` $winners^ `:` type($winners) `)`)?
+    (`->` type($results)^)?
+  }];
+
+  let extraClassDeclaration = [{
+    MutableOperandRange getDpsInitsMutable() {
+      return ::mlir::embedding::detail::getDestinations(*this);
+    }
+    /// Whether it has offsets and reports those that are none.
+    bool checksOffsets() { return getOffsets() && !getAssumeOffsets(); }
+  }];
+}
+
+//===----------------------------------------------------------------------===//
 // RenormOp
 //===----------------------------------------------------------------------===//
 
@@ -507,6 +618,34 @@ def Embedding_FindOutOfRangeOp : Embedding_Op<"find_out_of_range", [
   let assemblyFormat =
       "$indices `,` $num_rows attr-dict `:` type($indices)";
   let hasFolder = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// FindInvalidOffsetOp
+//===----------------------------------------------------------------------===//
+
+def Embedding_FindInvalidOffsetOp : Embedding_Op<"find_invalid_offset", [
+    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
+    AlwaysSpeculatable]> {
+  let summary = "counts the offsets of bags that are none and finds the first";
+  let description = [{
+    An offset is invalid if it is the first and not 0, if it is less than the one
+    before, or if it is greater than `num_indices`. Returns the smallest position
+    of one, its value, and how many there are in all; -1, 0 and 0 if there is none.
+    `embedding-split-checks` makes this operation of the check of `embedding.bag`.
+
+    Example:
+
+    ```mlir
+    %position, %offset, %count =
+      embedding.find_invalid_offset %offsets, %num_indices : tensor<?xi64>
+    ```
+  }];
+
+  let arguments = (ins Embedding_BagOffsets:$offsets, Index:$num_indices);
+  let results = (outs I64:$position, I64:$offset, I64:$count);
+  let assemblyFormat =
+      "$offsets `,` $num_indices attr-dict `:` type($offsets)";
 }
 
 //===----------------------------------------------------------------------===//

@@ -332,6 +332,13 @@ private:
 struct ReduceToGPU : ToGPUPattern<ReduceOp> {
   using ToGPUPattern::ToGPUPattern;
 
+  LogicalResult verify(ReduceOp op, RewriterBase &rewriter) const override {
+    if (op.getIndices() || op.getWeights() || !op.getCount())
+      return rewriter.notifyMatchFailure(op,
+                                         "bags are not lowered to GPUs yet");
+    return success();
+  }
+
   void lower(ReduceOp op, LoopBuilder &host) const override {
     DeviceSegments segments(op);
     SegmentSums sums(host, op.getValues(), op.getSums(), segments,

@@ -321,6 +321,79 @@ struct FindOutOfRangeInBlocks : OpRewritePattern<FindOutOfRangeOp> {
 } // namespace
 
 //===----------------------------------------------------------------------===//
+// FindInvalidOffsetOp
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// A loop that counts, and only if there is something to find a search.
+struct FindInvalidOffsetToLoops : OpRewritePattern<FindInvalidOffsetOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(FindInvalidOffsetOp op,
+                                PatternRewriter &rewriter) const override {
+    LoopBuilder b(op, rewriter);
+    SmallVector<Value> none = findNone(b);
+    auto type = cast<ShapedType>(op.getOffsets().getType());
+    if (type.getShape().front() == 0) {
+      rewriter.replaceOp(op, none);
+      return success();
+    }
+    Type element = type.getElementType();
+    Value size = b.value(getMixedSize(b, b.getLoc(), op.getOffsets(), 0));
+    Value limit = op.getNumIndices();
+    if (element.isInteger(32))
+      limit = b.min(limit, b.index(std::numeric_limits<int32_t>::max()));
+    limit = arith::IndexCastOp::create(b, element, limit);
+    auto load = [&](Value at) {
+      return loadElement(b, b.getLoc(), op.getOffsets(), at);
+    };
+    auto isOutside = [&](Value offset, Value least) -> Value {
+      return arith::OrIOp::create(
+          b, b.cmp(arith::CmpIPredicate::slt, offset, least),
+          b.cmp(arith::CmpIPredicate::sgt, offset, limit));
+    };
+    auto toI64 = [&](Value value) -> Value {
+      if (element.isInteger(64))
+        return value;
+      return arith::ExtSIOp::create(b, b.getI64Type(), value);
+    };
+    auto count = [&](Value flag) -> Value {
+      return arith::ExtUIOp::create(b, b.getI64Type(), flag);
+    };
+
+    Value zero = arith::ConstantIntOp::create(b, element, 0);
+    auto find = [&]() -> SmallVector<Value> {
+      Value first = load(b.index(0));
+      // It is 0, and so not greater than the limit.
+      Value isFirst = b.cmp(arith::CmpIPredicate::ne, first, zero);
+      auto isInvalid = [&](Value at) {
+        return isOutside(load(at), load(b.sub(at, b.index(1))));
+      };
+      Value total = b.loop(b.index(1), size, count(isFirst),
+                           [&](Value at, ValueRange sum) -> SmallVector<Value> {
+                             return {b.add(sum[0], count(isInvalid(at)))};
+                           })[0];
+      return b.choose(
+          b.equal(total, b.i64(0)), [&] { return none; },
+          [&]() -> SmallVector<Value> {
+            Value at = b.choose(
+                isFirst, [&]() -> SmallVector<Value> { return {b.index(0)}; },
+                [&]() -> SmallVector<Value> {
+                  return {b.findFirst(b.index(1), size, isInvalid)};
+                })[0];
+            return {b.toI64(at), toI64(load(at)), total};
+          });
+    };
+    rewriter.replaceOp(
+        op, b.choose(b.less(b.index(0), size), find, [&] { return none; }));
+    return success();
+  }
+};
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
 // Pass
 //===----------------------------------------------------------------------===//
 
@@ -333,7 +406,7 @@ struct ConvertEmbeddingToLinalg
     RewritePatternSet patterns(&getContext());
     populateEmbeddingToLinalgPatterns(patterns);
     ConversionTarget target(getContext());
-    target.addIllegalOp<LookupOp, FindOutOfRangeOp>();
+    target.addIllegalOp<LookupOp, FindOutOfRangeOp, FindInvalidOffsetOp>();
     if (failed(convert(getOperation(), patterns, target)))
       signalPassFailure();
   }
@@ -344,5 +417,7 @@ struct ConvertEmbeddingToLinalg
 void embedding::populateEmbeddingToLinalgPatterns(RewritePatternSet &patterns) {
   patterns.add<LookupOfOneRowToSlice, FindOutOfRangeInBlocks>(
       patterns.getContext(), /*benefit=*/2);
-  patterns.add<LookupToRowLoop, FindOutOfRangeToLoops>(patterns.getContext());
+  patterns
+      .add<LookupToRowLoop, FindOutOfRangeToLoops, FindInvalidOffsetToLoops>(
+          patterns.getContext());
 }

@@ -84,6 +84,7 @@ void embedding::populateEmbeddingToGroupsPatterns(
     RewritePatternSet &patterns,
     const ConvertEmbeddingToLoopsPassOptions &options) {
   populateReduceToLoopsPatterns(patterns);
+  populateBagToLoopsPatterns(patterns);
   populateScatterToLoopsPatterns(patterns, options);
   populateGradientsToLoopsPatterns(patterns);
   populateRenormToLoopsPatterns(patterns);

@@ -53,6 +53,22 @@ inline Value getRowBytes(LoopBuilder &b, OpFoldResult rowLength, Type element) {
   return b.max(bytes, b.index(1));
 }
 
+/// Pieces of a row whose elements are held at once.
+class ColumnBlocks {
+public:
+  /// Of at most `maxWidth` elements.
+  ColumnBlocks(OpFoldResult rowLength, int64_t maxWidth);
+
+  int64_t getMaxWidth() const { return width; }
+  /// Runs `body` for the first column and the width of each.
+  void forEach(LoopBuilder &b,
+               llvm::function_ref<void(OpFoldResult, OpFoldResult)> body) const;
+
+private:
+  OpFoldResult rowLength;
+  int64_t width;
+};
+
 /// What an index names, under a treatment of those out of range and without the
 /// padding row.
 class RowNames {
@@ -77,21 +93,28 @@ private:
   Value paddingRow;
 };
 
-/// Segments of positions, in memrefs.
+/// Segments of a list, in memrefs.
 struct Segments : SegmentLists {
   using SegmentLists::SegmentLists;
+  /// Those of a reduction, or bags: of the length of a row of the indices, if
+  /// there are no offsets.
+  Segments(LoopBuilder &b, ReduceOp op);
+  Segments(LoopBuilder &b, BagOp op);
 
   /// The number of segments.
-  Value size(LoopBuilder &b) const { return b.loadIndex(count); }
+  Value size(LoopBuilder &b) const {
+    return count ? b.loadIndex(count) : numSegments;
+  }
+  /// The elements that are in segments.
+  Value listSize(LoopBuilder &b) const;
   Value row(LoopBuilder &b, Value segment) const {
     return b.loadIndex(rows, segment);
   }
   Value begin(LoopBuilder &b, Value segment) const {
-    return b.loadIndex(offsets, segment);
+    return offsets ? b.loadIndex(offsets, segment)
+                   : b.mul(segment, segmentLength);
   }
-  Value end(LoopBuilder &b, Value segment) const {
-    return b.loadIndex(offsets, b.add(segment, b.index(1)));
-  }
+  Value end(LoopBuilder &b, Value segment) const;
   /// The first segment whose row is at least `bound`.
   Value firstWithRow(LoopBuilder &b, Value bound) const {
     return b.lowerBound(size(b), bound,
@@ -102,6 +125,19 @@ struct Segments : SegmentLists {
     return b.lowerBound(size(b), offset,
                         [&](Value segment) { return begin(b, segment); });
   }
+
+private:
+  /// Segments without a count: as many as `sums` has rows.
+  void countRows(LoopBuilder &b, Value sums);
+  /// Segments without offsets: the rows of `indices`.
+  void measureRows(LoopBuilder &b, Value indices);
+
+  /// Without a count.
+  Value numSegments;
+  /// Without offsets.
+  Value segmentLength;
+  /// Where the last segment ends, if the offsets do not say.
+  Value lastEnd;
 };
 
 /// The results of an `embedding.group`, in buffers of their own.
@@ -118,6 +154,7 @@ struct Groups : Segments {
 
 void populateGroupToLoopsPatterns(RewritePatternSet &patterns);
 void populateReduceToLoopsPatterns(RewritePatternSet &patterns);
+void populateBagToLoopsPatterns(RewritePatternSet &patterns);
 void populateScatterToLoopsPatterns(RewritePatternSet &patterns,
                                     const LoopsOptions &options);
 void populateGradientsToLoopsPatterns(RewritePatternSet &patterns);

@@ -84,6 +84,7 @@ static Grouping chooseGrouping(const KernelSpec &spec, int64_t numIndices,
     return spec.scalesGradByFreq ? cost::chooseSort(numIndices, numRows)
                                  : Grouping::radixSort;
   case OperationKind::lookup:
+  case OperationKind::bag:
     return Grouping::radixSort;
   }
   return Grouping::radixSort;

@@ -123,6 +123,8 @@ int64_t Operands::getSize(Size size) const {
     return getIndices().numElements() + 1;
   case Size::numRows:
     return getNumRows();
+  case Size::numBags:
+  case Size::numBagOffsets:
   case Size::indexShape:
     break;
   }
