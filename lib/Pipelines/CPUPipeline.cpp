@@ -79,9 +79,12 @@ static void addRowLowering(OpPassManager &pm,
   funcs.addPass(createHoistStackBuffersPass());
   // Indices are loaded from the operand itself, not from a tile of it.
   funcs.addPass(memref::createFoldMemRefAliasOpsPass());
-  if (options.prefetch)
-    funcs.addPass(createEmbeddingPrefetchRowsPass(
-        {/*rowsAhead=*/options.prefetchRowsAhead}));
+  if (options.prefetch) {
+    EmbeddingPrefetchRowsPassOptions prefetchOptions;
+    prefetchOptions.rowsAhead = options.prefetchRowsAhead;
+    prefetchOptions.secondLevelRowBytes = options.secondLevelRowBytes;
+    funcs.addPass(createEmbeddingPrefetchRowsPass(prefetchOptions));
+  }
   if (options.vectorize) {
     EmbeddingVectorizeRowsPassOptions vectorizeOptions;
     vectorizeOptions.vectorBytes = options.vectorBytes;

@@ -112,6 +112,16 @@ unsigned CPUTarget::getX86Level() const {
   return info->checkFeatures("+sse4.2") ? 2 : 1;
 }
 
+bool CPUTarget::isIntel() const {
+  StringRef cpu = machine->getTargetCPU();
+  constexpr StringLiteral kOthers[] = {
+      "x86-64", "generic", "znver", "bdver",   "btver", "barcelona", "amd",
+      "athlon", "k6",      "k8",    "opteron", "geode", "c3",        "winchip"};
+  return machine->getTargetTriple().isX86() && !cpu.empty() &&
+         llvm::none_of(kOthers,
+                       [&](StringRef other) { return cpu.starts_with(other); });
+}
+
 namespace {
 
 /// Keeps the first error. LLVM's own handler ends the process over one.

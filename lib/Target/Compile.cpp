@@ -33,6 +33,8 @@ void mlir::embedding::buildPipeline(OpPassManager &pm, const CPUTarget &target,
   }
   CPUPipelineOptions cpu;
   cpu.vectorBytes = target.getVectorBytes();
+  if (target.isIntel())
+    cpu.secondLevelRowBytes = cost::kSecondLevelRowBytesOnIntel;
   cpu.vectorize = cpu.prefetch = !options.isNaive;
   cpu.parallelism = options.parallelism;
   cpu.numThreads = options.numThreads;

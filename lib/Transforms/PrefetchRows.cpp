@@ -221,13 +221,14 @@ struct EmbeddingPrefetchRows
       asked = rowsAhead;
     if (asked == 0)
       return;
-    int64_t distance = asked       ? *asked
-                       : rowLength ? cost::getPrefetchRows(rowBytes)
-                                   : cost::kPrefetchRowsIfDynamic;
     int64_t localityHint = schedule.getPrefetchLocality().value_or(
         locality >= 0 ? int64_t(locality)
-        : rowLength   ? cost::getPrefetchLocality(rowBytes)
+        : rowLength   ? cost::getPrefetchLocality(rowBytes, secondLevelRowBytes)
                       : cost::kPrefetchLocalityIfDynamic);
+    int64_t distance = asked ? *asked
+                       : rowLength
+                           ? cost::getPrefetchRows(rowBytes, localityHint)
+                           : cost::kPrefetchRowsIfDynamic;
 
     Location loc = row.getLoc();
     OpBuilder builder = OpBuilder::atBlockBegin(loop.getBody());

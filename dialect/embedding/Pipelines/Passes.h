@@ -9,6 +9,8 @@
 #ifndef EMBEDDING_PIPELINES_PASSES_H
 #define EMBEDDING_PIPELINES_PASSES_H
 
+#include "embedding/Target/CostModel.h"
+
 #include "mlir/Pass/PassOptions.h"
 
 namespace mlir {
@@ -54,6 +56,11 @@ struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
       llvm::cl::desc("Rows between a prefetch and its use; 0 chooses by the "
                      "bytes of a row"),
       llvm::cl::init(0)};
+  PassOptions::Option<int64_t> secondLevelRowBytes{
+      *this, "second-level-row-bytes",
+      llvm::cl::desc("Bytes of a row from which on it is prefetched into the "
+                     "second-level cache: 128 for CPUs of Intel's"),
+      llvm::cl::init(cost::kSecondLevelRowBytes)};
   PassOptions::Option<CPUParallelism> parallelism{
       *this, "parallelism", llvm::cl::desc("What parallel loops become"),
       llvm::cl::init(CPUParallelism::none),

@@ -45,6 +45,9 @@ public:
   /// may use; 0 on other architectures.
   unsigned getX86Level() const;
 
+  /// Whether it is one of Intel's, by its name. A level of x86-64 is nobody's.
+  bool isIntel() const;
+
   enum class Output { object, assembly, llvmIR };
 
   /// Optimizes a module of the LLVM dialect at `optLevel` (0 to 3) and appends

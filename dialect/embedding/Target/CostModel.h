@@ -34,19 +34,27 @@ inline constexpr int64_t kLineBytes = 64;
 /// than it hides.
 inline constexpr int64_t kMinPrefetchedBytes = int64_t(1) << 20;
 
-/// memref.prefetch's hint: into the first-level cache, or into the second if
-/// rows are so long that those under way would displace what is in use.
-constexpr int64_t getPrefetchLocality(int64_t rowBytes) {
-  return rowBytes <= 2048 ? 3 : 2;
+/// Rows of so many bytes are prefetched into the second-level cache: those
+/// under way would displace what is in use in the first.
+inline constexpr int64_t kSecondLevelRowBytes = 2049;
+/// The same on CPUs of Intel's, which have more lines on their way to the
+/// second level than to the first.
+inline constexpr int64_t kSecondLevelRowBytesOnIntel = 128;
+
+/// memref.prefetch's hint: into the first-level cache or the second.
+constexpr int64_t getPrefetchLocality(int64_t rowBytes,
+                                      int64_t secondLevelRowBytes) {
+  return rowBytes < secondLevelRowBytes ? 3 : 2;
 }
 
 /// The distance and the hint where the length of rows is not known.
 inline constexpr int64_t kPrefetchRowsIfDynamic = 8;
 inline constexpr int64_t kPrefetchLocalityIfDynamic = 2;
 
-/// Rows between a prefetch and its use: 16 KiB of them.
-constexpr int64_t getPrefetchRows(int64_t rowBytes) {
-  return std::clamp<int64_t>((int64_t(16) << 10) / rowBytes, 2, 64);
+/// Rows between a prefetch with a hint and its use: 16 KiB of them.
+constexpr int64_t getPrefetchRows(int64_t rowBytes, int64_t locality) {
+  return std::clamp<int64_t>((int64_t(16) << 10) / rowBytes, 2,
+                             locality == 3 ? 64 : 32);
 }
 
 /// The same for the sums of a scatter, which are fetched to be written: 4 KiB.

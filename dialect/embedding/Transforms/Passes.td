@@ -242,9 +242,9 @@ def EmbeddingPrefetchRowsPass : Pass<"embedding-prefetch-rows"> {
 
     By default `rows-ahead` is chosen so that 16 KiB are under way, but between 2
     and 64 rows, and 8 rows where the length is dynamic, into the first-level
-    cache, or into the second if rows are longer than 2 KiB; and only tables of at
-    least `min-bytes` are prefetched, which is a condition in the loop where it
-    is not known. Where the operation that reads the row has an
+    cache, or at most 32 rows into the second if they have `second-level-row-bytes`
+    or more; and only tables of at least `min-bytes` are prefetched, which is a
+    condition in the loop where it is not known. Where the operation that reads the row has an
     `embedding.schedule` that says how many rows ahead, or the option does, that
     is done whatever the size of the table.
 
@@ -279,6 +279,10 @@ def EmbeddingPrefetchRowsPass : Pass<"embedding-prefetch-rows"> {
            "The locality hint of a prefetch: 3 for the first-level cache, 2 for "
            "the second, 1 for the third, 0 for none to keep; -1 chooses by the "
            "bytes of a row">,
+    Option<"secondLevelRowBytes", "second-level-row-bytes", "int64_t",
+           /*default=*/"::mlir::embedding::cost::kSecondLevelRowBytes",
+           "Bytes of a row from which on it is prefetched into the second-level "
+           "cache">,
     Option<"minBytes", "min-bytes", "int64_t",
            /*default=*/"::mlir::embedding::cost::kMinPrefetchedBytes",
            "Bytes from which on a table is prefetched">,

@@ -196,10 +196,11 @@ private:
       Value later = b.min(b.add(position, b.index(ahead)), last);
       Value row = names.get(b, later);
       auto fetch = [&](Value from, ValueRange at) {
-        memref::PrefetchOp::create(b, from, at, /*isWrite=*/true,
-                                   schedule.getPrefetchLocality().value_or(
-                                       cost::getPrefetchLocality(bytes)),
-                                   /*isDataCache=*/true);
+        memref::PrefetchOp::create(
+            b, from, at, /*isWrite=*/true,
+            schedule.getPrefetchLocality().value_or(
+                cost::getPrefetchLocality(bytes, cost::kSecondLevelRowBytes)),
+            /*isDataCache=*/true);
       };
       fetch(states, row);
       // What follows in a longer row, the hardware sees.
