@@ -166,6 +166,84 @@ void lookup(const char *table, const int64_t *indices, int64_t count,
     __sync_synchronize();
 }
 
+/// Columns [column, column + 16 * kVectors) of bags [begin, end).
+template <int kVectors, BagKind kKind, bool kWeighted, int kLocality>
+void bagColumns(const Bags &bags, int64_t begin, int64_t end, int64_t column,
+                Tuning tuning) {
+  auto getRow = [&](int64_t position) {
+    return bags.table + bags.indices[position] * bags.rowLength + column;
+  };
+  auto load = [](const float *row, int i) {
+    return *reinterpret_cast<const UnalignedFloats *>(row + 16 * i);
+  };
+  for (int64_t bag = begin; bag < end; ++bag) {
+    int64_t first = bags.offsets[bag];
+    int64_t last = bag + 1 < bags.numBags ? bags.offsets[bag + 1] : bags.count;
+    Floats kept[kVectors] = {};
+    if (kKind == BagKind::max)
+      for (int i = 0; i < kVectors; ++i)
+        kept[i] = load(getRow(first), i);
+    for (int64_t position = first; position < last; ++position) {
+      int64_t ahead = position + tuning.rowsAhead;
+      const float *later = getRow(ahead < bags.count ? ahead : bags.count - 1);
+      for (int i = 0; i < kVectors; ++i)
+        __builtin_prefetch(later + 16 * i, 0, kLocality);
+      const float *row = getRow(position);
+      for (int i = 0; i < kVectors; ++i) {
+        Floats x = load(row, i);
+        if (kKind == BagKind::max)
+          kept[i] = x > kept[i] ? x : kept[i];
+        else if (kWeighted)
+          kept[i] += x * bags.weights[position];
+        else
+          kept[i] += x;
+      }
+    }
+    float *to = bags.out + bag * bags.rowLength + column;
+    for (int i = 0; i < kVectors; ++i) {
+      if (kKind == BagKind::mean)
+        kept[i] /= static_cast<float>(last - first);
+      *reinterpret_cast<UnalignedFloats *>(to + 16 * i) = kept[i];
+    }
+  }
+}
+
+template <BagKind kKind, bool kWeighted, int kLocality>
+void bagRows(const Bags &bags, int64_t begin, int64_t end, Tuning tuning) {
+  int64_t column = 0;
+  for (; bags.rowLength - column >= 128; column += 128)
+    bagColumns<8, kKind, kWeighted, kLocality>(bags, begin, end, column,
+                                               tuning);
+  if (bags.rowLength - column >= 64) {
+    bagColumns<4, kKind, kWeighted, kLocality>(bags, begin, end, column,
+                                               tuning);
+    column += 64;
+  }
+  for (; column < bags.rowLength; column += 16)
+    bagColumns<1, kKind, kWeighted, kLocality>(bags, begin, end, column,
+                                               tuning);
+}
+
+template <BagKind kKind, bool kWeighted = false>
+void bagInto(const Bags &bags, int64_t begin, int64_t end, Tuning tuning) {
+  if (tuning.intoL1)
+    bagRows<kKind, kWeighted, 3>(bags, begin, end, tuning);
+  else
+    bagRows<kKind, kWeighted, 2>(bags, begin, end, tuning);
+}
+
+void bag(const Bags &bags, int64_t begin, int64_t end, BagKind kind,
+         Tuning tuning) {
+  if (kind == BagKind::max)
+    bagInto<BagKind::max>(bags, begin, end, tuning);
+  else if (kind == BagKind::mean)
+    bagInto<BagKind::mean>(bags, begin, end, tuning);
+  else if (bags.weights)
+    bagInto<BagKind::sum, true>(bags, begin, end, tuning);
+  else
+    bagInto<BagKind::sum>(bags, begin, end, tuning);
+}
+
 void scatter(const float *values, const int64_t *indices, int64_t count,
              int64_t rowLength, float *out) {
   for (int64_t i = 0; i < count; ++i) {
@@ -388,6 +466,7 @@ namespace embedding::bench::CEILING_ISA {
 extern const CeilingKernels kernels;
 const CeilingKernels kernels = {CEILING_STRING(CEILING_ISA),
                                 lookup,
+                                bag,
                                 scatter,
                                 countRows,
                                 placePositions,

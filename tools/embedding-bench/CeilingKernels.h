@@ -33,6 +33,22 @@ struct Tuning {
   bool readsIndicesFirst = false;
 };
 
+/// What becomes of the rows of a bag.
+enum class BagKind { sum, mean, max };
+
+/// Bags of f32 rows of `rowLength` elements, a multiple of 16: the last one
+/// ends with the indices. `weights` of a sum may be null.
+struct Bags {
+  const float *table;
+  const int64_t *indices;
+  int64_t count;
+  const int64_t *offsets;
+  int64_t numBags;
+  const float *weights;
+  int64_t rowLength;
+  float *out;
+};
+
 /// One build of the kernels for an instruction set.
 struct CeilingKernels {
   const char *name;
@@ -41,6 +57,10 @@ struct CeilingKernels {
   /// are aligned to 64 bytes.
   void (*lookup)(const char *table, const int64_t *indices, int64_t count,
                  int64_t rowBytes, char *out, Tuning tuning);
+
+  /// Bags [begin, end), none of which is empty.
+  void (*bag)(const Bags &bags, int64_t begin, int64_t end, BagKind kind,
+              Tuning tuning);
 
   /// Adds the rows of `values` (f32) at positions [0, count) to rows of `out`,
   /// which holds zeros: the serial scatter.

@@ -46,6 +46,7 @@ struct Settings {
 };
 
 void benchmarkLookups(Settings &settings);
+void benchmarkBags(Settings &settings);
 void benchmarkDenseGrads(Settings &settings);
 void benchmarkRenorms(Settings &settings);
 void benchmarkSparseGrads(Settings &settings);

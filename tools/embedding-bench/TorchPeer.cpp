@@ -39,6 +39,19 @@ static void embed(void *table, int64_t numRows, int64_t rowLength,
                 borrow(indices, count));
 }
 
+static void embedBags(float *table, int64_t numRows, int64_t rowLength,
+                      int64_t *indices, int64_t count, int64_t *offsets,
+                      int64_t numBags, int64_t mode, float *weights,
+                      int64_t paddingIdx) {
+  std::optional<at::Tensor> perSample;
+  if (weights)
+    perSample = borrow(weights, {count});
+  at::_embedding_bag_forward_only(
+      borrow(table, {numRows, rowLength}), borrow(indices, count),
+      borrow(offsets, numBags), /*scale_grad_by_freq=*/false, mode,
+      /*sparse=*/false, perSample, /*include_last_offset=*/false, paddingIdx);
+}
+
 static void denseGrad(float *gradOutput, int64_t *indices, int64_t count,
                       int64_t rowLength, int64_t numRows) {
   at::embedding_dense_backward(borrow(gradOutput, {count, rowLength}),
@@ -66,7 +79,7 @@ embedding_bench_get_torch_peer() {
   static const TorchPeer peer = {
       TORCH_VERSION, [](int32_t count) { at::set_num_threads(count); },
       indexSelect,   embed,
-      denseGrad,     renorm,
-      coalesce};
+      embedBags,     denseGrad,
+      renorm,        coalesce};
   return &peer;
 }

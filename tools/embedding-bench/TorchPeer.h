@@ -33,6 +33,12 @@ struct TorchPeer {
   /// `F.embedding(indices, table)`
   void (*embedding)(void *table, int64_t numRows, int64_t rowLength,
                     int32_t elementBytes, int64_t *indices, int64_t count);
+  /// `F.embedding_bag` of `mode` 0 (sum), 1 (mean) or 2 (max); `weights` may be
+  /// null, and `paddingIdx` -1.
+  void (*embeddingBag)(float *table, int64_t numRows, int64_t rowLength,
+                       int64_t *indices, int64_t count, int64_t *offsets,
+                       int64_t numBags, int64_t mode, float *weights,
+                       int64_t paddingIdx);
   void (*denseGrad)(float *gradOutput, int64_t *indices, int64_t count,
                     int64_t rowLength, int64_t numRows);
   void (*renorm)(float *table, int64_t numRows, int64_t rowLength,

@@ -35,7 +35,7 @@ static cl::list<int> numThreads("num-threads", cl::CommaSeparated,
                                 cl::cat(category));
 static cl::opt<std::string>
     filter("filter",
-           cl::desc("Only the benchmarks whose name holds this: lookup, "
+           cl::desc("Only the benchmarks whose name holds this: lookup, bag, "
                     "dense_grad, renorm, sparse_grad, compilation"),
            cl::cat(category));
 static cl::opt<std::string>
@@ -78,6 +78,7 @@ int main(int argc, char **argv) {
   using Benchmark = void (*)(Settings &);
   const std::pair<llvm::StringRef, Benchmark> benchmarks[] = {
       {"lookup", benchmarkLookups},
+      {"bag", benchmarkBags},
       {"dense_grad", benchmarkDenseGrads},
       {"renorm", benchmarkRenorms},
       {"sparse_grad", benchmarkSparseGrads},
