@@ -55,7 +55,9 @@ Compilation::Compilation()
         if (diagnostic.getSeverity() != DiagnosticSeverity::Error ||
             !error.empty())
           return mlir::success();
-        if (auto place = dyn_cast<FileLineColLoc>(diagnostic.getLocation()))
+        // What is inlined has its caller's place too.
+        if (auto place =
+                diagnostic.getLocation()->findInstanceOf<FileLineColLoc>())
           error = "line " + std::to_string(place.getLine()) + ", column " +
                   std::to_string(place.getColumn()) + ": ";
         error += diagnostic.str();
