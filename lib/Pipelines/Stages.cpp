@@ -55,6 +55,7 @@ void embedding::addBufferization(OpPassManager &pm, unsigned alignment) {
   // Together they see that a row is copied to itself.
   pm.addPass(createCSEPass());
   pm.addPass(createCanonicalizerPass());
+  pm.addPass(createMarkDeallocationsPass());
   bufferization::BufferDeallocationPipelineOptions deallocationOptions;
   // Without it, a private function that returns its destination would copy it.
   deallocationOptions.privateFunctionDynamicOwnership = true;

@@ -9,7 +9,6 @@
 #include "embedding/IR/Embedding.h"
 #include "embedding/Transforms/Passes.h"
 
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/AttrTypeSubElements.h"
 
@@ -98,11 +97,6 @@ struct VerifyTypes : embedding::impl::VerifyTypesPassBase<VerifyTypes> {
   }
 
   static WalkResult verify(Operation *op, AttrTypeWalker &walker) {
-    if (isa<memref::DeallocOp>(op))
-      return op->emitError("expected no '")
-                 << op->getName()
-                 << "', since pipelines free buffers after their last use",
-             WalkResult::interrupt();
     if (isa<vector::VectorScaleOp>(op))
       return op->emitError("expected no scalable vectors, but got '")
                  << op->getName() << "'",

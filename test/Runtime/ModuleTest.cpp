@@ -418,6 +418,45 @@ TEST(Module, TemporariesAreFewAllocations) {
             3);
 }
 
+// What a function frees itself is free for what it allocates next, and is not
+// freed twice; the rest goes when the function returns.
+TEST(Module, FunctionsFreeTheirMemory) {
+  Heap heap;
+  Engine engine(heap.options());
+  Module module(engine, R"mlir(
+    func.func @sum(%x: memref<?xf32>, %n: index) -> f32 {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %zero = arith.constant 0.0 : f32
+      %size = memref.dim %x, %c0 : memref<?xf32>
+      %kept = memref.alloc(%size) : memref<?xf32>
+      memref.copy %x, %kept : memref<?xf32> to memref<?xf32>
+      %sum = scf.for %i = %c0 to %n step %c1 iter_args(%a = %zero) -> f32 {
+        %freed = memref.alloc(%size) : memref<?xf32>
+        memref.copy %kept, %freed : memref<?xf32> to memref<?xf32>
+        %0 = memref.load %freed[%i] : memref<?xf32>
+        memref.dealloc %freed : memref<?xf32>
+        %next = memref.alloc(%size) : memref<?xf32>
+        memref.copy %kept, %next : memref<?xf32> to memref<?xf32>
+        %1 = memref.load %next[%i] : memref<?xf32>
+        %2 = arith.addf %0, %1 : f32
+        %3 = arith.addf %a, %2 : f32
+        scf.yield %3 : f32
+      }
+      return %sum : f32
+    })mlir");
+  std::vector<float> x = {1, 2, 3, 4};
+  for (int64_t n : {0, 1, 4, 4}) {
+    heap.allocations = heap.most = 0;
+    float sum = -1;
+    module.call("sum", {TensorView(x.data(), {4}), n}, {TensorView(&sum, {})});
+    EXPECT_EQ(sum, static_cast<float>(n * (n + 1)));
+    EXPECT_EQ(heap.allocations, 1 + 2 * n);
+    EXPECT_EQ(heap.most, n == 0 ? 1 : 2);
+    EXPECT_EQ(heap.live, 0);
+  }
+}
+
 // They come from the engine's pool, and go back to it.
 TEST(Module, TemporariesArePooled) {
   EngineOptions options = uncached();
@@ -1216,6 +1255,11 @@ TEST(Module, RefusesWhatLLVMDoesNotExpect) {
                             "  %0 = vector.vscale\n"
                             "  return %0 : index\n}"),
               HasSubstr("expected no scalable vectors"));
+  EXPECT_THAT(errorOfModule("func.func @f(%a: memref<4xf32>) {\n"
+                            "  memref.dealloc %a : memref<4xf32>\n"
+                            "  return\n}"),
+              HasSubstr("line 2, column 3: expected to deallocate what a "
+                        "'memref.alloc' of the same block allocates"));
   EXPECT_THAT(
       errorOfModule("func.func @f(%x: i64) -> tensor<4611686018427387904xi8> "
                     "{\n  %0 = arith.constant dense<1> : "

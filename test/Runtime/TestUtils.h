@@ -11,6 +11,7 @@
 
 #include "embedding-runtime/Runtime.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <gtest/gtest.h>
@@ -92,6 +93,8 @@ struct Heap {
   std::map<void *, size_t> sizes;
   int allocations = 0;
   int live = 0;
+  /// That were live at once.
+  int most = 0;
   bool isExhausted = false;
 
   EngineOptions options() {
@@ -103,7 +106,7 @@ struct Heap {
         return static_cast<void *>(nullptr);
       heap->bytes = size;
       ++heap->allocations;
-      ++heap->live;
+      heap->most = std::max(heap->most, ++heap->live);
       void *memory = std::aligned_alloc(alignment, (size + alignment - 1) /
                                                        alignment * alignment);
       heap->sizes[memory] = size;

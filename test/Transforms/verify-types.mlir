@@ -130,12 +130,3 @@ func.func @matrix(%a: memref<f32>) {
   %0 = ub.poison : vector<9223372036854775807x2xi8>
   return
 }
-
-// -----
-
-func.func @deallocation(%n: index) {
-  %0 = memref.alloc(%n) : memref<?xf32>
-  // expected-error @below {{expected no 'memref.dealloc', since pipelines free buffers after their last use}}
-  memref.dealloc %0 : memref<?xf32>
-  return
-}

@@ -820,6 +820,35 @@ def EmbeddingCallLaunchKernelPass
                            "::mlir::memref::MemRefDialect"];
 }
 
+def MarkDeallocationsPass : Pass<"memref-mark-deallocations"> {
+  let summary = "Mark the memory that a program frees itself";
+  let description = [{
+    Upstream's deallocation pipeline, which comes next, then leaves its
+    deallocation to the program:
+
+    ```mlir
+    %buffer = memref.alloc(%n) : memref<?xf32>
+    "use"(%buffer) : (memref<?xf32>) -> ()
+    memref.dealloc %buffer : memref<?xf32>
+    ```
+
+    becomes
+
+    ```mlir
+    %buffer = memref.alloc(%n) {bufferization.manual_deallocation} : memref<?xf32>
+    "use"(%buffer) : (memref<?xf32>) -> ()
+    memref.dealloc %buffer {bufferization.manual_deallocation} : memref<?xf32>
+    ```
+
+    A `memref.dealloc` is refused unless it frees what a `memref.alloc` of its
+    block allocates, and comes after all that uses the memory or a view of it.
+    Operations other than views that return memrefs or tensors may return that
+    memory by another name, and so may terminators: if one of them uses it, the
+    `memref.dealloc` is refused too.
+  }];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect"];
+}
+
 def ResolveReshapesPass : Pass<"memref-resolve-reshapes"> {
   let summary = "Resolve views that upstream's lowerings do not know";
   let description = [{
@@ -1023,9 +1052,6 @@ def VerifyTypesPass
     - a vector is not scalable, and has at most 4096 elements: LLVM takes minutes
       for larger ones, since its time grows with the square of their number;
     - a constant that is one value throughout has at most 1 GiB.
-
-    It refuses `memref.dealloc` too: the pipelines free each buffer after its last
-    use, one of a `memref.alloc` of the program's as well.
 
     Example:
 
