@@ -69,6 +69,8 @@
 // RUN: %{run}         --function=any --input="5x2xf32=1" --input="2xi64=0 1" --input="0xi64=" | FileCheck %s --check-prefix=NOBAGS
 // RUN: %{run}         --function=any --input="0x2xf32=" --input="0xi64=" --input="2xi64=0 0" | FileCheck %s --check-prefix=NOROWS
 // RUN: %{run}         --function=any --input="5x0xf32=" --input="2xi64=0 1" --input="1xi64=0" | FileCheck %s --check-prefix=NOELEMENTS
+// RUN: not %{run}     --function=any --input="5x2xf32=1" --input="2xi64=0 9" --input="0xi64=" 2>&1 | FileCheck %s --check-prefix=BADNOBAGS
+// BADNOBAGS: embedding.bag: indices: expected values in [0, 5), but got 9 at flat position 1
 // RUN: not %{run}     --function=any --input="5x0xf32=" --input="2xi64=0 7" --input="1xi64=0" 2>&1 | FileCheck %s --check-prefix=BADNOELEMENTS
 // BADNOELEMENTS: got 7 at flat position 1
 

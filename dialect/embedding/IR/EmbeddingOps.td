@@ -130,8 +130,8 @@ def Embedding_BagOp : Embedding_RowIndexingOp<"bag", [
 
     `out_of_range` says what happens to an index outside `[0, V)`: `check` reports
     it (see `embedding.lookup`) and leaves the destinations unspecified, `assume`
-    is undefined behaviour, `clamp` names the nearest row, and a row of zeros if
-    there is none, `zero` names none.
+    is undefined behaviour, `clamp` names the nearest row, if there is one, and
+    `zero` names none.
 
     Offsets begin with 0, never decrease, and are at most N. Those that do not are
     reported like indices, and before those are looked at; with `assume_offsets`
