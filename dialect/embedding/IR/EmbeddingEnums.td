@@ -45,7 +45,6 @@ def Embedding_Streaming : Embedding_Enum<
       I32EnumCase<"always", 2>
     ]>;
 
-// The numeric values are those of `EmbeddingBagMode` in the runtime's C API.
 def Embedding_BagMode : Embedding_Enum<
     "BagMode", "what becomes of the rows of a bag", [
       I32EnumCase<"sum", 0>,

@@ -24,7 +24,7 @@ namespace {
 class BagMaximum {
 public:
   BagMaximum(LoopBuilder &b, BagOp op, OpFoldResult rowLength)
-      : b(b), op(op), rowLength(rowLength),
+      : b(b), op(op),
         element(cast<MemRefType>(op.getOut().getType()).getElementType()),
         table(b, op.getTable(), /*numTrailingDims=*/1),
         names(b, op.getIndices(), table.size(), op.getOutOfRange(),
@@ -76,9 +76,8 @@ private:
   Value findKept(Value begin, Value end) {
     if (names.isTotal())
       return begin;
-    return b.findFirst(begin, end, [&](Value position) {
-      return b.less(names.get(b, position), table.size());
-    });
+    return b.findFirst(
+        begin, end, [&](Value position) { return names.isNamed(b, position); });
   }
 
   Value takeStart(Value buffer, OpFoldResult width) {
@@ -92,11 +91,9 @@ private:
     if (winners)
       b.fill(takeStart(winners, width), b.toI64(first));
     b.loop(b.add(first, b.index(1)), end, [&](Value position) {
-      Value row = names.get(b, position);
-      auto replace = [&] { replaceExceeded(row, position, column, width); };
-      if (names.isTotal())
-        return replace();
-      b.ifTrue(b.less(row, table.size()), replace);
+      names.ifNamed(b, position, [&](Value row) {
+        replaceExceeded(row, position, column, width);
+      });
     });
   }
 
@@ -129,7 +126,6 @@ private:
 
   LoopBuilder &b;
   BagOp op;
-  OpFoldResult rowLength;
   Type element;
   Flattened table;
   RowNames names;
@@ -180,13 +176,12 @@ private:
     OpFoldResult rowLength = getMixedSize(b, b.getLoc(), op.getOut(), 1);
     Segments bags(b, op);
     Value size = bags.size(b);
-    Value rowsPerBag =
-        b.add(b.divUp(b.numElements(op.getIndices()), b.max(size, b.index(1))),
-              b.index(1));
     BagMaximum maximum(b, op, rowLength);
-    Blocks blocks(b, b.rowsWithElements(size, rowLength),
-                  b.mul(getRowBytes(b, rowLength, element), rowsPerBag),
-                  cost::kMinBlockBytes, cost::kMaxBlocks);
+    Blocks blocks(
+        b, b.rowsWithElements(size, rowLength),
+        b.mul(getRowBytes(b, rowLength, element),
+              getRowsPerSegment(b, b.numElements(op.getIndices()), size)),
+        cost::kMinBlockBytes, cost::kMaxBlocks);
     blocks.forEach(b, [&](Value, Value begin, Value end) {
       maximum.allocateBuffers();
       b.loop(begin, end, [&](Value bag) {

@@ -18,6 +18,14 @@ Value RowNames::get(LoopBuilder &b, Value position) const {
                      paddingRow);
 }
 
+void RowNames::ifNamed(LoopBuilder &b, Value position,
+                       llvm::function_ref<void(Value row)> body) const {
+  Value row = get(b, position);
+  if (isTotal())
+    return body(row);
+  b.ifTrue(b.less(row, numRows), [&] { body(row); });
+}
+
 Groups::Groups(LoopBuilder &b, Value indices, Value numRows, OutOfRange mode,
                Value paddingRow) {
   auto int64s = MemRefType::get({ShapedType::kDynamic}, b.getI64Type());

@@ -85,6 +85,13 @@ public:
 
   /// The row that `position` names, or `numRows` if it names none.
   Value get(LoopBuilder &b, Value position) const;
+  /// Whether `position` names a row.
+  Value isNamed(LoopBuilder &b, Value position) const {
+    return b.less(get(b, position), numRows);
+  }
+  /// Calls `body` with the row that `position` names, if it names one.
+  void ifNamed(LoopBuilder &b, Value position,
+               llvm::function_ref<void(Value row)> body) const;
 
 private:
   Flattened flat;
@@ -151,6 +158,13 @@ struct Groups : Segments {
       b.deallocate(buffer);
   }
 };
+
+/// The rows that are read and written for one of `numSegments` segments of a
+/// list of up to `listSize` rows, on average.
+inline Value getRowsPerSegment(LoopBuilder &b, Value listSize,
+                               Value numSegments) {
+  return b.add(b.divUp(listSize, b.max(numSegments, b.index(1))), b.index(1));
+}
 
 void populateGroupToLoopsPatterns(RewritePatternSet &patterns);
 void populateReduceToLoopsPatterns(RewritePatternSet &patterns);

@@ -127,10 +127,7 @@ public:
     Value position = positions ? b.loadIndex(positions, i) : i;
     if (!names)
       return body(position, position);
-    Value row = names->get(b, position);
-    if (names->isTotal())
-      return body(row, position);
-    b.ifTrue(b.less(row, values.size()), [&] { body(row, position); });
+    names->ifNamed(b, position, [&](Value row) { body(row, position); });
   }
 
   Value row(LoopBuilder &b, Value row, OpFoldResult column,
@@ -149,10 +146,8 @@ public:
     return b.loop(begin, end, b.index(0),
                   [&](Value i, ValueRange count) -> SmallVector<Value> {
                     Value position = positions ? b.loadIndex(positions, i) : i;
-                    Value isNamed =
-                        b.less(names->get(b, position), values.size());
                     Value one = arith::IndexCastUIOp::create(
-                        b, b.getIndexType(), isNamed);
+                        b, b.getIndexType(), names->isNamed(b, position));
                     return {b.add(count[0], one)};
                   })[0];
   }
@@ -256,10 +251,9 @@ public:
 
   void deallocate() { b.deallocate(partials); }
 
-  /// The rows that are read and written for one of `count` sums, on average.
-  Value getRowsFor(Value count) {
-    return b.add(b.divUp(rows.getCapacity(), b.max(count, b.index(1))),
-                 b.index(1));
+  /// For one of `numSums` sums.
+  Value getRowsFor(Value numSums) {
+    return getRowsPerSegment(b, rows.getCapacity(), numSums);
   }
 
 private:
